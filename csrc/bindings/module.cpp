@@ -1,0 +1,15 @@
+// Table of contents of cantaor._core: one line per stage, its bindings in bind_<stage>.cpp.
+#include <pybind11/pybind11.h>
+
+#include "cantaor/build_info.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Native kernels of cantaor; the public functions live in the stage modules.";
+  m.def("build_info", [] {
+    const auto info = cantaor::build_info();
+    return py::dict(py::arg("compiler") = info.compiler, py::arg("build_type") = info.build_type,
+                    py::arg("sanitizers") = info.sanitizers);
+  });
+}

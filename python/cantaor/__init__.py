@@ -1,0 +1,68 @@
+"""cantaor recognises flamenco singers by the melodic motifs of their voice.
+
+The stages of the chain are plain functions over arrays and frozen records; importing the package
+loads none of the heavy libraries behind them. A public name is resolved on first use.
+
+References
+----------
+Arronte Alvarez, A. and Gómez-Martín, F. (2020). Singer Identification Using Convolutional
+Acoustic Motif Embeddings.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cantaor.audio import read_audio as read_audio
+    from cantaor.clips import cut_clips as cut_clips
+    from cantaor.clusters import ClusterHistogram as ClusterHistogram
+    from cantaor.clusters import kmeans_1d as kmeans_1d
+    from cantaor.contour import segment_contour as segment_contour
+    from cantaor.motifs import find_occurrences as find_occurrences
+    from cantaor.motifs import mine_closed as mine_closed
+    from cantaor.pitch import cents_to_hz as cents_to_hz
+    from cantaor.pitch import extract_pitch as extract_pitch
+    from cantaor.pitch import hz_to_cents as hz_to_cents
+    from cantaor.types import Audio as Audio
+    from cantaor.types import Clusters as Clusters
+    from cantaor.types import Contour as Contour
+    from cantaor.types import Motifs as Motifs
+    from cantaor.types import Occurrences as Occurrences
+    from cantaor.types import PitchTrack as PitchTrack
+
+_HOME = {
+    "read_audio": "cantaor.audio",
+    "extract_pitch": "cantaor.pitch",
+    "hz_to_cents": "cantaor.pitch",
+    "cents_to_hz": "cantaor.pitch",
+    "kmeans_1d": "cantaor.clusters",
+    "ClusterHistogram": "cantaor.clusters",
+    "segment_contour": "cantaor.contour",
+    "mine_closed": "cantaor.motifs",
+    "find_occurrences": "cantaor.motifs",
+    "cut_clips": "cantaor.clips",
+    "Audio": "cantaor.types",
+    "PitchTrack": "cantaor.types",
+    "Clusters": "cantaor.types",
+    "Contour": "cantaor.types",
+    "Motifs": "cantaor.types",
+    "Occurrences": "cantaor.types",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cantaor")
+    if name not in _HOME:
+        raise AttributeError(f"module 'cantaor' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,3 @@
+"""Native kernels of cantaor; the public functions live in the stage modules."""
+
+def build_info() -> dict[str, str]: ...

@@ -1,0 +1,1 @@
+"""What is analysed: manifests, loaders, the synthetic corpus and splits."""

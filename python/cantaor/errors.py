@@ -1,0 +1,76 @@
+"""The exceptions that cantaor raises on purpose.
+
+Every one of them is a :class:`CantaorError`, so ``except CantaorError`` catches what the library
+reports and lets real bugs through. Those about arguments are ``ValueError`` as well, those about
+missing packages ``ImportError``, so existing code that catches the built-in ones keeps working.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+
+class CantaorError(Exception):
+    """Base of all errors reported by cantaor."""
+
+
+class ArgumentError(CantaorError, ValueError):
+    """An argument has a wrong value; the message names it and what was expected."""
+
+
+class AudioError(CantaorError, ValueError):
+    """A recording cannot be used; the message names the file and the reason."""
+
+
+class CorpusError(CantaorError, ValueError):
+    """A corpus or its manifest is inconsistent; the message names the file or row."""
+
+
+class SplitError(CantaorError, ValueError):
+    """A corpus cannot be split as asked; the message says what is missing."""
+
+
+class WorkspaceError(CantaorError, RuntimeError):
+    """A workspace cannot be read or written, or lacks a table; the message names the path."""
+
+
+class ModelError(CantaorError, ValueError):
+    """A model bundle is missing, damaged or does not fit; the message names the path."""
+
+
+class TooManyPatternsError(CantaorError, RuntimeError):
+    """Mining passed ``max_patterns``; the message says how to narrow the search."""
+
+
+class MissingExtraError(CantaorError, ImportError):
+    """An optional package is missing; the message names the line that installs it."""
+
+
+def require_extra(module: str, extra: str) -> ModuleType:
+    """Import an optional module or say which extra brings it.
+
+    Parameters
+    ----------
+    module
+        Dotted name of the module to import.
+    extra
+        Name of the cantaor extra that installs it, such as ``"learn"``.
+
+    Raises
+    ------
+    MissingExtraError
+        The module, or a module it needs, is not installed.
+
+    Examples
+    --------
+    >>> require_extra("json", "learn").__name__
+    'json'
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{module} cannot be imported ({error}); install it with: "
+            f"pip install 'cantaor[{extra}]'"
+        ) from error

@@ -1,0 +1,1 @@
+"""All that needs torch: features, networks, training, evaluation, identification, export."""

@@ -1,0 +1,37 @@
+"""What every test can rely on: a header that names the build, seeds, and where real data lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from cantaor._core import build_info
+
+settings.register_profile("cantaor", deadline=None, derandomize=True)
+settings.load_profile("cantaor")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CANTAOR_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_report_header() -> str:
+    info = build_info()
+    sanitizers = f", sanitizers {info['sanitizers']}" if info["sanitizers"] else ""
+    return f"cantaor kernels: {info['compiler']}, {info['build_type']}{sanitizers}"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20201011)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real data that is never part of the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no test data at {SHARED}; set CANTAOR_TEST_DATA to its folder")
+    return SHARED
