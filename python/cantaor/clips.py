@@ -1,0 +1,177 @@
+"""Clips of a recording: where they lie, and their samples in one padded buffer.
+
+Three kinds are used by the paper (section 4): the audio of a motif instance, three seconds that
+contain the motif, and random spans of sung audio as the baseline.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cantaor._gather import gather_rows
+from cantaor.errors import ArgumentError
+from cantaor.types import Audio, Float32Array, Float64Array, Int64Array
+
+
+def cut_clips(
+    audio: Audio,
+    starts_s: ArrayLike,
+    ends_s: ArrayLike,
+    samples: int | None = None,
+) -> tuple[Float32Array, Int64Array]:
+    """Cut spans of a recording into the rows of one zero-padded buffer.
+
+    Parameters
+    ----------
+    audio
+        The recording.
+    starts_s, ends_s
+        float (n,), seconds, ``0 <= start < duration``, ``end > start``. An end past the
+        recording's edge stops there.
+    samples
+        Width of the buffer; ``None`` takes the longest clip. Longer clips are an error.
+
+    Returns
+    -------
+    clips
+        float32 (n, samples), zero after each clip's end.
+    lengths
+        int64 (n,), real samples of each row, at least 1.
+
+    Raises
+    ------
+    ArgumentError
+        The bounds differ in number, are out of order, not finite or outside the recording, or a
+        clip is longer than ``samples``.
+
+    Examples
+    --------
+    >>> audio = Audio(np.arange(10, dtype=np.float32), 10)
+    >>> clips, lengths = cut_clips(audio, [0.0, 0.5], [0.2, 0.8])
+    >>> clips.tolist(), lengths.tolist()
+    ([[0.0, 1.0, 0.0], [5.0, 6.0, 7.0]], [2, 3])
+    """
+    starts, ends = _check_spans(starts_s, ends_s, audio.duration_s)
+    rate, total = audio.sample_rate, audio.samples.size
+    first = np.minimum(np.rint(starts * rate).astype(np.int64), total - 1)
+    last = np.clip(np.rint(ends * rate).astype(np.int64), first + 1, total)
+    lengths = last - first
+    longest = int(lengths.max(initial=0))
+    if samples is not None and longest > samples:
+        raise ArgumentError(f"samples is {samples}, but the longest clip has {longest}")
+    clips = np.empty((first.size, longest if samples is None else samples), np.float32)
+    gather_rows(np.ascontiguousarray(audio.samples, np.float32), first, lengths, clips)
+    return clips, lengths
+
+
+def segment_spans(
+    starts_s: ArrayLike, ends_s: ArrayLike, duration_s: float, length_s: float = 3.0
+) -> tuple[Float64Array, Float64Array]:
+    """Spans of a fixed length around motifs: the paper's "motif + segment" (section 4).
+
+    Each span is centred on its motif, shifted to lie within the recording and cut where the
+    recording is shorter. A motif longer than ``length_s`` keeps its own span.
+
+    Parameters
+    ----------
+    starts_s, ends_s
+        float (n,), motif bounds in seconds.
+    duration_s
+        Length of the recording in seconds.
+    length_s
+        Length of the spans in seconds, > 0.
+
+    Returns
+    -------
+    Starts and ends in seconds, float64 (n,) each.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`cut_clips`.
+
+    Examples
+    --------
+    >>> [bound.tolist() for bound in segment_spans([0.0, 5.0], [0.5, 5.5], 60.0)]
+    [[0.0, 3.75], [3.0, 6.75]]
+    """
+    starts, ends = _check_spans(starts_s, ends_s, duration_s)
+    if not length_s > 0:
+        raise ArgumentError(f"length_s must be positive, not {length_s}")
+    span = np.maximum(length_s, ends - starts)
+    first = np.maximum(np.minimum((starts + ends - span) / 2, duration_s - span), 0.0)
+    return first, np.minimum(first + span, duration_s)
+
+
+def random_spans(
+    starts_s: ArrayLike,
+    ends_s: ArrayLike,
+    lengths_s: ArrayLike,
+    seed: int | np.random.Generator,
+) -> tuple[Float64Array, Float64Array]:
+    """Spans of given lengths at random places of sung audio: the paper's baseline (section 4).
+
+    A span lies inside one stretch; every place where it fits is equally likely. A length that
+    fits nowhere takes the longest stretch whole.
+
+    Parameters
+    ----------
+    starts_s, ends_s
+        float (stretches,), where the voice sounds, in seconds.
+    lengths_s
+        float (n,), lengths to draw, > 0.
+    seed
+        Seed or generator; the same seed gives the same spans.
+
+    Returns
+    -------
+    Starts and ends in seconds, float64 (n,) each.
+
+    Raises
+    ------
+    ArgumentError
+        There is no stretch, bounds are out of order, or a length is not positive.
+
+    Examples
+    --------
+    >>> starts, ends = random_spans([1.0], [3.0], [0.5, 9.0], seed=0)
+    >>> (ends - starts).round(6).tolist()
+    [0.5, 2.0]
+    """
+    low, high = _check_spans(starts_s, ends_s, np.inf)
+    lengths = np.asarray(lengths_s, np.float64)
+    if low.size == 0:
+        raise ArgumentError("starts_s holds no stretch of sung audio to draw from")
+    if not (lengths > 0).all():
+        raise ArgumentError("lengths_s must be positive")
+    rng = np.random.default_rng(seed)
+    room = np.maximum((high - low)[None, :] - lengths[:, None], 0.0)
+    fits_nowhere = ~room.any(axis=1)
+    cumulative = np.cumsum(room, axis=1)
+    drawn = rng.random(lengths.size) * cumulative[:, -1]
+    stretch = np.minimum((cumulative <= drawn[:, None]).sum(axis=1), low.size - 1)
+    stretch[fits_nowhere] = int(np.argmax(high - low))
+    rows = np.arange(lengths.size)
+    before = cumulative[rows, stretch] - room[rows, stretch]
+    first = low[stretch] + np.where(fits_nowhere, 0.0, drawn - before)
+    return first, np.minimum(first + lengths, high[stretch])
+
+
+def _check_spans(
+    starts_s: ArrayLike, ends_s: ArrayLike, duration_s: float
+) -> tuple[Float64Array, Float64Array]:
+    starts, ends = np.asarray(starts_s, np.float64), np.asarray(ends_s, np.float64)
+    if starts.ndim != 1 or starts.shape != ends.shape:
+        raise ArgumentError(
+            f"shape of starts_s {starts.shape} must be (n,) and match ends_s {ends.shape}"
+        )
+    wrong = ~(np.isfinite(starts) & np.isfinite(ends) & (starts >= 0) & (ends > starts))
+    wrong |= starts >= duration_s
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ArgumentError(
+            f"span {i} from {starts[i]} s to {ends[i]} s must have 0 <= start < end and start "
+            f"before the recording's end at {duration_s} s"
+        )
+    return starts, ends
