@@ -1,0 +1,235 @@
+"""Ways to find a corpus: a folder, a table, a file name pattern, the published clips, mirdata.
+
+Every loader gives entries in a sorted order that does not depend on the file system, skips hidden
+files and folders, follows links without walking a loop, and says what it looked for when it finds
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cantaor.corpus.manifest import Manifest, Recording, require_unique_recordings
+from cantaor.corpus.tables import read_manifest
+from cantaor.errors import CorpusError, require_extra
+
+#: Extensions taken for audio, compared without regard to case.
+AUDIO_EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
+
+_FIELDS = ("singer", "recording", "group", "style", "split")
+# A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
+# starts with a sign, a digit or a bracket.
+_PUBLISHED = re.compile(
+    r"(?P<singer>[^/]+)/(?P<recording>.+?)_(?P<motif>[-+\d\[(].*)_(?P<uuid>[^_/]+)\.[^./]+", re.DOTALL
+)
+
+
+def read_corpus(path: str | os.PathLike[str]) -> Manifest:
+    """Read a corpus of whole recordings from a folder, a CSV or a Parquet file.
+
+    Parameters
+    ----------
+    path
+        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
+        depth below ``SINGER``), or a manifest as :func:`cantaor.corpus.tables.read_manifest`
+        takes it.
+
+    Returns
+    -------
+    Manifest whose recording names are unique.
+
+    Raises
+    ------
+    CorpusError
+        Nothing is there, there is no audio, a singer cannot be told, or names repeat.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return require_unique_recordings(_read_folder(place))
+    if place.is_file():
+        return require_unique_recordings(read_manifest(place))
+    raise CorpusError(f"no corpus at {place}: expected a folder, a .csv or a .parquet file")
+
+
+def read_pattern(folder: str | os.PathLike[str], pattern: str) -> Manifest:
+    """Read a folder tree whose file names follow one pattern.
+
+    Parameters
+    ----------
+    folder
+        Root of the tree.
+    pattern
+        Path below ``folder`` with fields in braces, such as
+        ``"{singer}/{recording}_{motif}_{uuid}.wav"``. ``{singer}`` is required; ``{recording}``,
+        ``{group}``, ``{style}`` and ``{split}`` are kept, other names only matched. A field holds
+        no ``/``; where it could end in several places, earlier fields take as much as they can.
+
+    Raises
+    ------
+    CorpusError
+        The pattern is wrong, there is no audio, or some audio file does not follow the pattern.
+    """
+    return _read_matching(Path(folder), _compile(pattern), pattern)
+
+
+def read_flamenco_motifs(folder: str | os.PathLike[str]) -> Manifest:
+    """Read clips in the layout of the published motif data set, ``SINGER/SET_MOTIF_UUID.wav``.
+
+    The file set becomes the ``recording``. Sets of one recording share audio and labels may
+    contradict each other there: see :func:`cantaor.corpus.audit.audit`.
+
+    Raises
+    ------
+    CorpusError
+        There is no audio, or some audio file does not follow the layout.
+    """
+    return _read_matching(Path(folder), _PUBLISHED, "SINGER/SET_MOTIF_UUID.wav")
+
+
+def read_mirdata(
+    dataset: Any, data_home: str | os.PathLike[str] | None = None, version: str = "default"
+) -> Manifest:
+    """Read a corpus through mirdata: any loader whose tracks name a singer or artist and audio.
+
+    Parameters
+    ----------
+    dataset
+        Name of a loader, such as ``"tonas"`` or ``"cante100"``, or an initialised data set.
+    data_home
+        Folder of the data set; None means mirdata's default.
+    version
+        Version of the index.
+
+    Returns
+    -------
+    Manifest with one entry per track that has audio in the index.
+
+    Raises
+    ------
+    MissingExtraError
+        mirdata is not installed.
+    CorpusError
+        The loader is unknown, its index is missing, a track has no singer, or there is no audio.
+    """
+    if isinstance(dataset, str):
+        mirdata = require_extra("mirdata", "mirdata")
+        home = None if data_home is None else os.fspath(data_home)
+        try:
+            dataset = mirdata.initialize(dataset, data_home=home, version=version)
+        except ValueError as error:
+            raise CorpusError(f"mirdata has no such loader: {error}") from error
+    try:
+        tracks = dataset.load_tracks()
+    except FileNotFoundError as error:
+        raise CorpusError(f"mirdata cannot read {dataset.name}: {error}") from error
+    root = Path(dataset.data_home)
+    entries = [_mirdata_entry(tracks[name], name, root, dataset.name) for name in sorted(tracks)]
+    found = tuple(entry for entry in entries if entry is not None)
+    if not any((root / entry.path).is_file() for entry in found):
+        raise CorpusError(
+            f"none of the {len(entries)} tracks of {dataset.name} has its audio under {root}"
+        )
+    return require_unique_recordings(Manifest(found, root))
+
+
+def audio_files(folder: Path) -> Iterator[PurePosixPath]:
+    """Audio files below a folder, relative to it, in sorted order.
+
+    Raises
+    ------
+    CorpusError
+        The folder is missing, or a name is not valid UTF-8.
+    """
+    if not folder.is_dir():
+        raise CorpusError(f"no folder at {folder}")
+    root = folder.resolve()
+    seen = {root}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
+        folders[:] = [entry.name for entry in inner if _is_new(entry, root, seen)]
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_EXTENSIONS:
+                yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
+
+
+def _is_new(place: Path, root: Path, seen: set[Path]) -> bool:
+    # A link back into the corpus would show its files twice, or never end.
+    target = place.resolve()
+    if target in seen or (place.is_symlink() and target.is_relative_to(root)):
+        return False
+    seen.add(target)
+    return True
+
+
+def _read_folder(folder: Path) -> Manifest:
+    files = sorted(audio_files(folder))
+    if not files:
+        raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
+    entries = [_folder_entry(file, folder) for file in files]
+    return Manifest(tuple(entries), folder)
+
+
+def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
+    singer, separator, _ = file.name.partition("-")
+    if len(file.parts) > 1:
+        singer = file.parts[0]
+    elif not separator or not singer.strip():
+        raise CorpusError(
+            f"cannot tell the singer of {file.name!r} in {folder}: "
+            "name it SINGER-anything or put it in a folder named after the singer"
+        )
+    return Recording(str(file), singer.strip(), file.with_suffix("").as_posix())
+
+
+def _nothing_found(folder: Path, layout: str) -> str:
+    kinds = ", ".join(extension[1:] for extension in AUDIO_EXTENSIONS)
+    return f"no audio in {folder}: looked for {layout} ({kinds})"
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"\{([A-Za-z_]\w*)\}", pattern)
+    names = parts[1::2]
+    if "singer" not in names:
+        raise CorpusError(f"pattern {pattern!r} has no {{singer}}")
+    if len(set(names)) < len(names):
+        raise CorpusError(f"pattern {pattern!r} names a field twice")
+    pieces = [
+        f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
+    ]
+    return re.compile("".join(pieces))
+
+
+def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Manifest:
+    files = sorted(audio_files(folder))
+    if not files:
+        raise CorpusError(_nothing_found(folder, layout))
+    matches = [(file, expression.fullmatch(str(file))) for file in files]
+    strangers = [str(file) for file, match in matches if match is None]
+    if strangers:
+        raise CorpusError(
+            f"{len(strangers)} of {len(files)} audio files in {folder} do not follow {layout}: "
+            + ", ".join(repr(name) for name in strangers[:3])
+        )
+    return Manifest(tuple(_matched(file, match) for file, match in matches if match), folder)
+
+
+def _matched(file: PurePosixPath, match: re.Match[str]) -> Recording:
+    values = {name: value for name, value in match.groupdict().items() if name in _FIELDS}
+    return Recording(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
+
+
+def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> Recording | None:
+    path = getattr(track, "audio_path", None)
+    if path is None:
+        return None
+    singer = getattr(track, "singer", None) or getattr(track, "artist", None)
+    if not singer:
+        raise CorpusError(f"track {name} of {dataset} names neither a singer nor an artist")
+    file = Path(path)
+    relative = file.relative_to(root) if file.is_relative_to(root) else file
+    style = getattr(track, "style", None) or ""
+    return Recording(relative.as_posix(), str(singer), name, style=str(style))

@@ -1,0 +1,181 @@
+"""Manifests on disk: CSV or Parquet, one row per entry, paths relative to the file.
+
+Columns: ``path``, ``singer``, and where known ``recording``, ``group``, ``style``, ``start_s``,
+``end_s``, ``content_hash``, ``duration_s``, ``split``. Further columns are left alone. Without a
+``recording`` the path without its extension names it.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path, PurePosixPath
+from tempfile import mkstemp
+from typing import Any
+
+from cantaor.corpus.manifest import Manifest, Recording
+from cantaor.errors import CorpusError
+
+COLUMNS = tuple(field.name for field in fields(Recording))
+TIMES = ("start_s", "end_s", "duration_s")
+REQUIRED = ("path", "singer")
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """Read a manifest; its kind is told by the extension, ``.csv`` or ``.parquet``.
+
+    Parameters
+    ----------
+    path
+        Manifest file. CSV is UTF-8 with a header, comma between columns.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, empty, or of another kind; a required column is missing (those found
+        are named); a row is wrong (its line is named); two rows are the same audio and label.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise CorpusError(f"no manifest at {file}")
+    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
+    if file.suffix.lower() not in readers:
+        raise CorpusError(f"{file}: a manifest ends in .csv or .parquet, not {file.suffix!r}")
+    entries = [_entry(row, where) for where, row in readers[file.suffix.lower()](file)]
+    if not entries:
+        raise CorpusError(f"{file} has a header but no rows")
+    _refuse_twins(entries, file)
+    return Manifest(tuple(entries), file.parent)
+
+
+def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> Path:
+    """Write a manifest as CSV or Parquet, told by the extension, and return its path.
+
+    Audio inside the folder of the manifest is named relative to it, so both can move together;
+    other audio by its absolute path. The file appears under its name only once it is complete.
+
+    Raises
+    ------
+    CorpusError
+        The extension is neither ``.csv`` nor ``.parquet``, or the folder cannot be written to.
+    """
+    file = Path(path)
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if file.suffix.lower() not in writers:
+        raise CorpusError(f"{file}: a manifest ends in .csv or .parquet, not {file.suffix!r}")
+    rows = [_row(manifest, entry, file.parent) for entry in manifest.entries]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            temporary.chmod(0o644)
+            writers[file.suffix.lower()](rows, temporary)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CorpusError(f"cannot write {file}: {error}") from error
+    return file
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle, strict=True)
+            _require_columns(reader.fieldnames or (), file)
+            for row in reader:
+                where = f"{file}, line {reader.line_num}"
+                if None in row or None in row.values():
+                    raise CorpusError(
+                        f"{where}: the row must have {len(reader.fieldnames or ())} columns"
+                    )
+                yield where, row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise CorpusError(f"{file} is not a CSV file in UTF-8: {error}") from error
+
+
+def _parquet_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusError(f"{file} is not a Parquet file: {error}") from error
+    _require_columns(table.column_names, file)
+    kept = table.select([name for name in COLUMNS if name in table.column_names])
+    for index, row in enumerate(kept.to_pylist()):
+        yield f"{file}, row {index}", row
+
+
+def _require_columns(found: Iterable[str], file: Path) -> None:
+    names = list(found)
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise CorpusError(
+            f"{file}: column {' and '.join(missing)} missing; "
+            f"found: {', '.join(names) if names else 'nothing, the file is empty'}"
+        )
+
+
+def _entry(row: Mapping[str, Any], where: str) -> Recording:
+    values: dict[str, Any] = {}
+    for name in COLUMNS:
+        text = row.get(name)
+        if text is None or text == "":
+            continue
+        values[name] = _time(text, name, where) if name in TIMES else str(text).strip()
+    values["path"] = str(row["path"] or "")
+    try:
+        if "recording" not in values and values["path"]:
+            values["recording"] = PurePosixPath(values["path"]).with_suffix("").as_posix()
+        return Recording(**{"singer": "", "recording": "", **values})
+    except ValueError as error:
+        raise CorpusError(f"{where}: {error}") from error
+
+
+def _time(text: object, name: str, where: str) -> float:
+    try:
+        return float(str(text))
+    except ValueError:
+        raise CorpusError(f"{where}: {name} must be seconds, not {text!r}") from None
+
+
+def _refuse_twins(entries: list[Recording], file: Path) -> None:
+    seen: dict[object, int] = {}
+    for index, entry in enumerate(entries):
+        key = (entry.path, entry.span, entry.singer, entry.recording)
+        if key in seen:
+            raise CorpusError(
+                f"{file}: rows {seen[key]} and {index} (counted from 0, without the header) "
+                f"are the same: {entry.path!r}, singer {entry.singer!r}"
+            )
+        seen[key] = index
+
+
+def _row(manifest: Manifest, entry: Recording, folder: Path) -> dict[str, Any]:
+    # Only the folder part is resolved: a linked file keeps the name it has in the corpus.
+    file = manifest.file(entry)
+    absolute = file.parent.resolve() / file.name
+    inside = absolute.is_relative_to(folder.resolve())
+    path = absolute.relative_to(folder.resolve()) if inside else absolute
+    return {**asdict(entry), "path": path.as_posix()}
+
+
+def _write_csv(rows: list[dict[str, Any]], file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_parquet(rows: list[dict[str, Any]], file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {name: pa.float64() if name in TIMES else pa.string() for name in COLUMNS}
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(kinds)), file)
