@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from cantaor.contour import segment_contour as segment_contour
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
-    from cantaor.pitch import cents_to_hz as cents_to_hz
+    from cantaor.cents import cents_to_hz as cents_to_hz
+    from cantaor.cents import hz_to_cents as hz_to_cents
     from cantaor.pitch import extract_pitch as extract_pitch
-    from cantaor.pitch import hz_to_cents as hz_to_cents
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters
     from cantaor.types import Contour as Contour
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _HOME = {
     "read_audio": "cantaor.audio",
     "extract_pitch": "cantaor.pitch",
-    "hz_to_cents": "cantaor.pitch",
-    "cents_to_hz": "cantaor.pitch",
+    "hz_to_cents": "cantaor.cents",
+    "cents_to_hz": "cantaor.cents",
     "kmeans_1d": "cantaor.clusters",
     "ClusterHistogram": "cantaor.clusters",
     "segment_contour": "cantaor.contour",
