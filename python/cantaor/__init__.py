@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cantaor.audio import read_audio as read_audio
+    from cantaor.cents import cents_to_hz as cents_to_hz
+    from cantaor.cents import hz_to_cents as hz_to_cents
     from cantaor.clips import cut_clips as cut_clips
     from cantaor.clusters import ClusterHistogram as ClusterHistogram
     from cantaor.clusters import kmeans_1d as kmeans_1d
     from cantaor.contour import segment_contour as segment_contour
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
-    from cantaor.cents import cents_to_hz as cents_to_hz
-    from cantaor.cents import hz_to_cents as hz_to_cents
     from cantaor.pitch import extract_pitch as extract_pitch
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters

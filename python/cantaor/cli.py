@@ -197,7 +197,9 @@ def identify(
         if as_json:
             _print_json(answer.to_json(), indent=None)
         else:
-            rows = [[place, one.singer, one.probability] for place, one in enumerate(answer.ranked, 1)]
+            rows = [
+                [place, one.singer, one.probability] for place, one in enumerate(answer.ranked, 1)
+            ]
             print_rows(f"{path} ({answer.clips} motif clips)", ["", "singer", "probability"], rows)
             best = answer.evidence[0]
             typer.echo(
@@ -244,7 +246,13 @@ def demo(
         return
     print_motifs(result["singers"])
     rows = [
-        [split, one["n"], one["accuracy"], one["balanced_accuracy"], one["by_recording"]["accuracy"]]
+        [
+            split,
+            one["n"],
+            one["accuracy"],
+            one["balanced_accuracy"],
+            one["by_recording"]["accuracy"],
+        ]
         for split, one in result["splits"].items()
     ]
     columns = ["split", "clips", "accuracy", "balanced", "by recording"]

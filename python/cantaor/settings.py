@@ -180,9 +180,7 @@ def _check(settings: Settings) -> None:
 
 
 def _check_numbers(settings: Settings) -> None:
-    if not isinstance(settings.max_gap_s, (int, float)) or not (
-        0 <= settings.max_gap_s < math.inf
-    ):
+    if not isinstance(settings.max_gap_s, (int, float)) or not (0 <= settings.max_gap_s < math.inf):
         raise ArgumentError(f"max_gap_s must be at least 0 seconds, not {settings.max_gap_s!r}")
     support = settings.min_support
     if not (_is_whole(support, 1) or (isinstance(support, float) and 0 < support <= 1)):
@@ -190,9 +188,7 @@ def _check_numbers(settings: Settings) -> None:
             f"min_support must be a whole number of at least 1 or a share in (0, 1], not {support!r}"
         )
     gap = settings.gap
-    if gap is not None and not (
-        _is_whole(gap[0], 0) and _is_whole(gap[1], 0) and gap[0] <= gap[1]
-    ):
+    if gap is not None and not (_is_whole(gap[0], 0) and _is_whole(gap[1], 0) and gap[0] <= gap[1]):
         raise ArgumentError(f"gap must be (lo, hi) with 0 <= lo <= hi, not {gap!r}")
     if gap is None and settings.max_patterns is None:
         raise ArgumentError(

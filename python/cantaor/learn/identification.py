@@ -136,9 +136,7 @@ def identify(
         raise AudioError(
             f"{path or 'audio'}: none of the {len(finder.motifs)} known motifs is sung in it"
         )
-    starts, ends = clip_spans(
-        str(bundle.extra["data"]), found, contour, recording.duration_s, [0]
-    )
+    starts, ends = clip_spans(str(bundle.extra["data"]), found, contour, recording.duration_s, [0])
     clips, lengths = cut_clips(resample(recording, CLIP_RATE), starts, ends)
     probabilities, embeddings = predict(bundle.trained, _unlabelled(clips, lengths, bundle))
     mean = probabilities.mean(axis=0)

@@ -66,7 +66,9 @@ def motif_names(dictionary: MotifDictionary) -> list[str]:
     return names
 
 
-def own_instances(dictionary: MotifDictionary, singer: str, contour: Contour, settings: Settings) -> Instances:
+def own_instances(
+    dictionary: MotifDictionary, singer: str, contour: Contour, settings: Settings
+) -> Instances:
     """Instances of a singer's own motifs in one contour; ``motif`` indexes the dictionary."""
     rows = np.flatnonzero(np.asarray(dictionary.singer) == singer)
     found = locate(dictionary.select(rows).motifs, contour, settings)

@@ -13,7 +13,6 @@ import numpy as np
 from cantaor.audio import read_audio
 from cantaor.clips import cut_clips
 from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.splits import validation_split
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
@@ -188,9 +187,7 @@ def side(clips: Manifest, name: str) -> Manifest:
     return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
-def _train(
-    clips: Manifest, settings: TrainingSettings, progress: Progress | None
-) -> TrainedModel:
+def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | None) -> TrainedModel:
     train_side = side(clips, "train")
     classes = train_side.singers
     if len(classes) < 2:

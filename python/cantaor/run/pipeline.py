@@ -213,7 +213,9 @@ def _track(
         if not isinstance(outcome, CantaorError)
     ]
     if not mined:
-        raise CorpusError(f"none of {len(jobs)} recordings can be used; the first: {failures[0][2]}")
+        raise CorpusError(
+            f"none of {len(jobs)} recordings can be used; the first: {failures[0][2]}"
+        )
     return mined
 
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
 from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.splits import Split, split_clips, validation_split
+from cantaor.corpus.splits import Split, split_clips
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.motifs import MotifDictionary
 from cantaor.pitch import hz_to_cents

@@ -210,7 +210,7 @@ def file_name(name: str) -> str:
     """
     safe = re.sub(r"[^\w.-]", "_", name)
     safe = re.sub(r"^\.+", "_", safe)[:100]
-    if safe == name:
+    if safe == name and name:
         return name
     encoded = name.encode("utf-8", "surrogatepass")
     return f"{safe}-{hashlib.blake2b(encoded, digest_size=4).hexdigest()}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cantaor.show.plot import MotifSpan, busiest_window, plot_contour, save_figure
 from cantaor.run.pipeline import load_contour
 from cantaor.run.workspace import Workspace, read_table, track_from_table
+from cantaor.show.plot import MotifSpan, busiest_window, plot_contour, save_figure
 
 _MOTIFS_SHOWN = 4
 _WINDOW_S = 12.0
