@@ -198,7 +198,7 @@ def identify(
             _print_json(answer.to_json(), indent=None)
         else:
             rows = [
-                [place, one.singer, one.probability] for place, one in enumerate(answer.ranked, 1)
+                [i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)
             ]
             print_rows(f"{path} ({answer.clips} motif clips)", ["", "singer", "probability"], rows)
             best = answer.evidence[0]
@@ -245,6 +245,7 @@ def demo(
         _print_json(result)
         return
     print_motifs(result["singers"])
+    figures = ("n", "accuracy", "balanced_accuracy")
     rows = [
         [
             split,

@@ -185,7 +185,8 @@ def _check_numbers(settings: Settings) -> None:
     support = settings.min_support
     if not (_is_whole(support, 1) or (isinstance(support, float) and 0 < support <= 1)):
         raise ArgumentError(
-            f"min_support must be a whole number of at least 1 or a share in (0, 1], not {support!r}"
+            "min_support must be a whole number of at least 1 or a share in (0, 1], "
+            f"not {support!r}"
         )
     gap = settings.gap
     if gap is not None and not (_is_whole(gap[0], 0) and _is_whole(gap[1], 0) and gap[0] <= gap[1]):

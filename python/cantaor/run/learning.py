@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cantaor.learn.clipset import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
 from cantaor.learn.training import TrainedModel, TrainingSettings, train
-from cantaor.run.protocol import PreparedClips
+from cantaor.run.protocol import PreparedClips, mark_validation
 from cantaor.run.workspace import Workspace, write_text
 
 #: Called with the stage's name, the units done and their number.
@@ -133,7 +134,7 @@ def train_clips(
     SplitError
         There are fewer than two singers on the training side.
     """
-    clips, notes = mark_validation(clips, protocol="recording", seed=settings.seed)
+    clips, notes = _name_sides(clips, settings.seed)
     trained = _train(clips, settings, progress)
     save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
     write_manifest(clips, out / _CLIPS)
@@ -205,6 +206,17 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
             report("training", epoch, total)
 
     return train(learning, held_out, settings, progress=epochs)
+
+
+def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+    """Clips without a side are training clips; validation clips are cut where there are none."""
+    entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
+    named = Manifest(entries, clips.root)
+    if any(entry.split == "validation" for entry in entries):
+        return named, ()
+    sides = np.array([entry.split for entry in entries])
+    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
+    return mark_validation(named, split, seed)
 
 
 def _cut_file(

@@ -29,6 +29,8 @@ DISJOINT = ("recording", "group")
 #: Protocols that mine first and split the instances.
 MINED_FIRST = ("paper", "audio")
 
+_ADVICE = "mine with a lower min_length or min_support, or add recordings"
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedClips:
@@ -63,6 +65,7 @@ class MinedRecording:
     group: str
     duration_s: float
     offset_s: float
+    content_hash: str
     pitch_key: str
     contour_key: str
 
@@ -124,6 +127,7 @@ def mined_recordings(workspace: Workspace) -> list[MinedRecording]:
             row["group"],
             row["duration_s"],
             row["start_s"] or 0.0,
+            row["content_hash"] + repr((row["start_s"], row["end_s"])),
             row["pitch_key"],
             row["contour_key"],
         )
@@ -131,9 +135,7 @@ def mined_recordings(workspace: Workspace) -> list[MinedRecording]:
     ]
 
 
-def fit_finder(
-    workspace: Workspace, recordings: Sequence[MinedRecording]
-) -> tuple[MotifFinder, MotifDictionary]:
+def fit_finder(workspace: Workspace, recordings: Sequence[MinedRecording]) -> MotifFinder:
     """Clusters and dictionaries fitted on some recordings of a workspace, from its pitch tables."""
     settings = workspace.settings
     histogram = ClusterHistogram()
@@ -142,13 +144,36 @@ def fit_finder(
     clusters = histogram.solve(settings.k)
     contours = [reduce_contour(_track(workspace, one), clusters, settings) for one in recordings]
     dictionary = mine_singers([one.singer for one in recordings], contours, settings)
-    return MotifFinder(clusters, dictionary.union(), settings), dictionary
+    return MotifFinder(clusters, dictionary.union(), settings)
 
 
-def full_finder(workspace: Workspace) -> MotifFinder:
-    """The finder of everything the workspace holds."""
-    dictionary = MotifDictionary.from_arrow(workspace.table("motifs"))
-    return MotifFinder(workspace.clusters(), dictionary.union(), workspace.settings)
+def mark_validation(clips: Manifest, split: Split, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+    """Name every clip's side, a tenth of the training side set apart to stop training early.
+
+    Parameters
+    ----------
+    clips
+        Entries in the order that ``split`` counts.
+    split
+        Training and test side.
+    seed
+        Decides which training clips are watched.
+
+    Returns
+    -------
+    The manifest with ``split`` filled in, without clips that would reach across a cut, and notes.
+    """
+    watched = validation_split(split, **_columns(clips.entries), seed=seed)
+    sides = np.full(len(clips), "", dtype=object)
+    sides[split.test] = "test"
+    sides[watched.train] = "train"
+    sides[watched.test] = "validation"
+    entries = tuple(
+        replace(entry, split=str(side))
+        for entry, side in zip(clips.entries, sides, strict=True)
+        if side
+    )
+    return Manifest(entries, clips.root), split.notes + watched.notes
 
 
 def _split_recordings(
@@ -159,28 +184,32 @@ def _split_recordings(
     test_fraction: float,
     seed: int,
 ) -> PreparedClips:
-    names = [one.recording for one in recordings]
-    split = split_clips(
+    whole = split_clips(
         [one.singer for one in recordings],
-        names,
-        [one.group or one.recording for one in recordings],
+        [one.recording for one in recordings],
+        [one.group for one in recordings],
+        content=[one.content_hash for one in recordings],
         protocol=protocol,
         test_fraction=test_fraction,
         seed=seed,
     )
-    finder, _ = fit_finder(workspace, [recordings[i] for i in split.train])
-    is_test = set(split.test.tolist())
+    finder = fit_finder(workspace, [recordings[i] for i in whole.train])
     entries: list[Recording] = []
+    is_test: list[bool] = []
     for index, one in enumerate(recordings):
         track = _track(workspace, one)
         contour = reduce_contour(track, finder.clusters, finder.settings)
         found = locate(finder.motifs, contour, finder.settings)
-        spans = clip_spans(data, found, contour, one.duration_s, [seed, index])
-        entries += _entries(one, spans, "test" if index in is_test else "train")
-    entries, notes = _mark_validation(entries, protocol, seed)
-    manifest = Manifest(tuple(entries), workspace.path)
-    _require_sides(manifest, workspace.path)
-    return PreparedClips(manifest, finder, protocol, data, split.notes + notes)
+        cut = _entries(one, clip_spans(data, found, contour, one.duration_s, [seed, index]))
+        entries += cut
+        is_test += [index in whole.test] * len(cut)
+    _require_clips(entries, is_test, workspace)
+    test = np.asarray(is_test, dtype=np.bool_)
+    split = Split(
+        np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks, whole.notes
+    )
+    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    return PreparedClips(clips, finder, protocol, data, notes)
 
 
 def _split_instances(
@@ -193,46 +222,46 @@ def _split_instances(
 ) -> PreparedClips:
     settings = workspace.settings
     dictionary = MotifDictionary.from_arrow(workspace.table("motifs"))
-    rows_of = {
-        singer: dictionary.select(np.flatnonzero(np.asarray(dictionary.singer) == singer)).motifs
-        for singer in {one.singer for one in recordings}
-    }
     entries: list[Recording] = []
     for index, one in enumerate(recordings):
         contour = load_contour(workspace, one.contour_key)
-        found = locate(rows_of[one.singer], contour, settings)
-        spans = clip_spans(data, found, contour, one.duration_s, [seed, index])
-        entries += _entries(one, spans, "")
-    split = _split_entries(entries, protocol, test_fraction, seed)
-    sides = np.full(len(entries), "train", dtype=object)
-    sides[split.test] = "test"
-    entries = [_with_side(e, str(side)) for e, side in zip(entries, sides, strict=True)]
-    entries, notes = _mark_validation(entries, protocol, seed)
-    note = "motifs were mined from all recordings before the split"
-    manifest = Manifest(tuple(entries), workspace.path)
-    _require_sides(manifest, workspace.path)
-    finder = full_finder(workspace)
-    return PreparedClips(manifest, finder, protocol, data, (*split.notes, note, *notes))
-
-
-def _split_entries(
-    entries: Sequence[Recording], protocol: str, test_fraction: float, seed: int
-) -> Split:
+        found = own_instances(dictionary, one.singer, contour, settings)
+        entries += _entries(one, clip_spans(data, found, contour, one.duration_s, [seed, index]))
     if not entries:
-        raise SplitError("no motif instance to split; mine with a lower min_length or min_support")
-    return split_clips(
-        [e.singer for e in entries],
-        [e.recording for e in entries],
-        [e.source for e in entries],
-        protocol=protocol,
-        test_fraction=test_fraction,
-        seed=seed,
-        spans_s=[e.span for e in entries],
+        raise SplitError(f"{workspace.path}: no motif instance to split; {_ADVICE}")
+    split = split_clips(
+        **_columns(entries), protocol=protocol, test_fraction=test_fraction, seed=seed
     )
+    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    finder = MotifFinder(workspace.clusters(), dictionary.union(), settings)
+    note = "motifs were mined from all recordings before the split"
+    return PreparedClips(clips, finder, protocol, data, (note, *notes))
+
+
+def _require_clips(
+    entries: Sequence[Recording], is_test: Sequence[bool], workspace: Workspace
+) -> None:
+    for wanted, name in ((False, "training"), (True, "test")):
+        singers = {e.singer for e, t in zip(entries, is_test, strict=True) if t == wanted}
+        if len(singers) < 2:
+            raise SplitError(
+                f"{workspace.path}: the {name} side has motif instances of {len(singers)} "
+                f"singers, two are needed; {_ADVICE}"
+            )
+
+
+def _columns(entries: Sequence[Recording]) -> dict[str, Any]:
+    return {
+        "labels": [e.singer for e in entries],
+        "recordings": [e.recording for e in entries],
+        "groups": [e.group for e in entries],
+        "starts_s": [e.span[0] for e in entries],
+        "ends_s": [e.span[1] for e in entries],
+    }
 
 
 def _entries(
-    one: MinedRecording, spans: tuple[Float64Array, Float64Array], side: str
+    one: MinedRecording, spans: tuple[Float64Array, Float64Array]
 ) -> list[Recording]:
     return [
         Recording(
@@ -242,7 +271,6 @@ def _entries(
             group=one.group,
             start_s=float(start) + one.offset_s,
             end_s=float(end) + one.offset_s,
-            split=side,
         )
         for start, end in zip(*spans, strict=True)
     ]

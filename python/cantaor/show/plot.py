@@ -119,7 +119,8 @@ def busiest_window(spans: Sequence[MotifSpan], length_s: float) -> float:
 
     Examples
     --------
-    >>> busiest_window([MotifSpan("a", 1.0, 2.0), MotifSpan("b", 9.0, 9.5), MotifSpan("b", 9.6, 10.0)], 3.0)
+    >>> spans = [MotifSpan("a", 1.0, 2.0), MotifSpan("b", 9.0, 9.5), MotifSpan("b", 9.6, 10.0)]
+    >>> busiest_window(spans, 3.0)
     9.0
     """
     starts = np.array(sorted(s.start_s for s in spans))
