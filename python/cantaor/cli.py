@@ -245,16 +245,9 @@ def demo(
         _print_json(result)
         return
     print_motifs(result["singers"])
-    figures = ("n", "accuracy", "balanced_accuracy")
+    figures = ("n", "accuracy", "balanced_accuracy", "recording_accuracy")
     rows = [
-        [
-            split,
-            one["n"],
-            one["accuracy"],
-            one["balanced_accuracy"],
-            one["by_recording"]["accuracy"],
-        ]
-        for split, one in result["splits"].items()
+        [split, *(one[name] for name in figures)] for split, one in result["splits"].items()
     ]
     columns = ["split", "clips", "accuracy", "balanced", "by recording"]
     print_rows("Accuracy on held-out clips", columns, rows)

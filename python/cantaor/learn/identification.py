@@ -19,7 +19,7 @@ from cantaor.chain import MotifFinder, clip_spans
 from cantaor.clips import cut_clips
 from cantaor.errors import AudioError, ModelError
 from cantaor.learn.bundle import Bundle, load_bundle
-from cantaor.learn.clipset import ClipSet
+from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import predict
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Motifs
@@ -186,7 +186,7 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
     facts: Mapping[str, Any] | None = bundle.extra.get("finder")
     if facts is None:
         raise ModelError(
-            f"{bundle.path}: trained on clips alone, holds no motif dictionary; "
+            "the model was trained on clips alone and holds no motif dictionary; "
             "train on a workspace to identify whole recordings"
         )
     arrays = bundle.arrays
@@ -204,4 +204,4 @@ def _unlabelled(
     clips: Float32Array, lengths: np.ndarray[Any, np.dtype[np.int64]], bundle: Bundle
 ) -> ClipSet:
     rows = [clip[:length] for clip, length in zip(clips, lengths, strict=True)]
-    return ClipSet.from_rows(rows, classes=bundle.trained.classes)
+    return ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)

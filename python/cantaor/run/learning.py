@@ -17,7 +17,7 @@ from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
-from cantaor.learn.clipset import ClipSet
+from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
 from cantaor.learn.training import TrainedModel, TrainingSettings, train
@@ -64,11 +64,15 @@ def load_clipset(
         _cut_file(file, clips.entries, indices, rows)
         if progress is not None:
             progress("clips", done, len(by_file))
-    return ClipSet.from_rows(
+    recordings, recording = np.unique(
+        np.array([entry.recording for entry in clips.entries], dtype=str), return_inverse=True
+    )
+    return ClipSet.from_arrays(
         rows,
-        labels=[known[entry.singer] for entry in clips.entries],
-        classes=classes,
-        recordings=[entry.recording for entry in clips.entries],
+        [known[entry.singer] for entry in clips.entries],
+        classes,
+        recordings.tolist(),
+        recording,
     )
 
 

@@ -84,18 +84,24 @@ def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_evaluation(result: Mapping[str, Any]) -> None:
     """Print an evaluation: the figures, then the confusion matrix."""
-    names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc")
+    names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
     print_rows("Held-out clips", names, [[result[name] for name in names]])
     classes = list(result.get("classes", []))
     confusion = np.asarray(result.get("confusion", []))
     if classes and confusion.size:
         rows = [[name, *map(int, row)] for name, row in zip(classes, confusion, strict=True)]
         print_rows("Confusion (rows: who sings)", ["", *classes], rows)
-    votes = result["by_recording"]
-    print_rows("By recording", list(votes), [list(votes.values())])
+    votes = [
+        [name, vote["singer"], vote["answer"], vote["probability"], vote["n"]]
+        for name, vote in result["by_recording"].items()
+    ]
+    columns = ("recording", "singer", "answer", "probability", "clips")
+    print_rows("Votes of the recordings", columns, votes)
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, (list, tuple)):
