@@ -111,7 +111,9 @@ class ClipSet:
             self.recording[chosen],
         )
 
-    def batch(self, index: ArrayLike, longest: int | None = None) -> tuple[Float32Array, Int64Array]:
+    def batch(
+        self, index: ArrayLike, longest: int | None = None
+    ) -> tuple[Float32Array, Int64Array]:
         """Some clips as one array, padded with zeros to the longest of them.
 
         Parameters
@@ -154,15 +156,12 @@ def _check(clips: ClipSet) -> None:
     _check_index("recording", clips.recording, "recordings", len(clips.recordings), len(clips))
 
 
-def _check_index(
-    name: str, index: NDArray[np.int32], names: str, count: int, clips: int
-) -> None:
+def _check_index(name: str, index: NDArray[np.int32], names: str, count: int, clips: int) -> None:
     if index.shape != (clips,):
         raise ArgumentError(f"length of {name} ({index.size}) must match clips ({clips})")
     if index.size and not (-1 <= index.min() and index.max() < count):
         raise ArgumentError(
-            f"{name} must lie in -1..{count - 1}, the {names}; "
-            f"got {index.min()}..{index.max()}"
+            f"{name} must lie in -1..{count - 1}, the {names}; got {index.min()}..{index.max()}"
         )
 
 

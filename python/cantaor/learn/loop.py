@@ -244,9 +244,7 @@ def _trainer(
     )
 
 
-def _read_checkpoint(
-    path: Path, key: str, learner: _Learner, keep: _KeepBest
-) -> str | None:
+def _read_checkpoint(path: Path, key: str, learner: _Learner, keep: _KeepBest) -> str | None:
     """Take history and best weights from a checkpoint; its path if there is one."""
     if not path.exists():
         return None
