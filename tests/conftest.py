@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from cantaor._core import build_info
+from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus
+from cantaor.run.pipeline import mine
+from cantaor.run.workspace import Workspace
 
 settings.register_profile("cantaor", deadline=None, derandomize=True)
 settings.load_profile("cantaor")
@@ -27,6 +30,21 @@ def pytest_report_header() -> str:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20201011)
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> SyntheticCorpus:
+    """Three voices, four short recordings each, with known f0 and planted motifs."""
+    folder = tmp_path_factory.mktemp("corpus")
+    return make_corpus(folder, voices=3, recordings=4, seconds=15.0, seed=7)
+
+
+@pytest.fixture(scope="session")
+def small_workspace(
+    small_corpus: SyntheticCorpus, tmp_path_factory: pytest.TempPathFactory
+) -> Workspace:
+    """The small corpus, mined."""
+    return mine(small_corpus.folder, tmp_path_factory.mktemp("work") / "w")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,146 @@
+"""Mining a corpus: its tables agree with each other, do not depend on workers, and are resumed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cantaor.audio import probe, read_audio, write_audio
+from cantaor.corpus.synthetic import SyntheticCorpus
+from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
+from cantaor.run.pipeline import mine
+from cantaor.run.workspace import Workspace, lock, open_workspace
+
+TABLES = ("recordings", "clusters", "motifs", "instances", "failures")
+
+
+def test_every_instance_is_a_motif_in_a_recording(small_workspace: Workspace) -> None:
+    motifs = {row["motif"]: row for row in small_workspace.table("motifs").to_pylist()}
+    recordings = {row["recording"]: row for row in small_workspace.table("recordings").to_pylist()}
+    instances = small_workspace.table("instances").to_pylist()
+    assert len(instances) > 50
+    counts: dict[str, int] = {}
+    for row in instances:
+        assert motifs[row["motif"]]["singer"] == row["singer"]
+        assert recordings[row["recording"]]["singer"] == row["singer"]
+        assert 0 <= row["start_s"] < row["end_s"]
+        assert row["end_s"] <= recordings[row["recording"]]["duration_s"] + 0.01
+        counts[row["motif"]] = counts.get(row["motif"], 0) + 1
+    for name, motif in motifs.items():
+        assert motif["support"] >= small_workspace.settings.min_support
+        assert len(motif["symbols"]) >= small_workspace.settings.min_length
+        assert motif["occurrences"] == counts[name] >= motif["support"]
+
+
+def test_clips_are_the_audio_of_the_instances(small_workspace: Workspace) -> None:
+    rows = small_workspace.table("instances").to_pylist()
+    for row in rows[:: max(1, len(rows) // 20)]:
+        clip = read_audio(small_workspace.path / "clips" / row["clip"])
+        assert clip.duration_s == pytest.approx(row["end_s"] - row["start_s"], abs=0.004)
+        whole = read_audio(row["path"])
+        first = round(row["start_s"] * whole.sample_rate)
+        np.testing.assert_allclose(
+            clip.samples, whole.samples[first : first + clip.samples.size], atol=2e-4
+        )
+    files = [p for p in (small_workspace.path / "clips").rglob("*.wav")]
+    assert len(files) == len(rows)
+
+
+def test_workers_do_not_change_the_tables(
+    small_corpus: SyntheticCorpus, small_workspace: Workspace, tmp_path: Path
+) -> None:
+    other = mine(small_corpus.folder, tmp_path / "w", workers=2, clips=False)
+    for name in TABLES:
+        assert other.table(name).equals(small_workspace.table(name)), name
+    assert not (other.path / "clips").exists()
+
+
+def test_only_what_changed_is_tracked_again(small_corpus: SyntheticCorpus, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name in ("V1-01", "V1-02", "V2-01"):
+        shutil.copy(small_corpus.folder / f"{name}.flac", corpus)
+    first = mine(corpus, tmp_path / "w", clips=False)
+    assert not any(first.table("recordings")["was_cached"].to_pylist())
+    shutil.copy(small_corpus.folder / "V2-02.flac", corpus)
+    again = mine(corpus, tmp_path / "w", clips=False)
+    assert again.table("recordings")["was_cached"].to_pylist() == [True, True, True, False]
+    fresh = mine(corpus, tmp_path / "fresh", clips=False)
+    for name in ("clusters", "motifs", "instances"):
+        assert again.table(name).equals(fresh.table(name)), name
+
+
+def test_progress_reaches_its_total(small_corpus: SyntheticCorpus, tmp_path: Path) -> None:
+    seen: dict[str, tuple[int, int]] = {}
+    mine(
+        small_corpus.folder,
+        tmp_path / "w",
+        progress=lambda stage, done, total: seen.__setitem__(stage, (done, total)),
+    )
+    assert set(seen) == {"pitch", "contour", "motifs", "clips"}
+    assert all(done == total for done, total in seen.values())
+
+
+def test_bad_recordings_are_journalled_and_the_others_mined(
+    small_corpus: SyntheticCorpus, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name in ("V1-01", "V1-02", "V2-01", "V2-02"):
+        shutil.copy(small_corpus.folder / f"{name}.flac", corpus)
+    (corpus / "V1-text.wav").write_text("not audio")
+    (corpus / "V1-empty.flac").touch()
+    write_audio(corpus / "V2-silent.wav", np.zeros(44100, "f4"), 44100)
+    workspace = mine(corpus, tmp_path / "w", clips=False)
+    failures = {Path(r["path"]).name: r["reason"] for r in workspace.table("failures").to_pylist()}
+    assert set(failures) == {"V1-text.wav", "V1-empty.flac", "V2-silent.wav"}
+    assert "not readable as audio" in failures["V1-text.wav"]
+    assert "empty" in failures["V1-empty.flac"]
+    assert "silent" in failures["V2-silent.wav"]
+    assert workspace.table("recordings").num_rows == 4
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "AM-1.wav").write_text("not audio")
+    with pytest.raises(CorpusError, match=r"none of 1 recordings.*AM-1\.wav"):
+        mine(tmp_path / "corpus", tmp_path / "w")
+    with pytest.raises(WorkspaceError, match="not finished"):
+        open_workspace(tmp_path / "w")
+
+
+def test_bad_settings_are_refused_before_any_work(
+    small_corpus: SyntheticCorpus, tmp_path: Path
+) -> None:
+    with pytest.raises(ArgumentError, match="min_support"):
+        mine(small_corpus.folder, tmp_path / "w", min_support=0)
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_workspace_in_use_is_left_alone(
+    small_corpus: SyntheticCorpus, small_workspace: Workspace, tmp_path: Path
+) -> None:
+    copy = Workspace(tmp_path / "w")
+    shutil.copytree(small_workspace.path, copy.path)
+    with lock(copy), pytest.raises(WorkspaceError, match="another run"):
+        mine(small_corpus.folder, copy.path, k=9)
+    assert copy.settings == small_workspace.settings
+
+
+def test_other_formats_and_rates_give_the_same_answer_roughly(
+    small_corpus: SyntheticCorpus, small_workspace: Workspace, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for index, entry in enumerate(small_corpus.manifest.entries):
+        audio = read_audio(small_corpus.manifest.file(entry), sample_rate=48000)
+        stereo = np.repeat(audio.samples[:, None], 2, axis=1)
+        suffix = ".mp3" if index % 2 else ".wav"
+        write_audio(corpus / f"{entry.recording}{suffix}", stereo, 48000)
+    assert probe(corpus / "V1-01.wav").channels == 2
+    workspace = mine(corpus, tmp_path / "w", clips=False)
+    ours, theirs = (w.table("instances").num_rows for w in (workspace, small_workspace))
+    assert ours == pytest.approx(theirs, rel=0.25)
