@@ -114,7 +114,9 @@ def motif_name(voice: Voice, index: int) -> str:
     return f"{voice.singer}-m{index + 1}"
 
 
-def pitch_curve(score: Score, voice: Voice, seconds: float, rng: np.random.Generator) -> Float64Array:
+def pitch_curve(
+    score: Score, voice: Voice, seconds: float, rng: np.random.Generator
+) -> Float64Array:
     """The f0 that a score makes, with glides and vibrato.
 
     Returns
@@ -152,7 +154,7 @@ def loudness_curve(score: Score, points: int, rng: np.random.Generator) -> Float
     last = np.append(first[1:], score.phrase.size) - 1
     begin, end = score.start_s[first], score.end_s[last]
     inside = np.minimum(times - begin[score.phrase[note]], end[score.phrase[note]] - times)
-    return level * np.clip(inside / _EDGE_S, 0.0, 1.0)
+    return np.asarray(level * np.clip(inside / _EDGE_S, 0.0, 1.0))
 
 
 def _compose_phrase(
