@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cantaor.audio import read_audio as read_audio
+    from cantaor.cents import cents_to_hz as cents_to_hz
+    from cantaor.cents import hz_to_cents as hz_to_cents
     from cantaor.clips import cut_clips as cut_clips
     from cantaor.clusters import ClusterHistogram as ClusterHistogram
     from cantaor.clusters import kmeans_1d as kmeans_1d
     from cantaor.contour import segment_contour as segment_contour
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
-    from cantaor.pitch import cents_to_hz as cents_to_hz
     from cantaor.pitch import extract_pitch as extract_pitch
-    from cantaor.pitch import hz_to_cents as hz_to_cents
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters
     from cantaor.types import Contour as Contour
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _HOME = {
     "read_audio": "cantaor.audio",
     "extract_pitch": "cantaor.pitch",
-    "hz_to_cents": "cantaor.pitch",
-    "cents_to_hz": "cantaor.pitch",
+    "hz_to_cents": "cantaor.cents",
+    "cents_to_hz": "cantaor.cents",
     "kmeans_1d": "cantaor.clusters",
     "ClusterHistogram": "cantaor.clusters",
     "segment_contour": "cantaor.contour",

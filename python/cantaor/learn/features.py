@@ -1,0 +1,376 @@
+"""Log-mel, MFCC and spectrogram of 16 kHz clips, as modules of 128 rows.
+
+One module is the same on a CPU, on a GPU and inside an exported model. Conventions:
+
+* Windows are 25 ms (400 samples, Hann) every 10 ms (160 samples), centred: frame ``i`` is centred
+  on sample ``160 i``, beyond the clip there are zeros. A clip of ``n`` samples has
+  ``1 + n // 160`` frames, so 426 frames hold 4.25 s, and a clip of one sample still has one.
+* The transform has 512 points: with 400, several of the 128 mel bands hold no bin at all. The
+  paper's literal 400 points are to be had by name: ``build_features("paper-log-mel")``.
+* Decibels are taken under the loudest value of the *same clip*, down to -80: neither the gain of
+  a recording nor the other clips of a batch matter. Silence is the floor of -80 dB, and so are
+  the frames after the end of a clip; a clip without any sound is all floor.
+
+References
+----------
+Arronte Alvarez and Gómez-Martín (2020), section 3: 25 ms windows, 128 bands, 40 coefficients,
+128 x 426. The paper gives no hop; 10 ms is the usual one, and 426 frames of it hold its 3 s
+segments. It says "400 bins" of the spectrogram, most likely the points of the transform.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cantaor.errors import ArgumentError
+
+#: Samples per second of every waveform here.
+SAMPLE_RATE = 16_000
+#: Rows and frames of a feature image in the paper.
+ROWS, FRAMES = 128, 426
+_NYQUIST_MEL = 15 + 27 * math.log(8) / math.log(6.4)
+
+
+class BandLevels(nn.Module):
+    """Levels in decibels of 128 frequency bands; the part that all features share.
+
+    Parameters
+    ----------
+    bands
+        float32 (128, n_fft // 2 + 1), weight of each bin's power in each band.
+    n_fft
+        Points of the transform, at least ``win_length``.
+    hop_length, win_length
+        Samples between two frames and samples of the Hann window.
+    top_db
+        Range of levels in dB; what is further below the loudest value counts as silence.
+    amin
+        Smallest power told apart; a clip that never exceeds it is silent.
+
+    Attributes
+    ----------
+    silence
+        float32 (128, 1), the column of a silent frame, with which clips are padded.
+    """
+
+    bands: Tensor
+    window: Tensor
+    silence: Tensor
+
+    def __init__(
+        self,
+        bands: Tensor,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        win_length: int = 400,
+        top_db: float = 80.0,
+        amin: float = 1e-10,
+    ) -> None:
+        super().__init__()
+        self.sample_rate = SAMPLE_RATE
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.top_db = top_db
+        self.amin = amin
+        self.register_buffer("bands", bands, persistent=False)
+        window = torch.hann_window(win_length, dtype=torch.float64)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("silence", torch.full((ROWS, 1), -top_db), persistent=False)
+
+    def frame_counts(self, lengths: Tensor) -> Tensor:
+        """Frames of clips of so many samples: ``1 + lengths // hop_length``, at least 1."""
+        return 1 + torch.div(lengths, self.hop_length, rounding_mode="floor")
+
+    def levels(self, waveforms: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Levels of flat clips, and which of their frames are real.
+
+        Parameters
+        ----------
+        waveforms
+            float32 (clips, samples).
+        lengths
+            int64 (clips,), samples of each clip, or None: all of them.
+
+        Returns
+        -------
+        float32 (clips, 128, frames) in -top_db..0 dB, and bool (clips, 1, frames).
+        """
+        samples = waveforms.shape[-1]
+        if lengths is None:
+            lengths = torch.full(
+                (waveforms.shape[0],), samples, dtype=torch.int64, device=waveforms.device
+            )
+        sounding = torch.arange(samples, device=waveforms.device) < lengths.unsqueeze(-1)
+        power = self._band_power(waveforms.where(sounding, torch.zeros_like(waveforms)))
+        frame = torch.arange(power.shape[-1], device=waveforms.device)
+        real = (frame < self.frame_counts(lengths).unsqueeze(-1)).unsqueeze(1)
+        return self._decibels(power * real.to(power.dtype)), real
+
+    def _band_power(self, waveforms: Tensor) -> Tensor:
+        """Power in each band. The transform is made in float64: in float32 its rounding shows,
+        up to 0.002 dB in the bands near the floor, and costs as much."""
+        spectrum = torch.stft(
+            waveforms.double(),
+            self.n_fft,
+            hop_length=self.hop_length,
+            win_length=self.win_length,
+            window=self.window.double(),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        ).transpose(-2, -1)
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+        return torch.matmul(power.float(), self.bands.T).transpose(-2, -1)
+
+    def _decibels(self, power: Tensor) -> Tensor:
+        loudest = power.amax(dim=(-2, -1), keepdim=True)
+        level = 10.0 * (power.clamp(min=self.amin) / loudest.clamp(min=self.amin)).log10()
+        floor = torch.full_like(level, -self.top_db)
+        return torch.where(loudest > self.amin, level.clamp(min=-self.top_db), floor)
+
+    def image(self, rows: Tensor, real: Tensor, shape: list[int], frames: int) -> Tensor:
+        """Give clips their number of frames and the shape of the input; pad with silence."""
+        silent = self.silence.unsqueeze(0)
+        rows = rows.where(real, silent)[..., :frames]
+        missing = frames - rows.shape[-1]
+        if missing > 0:
+            rows = torch.cat([rows, silent.expand(rows.shape[0], -1, missing)], dim=-1)
+        return rows.reshape(shape + [rows.shape[1], frames])
+
+    def check(
+        self, waveforms: Tensor, lengths: Tensor | None, frames: int, crop: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Flatten the leading axes; refuse what does not fit.
+
+        Raises
+        ------
+        ArgumentError
+            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
+            lengths as clips.
+        """
+        samples = waveforms.shape[-1]
+        flat = waveforms.reshape(-1, samples)
+        if lengths is not None:
+            if lengths.numel() != flat.shape[0]:
+                raise ArgumentError(
+                    f"length of lengths ({lengths.numel()}) must match clips ({flat.shape[0]})"
+                )
+            lengths = lengths.reshape(-1)
+        if not crop and 1 + samples // self.hop_length > frames:
+            longest = samples if lengths is None else int(lengths.max())
+            if 1 + longest // self.hop_length > frames:
+                raise ArgumentError(
+                    f"a clip of {longest} samples has {1 + longest // self.hop_length} frames, "
+                    f"more than frames ({frames}): cut it, or ask for crop=True"
+                )
+        return flat, lengths
+
+
+class LogMel(BandLevels):
+    """Mel spectrogram of 128 bands from 0 to 8 kHz in dB under the clip's loudest value.
+
+    Slaney's mel scale, every filter with unit area. The same as, in librosa,
+    ``power_to_db(melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=160, win_length=400,
+    n_mels=128, pad_mode="constant"), ref=np.max, top_db=80)``.
+
+    Parameters
+    ----------
+    n_fft
+        Points of the transform; 400 is the paper's literal setting.
+    hop_length
+        Samples between two frames.
+    top_db
+        Range of levels, dB.
+
+    Examples
+    --------
+    >>> LogMel()(torch.randn(2, 4800), torch.tensor([4800, 800])).shape
+    torch.Size([2, 128, 426])
+    """
+
+    def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
+        super().__init__(_mel_bands(n_fft), n_fft, hop_length, top_db=top_db)
+
+    def forward(
+        self,
+        waveforms: Tensor,
+        lengths: Tensor | None = None,
+        frames: int = FRAMES,
+        crop: bool = False,
+    ) -> Tensor:
+        """Features of clips.
+
+        Parameters
+        ----------
+        waveforms
+            float32 (..., samples) at 16 kHz; what stands after the end of a clip is not read.
+        lengths
+            int64 (...), samples of each clip, or None: all of them.
+        frames
+            Frames to return; shorter clips are padded with ``silence``.
+        crop
+            Drop the frames that are too many instead of raising.
+
+        Returns
+        -------
+        float32 (..., 128, frames), -80..0 dB, lowest band first.
+
+        Raises
+        ------
+        ArgumentError
+            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
+            lengths as clips.
+        """
+        flat, lengths = self.check(waveforms, lengths, frames, crop)
+        levels, real = self.levels(flat, lengths)
+        return self.image(levels, real, list(waveforms.shape[:-1]), frames)
+
+
+class Spectrogram(BandLevels):
+    """Spectrogram of 128 equally wide bands from 0 to 8 kHz in dB under the clip's loudest value.
+
+    The bins without the constant one are averaged into 128 rows of 62.5 Hz: with 512 points two
+    bins each; with 400 points rows share the bins on their borders in proportion.
+
+    Parameters
+    ----------
+    n_fft
+        Points of the transform; 400 is the paper's literal setting.
+    hop_length
+        Samples between two frames.
+    top_db
+        Range of levels, dB.
+    """
+
+    def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
+        super().__init__(_linear_bands(n_fft), n_fft, hop_length, top_db=top_db)
+
+    def forward(
+        self,
+        waveforms: Tensor,
+        lengths: Tensor | None = None,
+        frames: int = FRAMES,
+        crop: bool = False,
+    ) -> Tensor:
+        """Features of clips; arguments, shapes, unit and errors as in :meth:`LogMel.forward`."""
+        flat, lengths = self.check(waveforms, lengths, frames, crop)
+        levels, real = self.levels(flat, lengths)
+        return self.image(levels, real, list(waveforms.shape[:-1]), frames)
+
+
+class Mfcc(BandLevels):
+    """40 mel-frequency cepstral coefficients in rows 0..39; rows 40..127 are zero.
+
+    The orthonormal cosine transform (type II) of :class:`LogMel`; the paper pads its images with
+    zeros to 128 rows. The same as ``librosa.feature.mfcc(S=log_mel, n_mfcc=40)``. A silent frame
+    has ``-80 * sqrt(128)`` in row 0 and zeros elsewhere.
+
+    Parameters
+    ----------
+    n_mfcc
+        Coefficients, 1..128.
+    n_fft, hop_length, top_db
+        As in :class:`LogMel`.
+    """
+
+    cosines: Tensor
+
+    def __init__(
+        self, n_mfcc: int = 40, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0
+    ) -> None:
+        super().__init__(_mel_bands(n_fft), n_fft, hop_length, top_db=top_db)
+        self.register_buffer("cosines", _cosines(n_mfcc), persistent=False)
+        self.silence[:, 0] = 0.0
+        self.silence[0, 0] = -top_db * ROWS**0.5
+
+    def forward(
+        self,
+        waveforms: Tensor,
+        lengths: Tensor | None = None,
+        frames: int = FRAMES,
+        crop: bool = False,
+    ) -> Tensor:
+        """Features of clips; arguments, shapes and errors as in :meth:`LogMel.forward`."""
+        flat, lengths = self.check(waveforms, lengths, frames, crop)
+        levels, real = self.levels(flat, lengths)
+        cepstra = torch.matmul(self.cosines, levels)
+        return self.image(cepstra, real, list(waveforms.shape[:-1]), frames)
+
+
+def _mel_bands(n_fft: int) -> Tensor:
+    """Triangular filters of unit area on Slaney's mel scale, float32 (128, n_fft // 2 + 1).
+
+    Made in float64: torchaudio's own, made in float32, are off by up to 0.002 dB.
+    """
+    hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / n_fft
+    corners = _mel_to_hz(torch.linspace(0, _NYQUIST_MEL, ROWS + 2, dtype=torch.float64))
+    lower, centre, upper = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    rising, falling = (hz - lower) / (centre - lower), (upper - hz) / (upper - centre)
+    triangles = torch.minimum(rising, falling).clamp(min=0)
+    return (triangles * 2 / (upper - lower)).float()
+
+
+def _mel_to_hz(mel: Tensor) -> Tensor:
+    """Slaney's scale: 15 mel are 1 kHz, linear below, 27 mel for each factor of 6.4 above."""
+    return torch.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+
+
+def _cosines(n_mfcc: int) -> Tensor:
+    """Orthonormal cosine transform of 128 rows, float32 (128, 128), rows from n_mfcc on zero."""
+    order = torch.arange(ROWS, dtype=torch.float64)[:, None]
+    angle = torch.pi / ROWS * (torch.arange(ROWS, dtype=torch.float64) + 0.5)
+    matrix = torch.cos(order * angle) * (2 / ROWS) ** 0.5
+    matrix[0] /= 2**0.5
+    matrix[n_mfcc:] = 0
+    return matrix.float()
+
+
+def _linear_bands(n_fft: int) -> Tensor:
+    """Averages over equal shares of the bins above the constant one, (128, n_fft // 2 + 1)."""
+    bins = n_fft // 2
+    edges = torch.linspace(0, bins, ROWS + 1, dtype=torch.float64)
+    start = torch.arange(bins, dtype=torch.float64)
+    upper = torch.minimum(edges[1:, None], start + 1)
+    share = (upper - torch.maximum(edges[:-1, None], start)).clamp(min=0)
+    bands = share / share.sum(dim=1, keepdim=True)
+    return torch.cat([torch.zeros(ROWS, 1), bands.float()], dim=1)
+
+
+#: Features by name. The ``paper-`` ones take the paper's literal transform of 400 points.
+FEATURES: dict[str, Callable[[], BandLevels]] = {
+    "log-mel": LogMel,
+    "mfcc": Mfcc,
+    "spectrogram": Spectrogram,
+    "paper-log-mel": lambda: LogMel(n_fft=400),
+    "paper-mfcc": lambda: Mfcc(n_fft=400),
+    "paper-spectrogram": lambda: Spectrogram(n_fft=400),
+}
+
+
+def build_features(names: str) -> list[BandLevels]:
+    """Feature modules by name, one for each channel of the network.
+
+    Parameters
+    ----------
+    names
+        One of :data:`FEATURES`, or several joined by ``+``, such as ``"log-mel+mfcc"``.
+
+    Raises
+    ------
+    ArgumentError
+        A name is unknown.
+
+    Examples
+    --------
+    >>> [type(part).__name__ for part in build_features("log-mel+mfcc")]
+    ['LogMel', 'Mfcc']
+    """
+    unknown = [name for name in names.split("+") if name not in FEATURES]
+    if unknown:
+        raise ArgumentError(
+            f"features must be of {', '.join(FEATURES)}, joined by +; got {names!r}"
+        )
+    return [FEATURES[name]() for name in names.split("+")]

@@ -1,0 +1,207 @@
+"""Who sings in a recording never heard before: votes of its motif clips.
+
+A recording's motif instances are those of the union of the training dictionaries; each clip gets
+class probabilities from the network, and the recording gets their mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cantaor.audio import read_audio, resample
+from cantaor.chain import MotifFinder, clip_spans
+from cantaor.clips import cut_clips
+from cantaor.errors import AudioError, ModelError
+from cantaor.learn.bundle import Bundle, load_bundle
+from cantaor.learn.clips import ClipSet
+from cantaor.learn.evaluation import predict
+from cantaor.settings import make_settings, settings_to_plain
+from cantaor.types import Audio, Clusters, Float32Array, Motifs
+
+#: Rate in Hz of the waveforms that the networks take.
+CLIP_RATE = 16_000
+
+_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SingerScore:
+    """One singer and the probability that the recording is theirs, 0..1."""
+
+    singer: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One motif clip that speaks for the first-ranked singer.
+
+    Attributes
+    ----------
+    motif
+        Symbols of the motif.
+    start_s, end_s
+        Where it is sung, seconds.
+    probability
+        What the network gives the first-ranked singer for this clip, 0..1.
+    """
+
+    motif: tuple[int, ...]
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer for one recording.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    ranked
+        All known singers, most probable first.
+    evidence
+        The clips that speak most for the first of them.
+    clips
+        Number of motif clips that voted.
+    embedding
+        float32 (dim,), mean embedding of the clips.
+    """
+
+    path: str
+    ranked: tuple[SingerScore, ...]
+    evidence: tuple[Evidence, ...]
+    clips: int
+    embedding: Float32Array
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: path, singer, probability, clips, ranked, evidence."""
+        return {
+            "path": self.path,
+            "singer": self.ranked[0].singer,
+            "probability": self.ranked[0].probability,
+            "clips": self.clips,
+            "ranked": [
+                {"singer": one.singer, "probability": one.probability} for one in self.ranked
+            ],
+            "evidence": [
+                {
+                    "motif": list(one.motif),
+                    "start_s": one.start_s,
+                    "end_s": one.end_s,
+                    "probability": one.probability,
+                }
+                for one in self.evidence
+            ],
+        }
+
+
+def identify(
+    model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
+) -> Identification:
+    """Rank the known singers for one recording.
+
+    Parameters
+    ----------
+    model
+        A bundle or its folder, made by training on a mined workspace.
+    audio
+        A recording, or the path of one in any format and rate.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    ModelError
+        The bundle cannot be read or holds no motif dictionary.
+    AudioError
+        The recording cannot be read, is silent, holds no voice, or no known motif.
+    """
+    bundle = model if isinstance(model, Bundle) else load_bundle(Path(model))
+    path = "" if isinstance(audio, Audio) else str(audio)
+    recording = audio if isinstance(audio, Audio) else read_audio(audio)
+    finder = finder_from_bundle(bundle)
+    contour, found = finder.find(recording, path or "audio")
+    if len(found) == 0:
+        raise AudioError(
+            f"{path or 'audio'}: none of the {len(finder.motifs)} known motifs is sung in it"
+        )
+    starts, ends = clip_spans(str(bundle.extra["data"]), found, contour, recording.duration_s, [0])
+    clips, lengths = cut_clips(resample(recording, CLIP_RATE), starts, ends)
+    probabilities, embeddings = predict(bundle.trained, _unlabelled(clips, lengths, bundle))
+    mean = probabilities.mean(axis=0)
+    order = np.argsort(-mean, kind="stable")
+    ranked = tuple(SingerScore(bundle.trained.classes[i], float(mean[i])) for i in order)
+    best = np.argsort(-probabilities[:, order[0]], kind="stable")[:_EVIDENCE]
+    evidence = tuple(
+        Evidence(
+            tuple(int(s) for s in finder.motifs[int(found.motif[i])]),
+            float(starts[i]),
+            float(ends[i]),
+            float(probabilities[i, order[0]]),
+        )
+        for i in best
+    )
+    return Identification(path, ranked, evidence, len(found), embeddings.mean(axis=0))
+
+
+def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
+    """A finder's arrays as a bundle keeps them."""
+    return {
+        "cluster_centers": finder.clusters.centers,
+        "cluster_edges": finder.clusters.edges,
+        "cluster_counts": finder.clusters.counts,
+        "motif_values": finder.motifs.values,
+        "motif_offsets": finder.motifs.offsets,
+        "motif_support": finder.motifs.support,
+    }
+
+
+def finder_facts(finder: MotifFinder) -> dict[str, Any]:
+    """The rest of a finder, as plain values."""
+    return {
+        "settings": settings_to_plain(finder.settings),
+        "inertia": finder.clusters.inertia,
+    }
+
+
+def finder_from_bundle(bundle: Bundle) -> MotifFinder:
+    """The finder that was trained with a model.
+
+    Raises
+    ------
+    ModelError
+        The model was trained on clips alone and has no motif dictionary.
+    """
+    facts: Mapping[str, Any] | None = bundle.extra.get("finder")
+    if facts is None:
+        raise ModelError(
+            "the model was trained on clips alone and holds no motif dictionary; "
+            "train on a workspace to identify whole recordings"
+        )
+    arrays = bundle.arrays
+    clusters = Clusters(
+        arrays["cluster_centers"],
+        arrays["cluster_edges"],
+        float(facts["inertia"]),
+        arrays["cluster_counts"],
+    )
+    motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
+    return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
+
+
+def _unlabelled(
+    clips: Float32Array, lengths: np.ndarray[Any, np.dtype[np.int64]], bundle: Bundle
+) -> ClipSet:
+    rows = [clip[:length] for clip, length in zip(clips, lengths, strict=True)]
+    return ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)

@@ -1,0 +1,295 @@
+"""The training loop on Lightning: epochs, early stopping, checkpoints; imported by training only.
+
+Every epoch draws its order and its dropout from the seed and its own number, and the state is
+written after an epoch only, so training that was killed anywhere repeats the interrupted epoch
+exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from cantaor.errors import ModelError
+from cantaor.learn.clips import ClipSet, bucketed_batches
+from cantaor.learn.singer import LONGEST, Singer
+from cantaor.learn.training import Progress, TrainingSettings, fingerprint
+from cantaor.types import Int64Array
+
+_PRECISION = {"float32": "32-true", "float16": "16-mixed", "bfloat16": "bf16-mixed"}
+_CHECKPOINT = "training.ckpt"
+
+
+class _Batches:
+    """Batches of a clip set in a given order, as tensors."""
+
+    def __init__(self, clips: ClipSet, order: Sequence[Int64Array]) -> None:
+        self.clips = clips
+        self.order = order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for index in self.order:
+            waveforms, lengths = self.clips.batch(index, LONGEST)
+            labels = self.clips.labels[index].astype(np.int64)
+            yield torch.from_numpy(waveforms), torch.from_numpy(lengths), torch.from_numpy(labels)
+
+
+class _Side:
+    """Loss and accuracy of one side over an epoch, kept on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.clips = 0
+        self.loss: Tensor | float = 0.0
+        self.right: Tensor | float = 0.0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.clips += len(labels)
+        self.loss = self.loss + loss.detach().double() * len(labels)
+        self.right = self.right + (logits.detach().argmax(dim=-1) == labels).sum()
+
+    def means(self) -> tuple[float, float]:
+        return float(self.loss) / self.clips, float(self.right) / self.clips
+
+
+class _Learner(LightningModule):
+    """What happens to a batch; the epochs' metrics end in ``history``."""
+
+    def __init__(
+        self,
+        singer: Singer,
+        train_clips: ClipSet,
+        validation_clips: ClipSet,
+        settings: TrainingSettings,
+        weights: Tensor | None,
+    ) -> None:
+        super().__init__()
+        self.singer = singer
+        self.train_clips = train_clips
+        self.validation_clips = validation_clips
+        self.settings = settings
+        self.history: list[dict[str, float]] = []
+        self.register_buffer("weights", weights, persistent=False)
+
+    def train_dataloader(self) -> _Batches:
+        rng = np.random.default_rng([self.settings.seed, self.current_epoch])
+        lengths = np.minimum(self.train_clips.lengths, LONGEST)
+        return _Batches(self.train_clips, bucketed_batches(lengths, self.settings.batch, rng))
+
+    def val_dataloader(self) -> _Batches:
+        order = np.argsort(self.validation_clips.lengths, kind="stable")
+        cuts = np.arange(self.settings.batch, order.size, self.settings.batch)
+        return _Batches(self.validation_clips, np.split(order, cuts))
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch)
+        self.started = time.perf_counter()
+        self.learned, self.watched = _Side(), _Side()
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
+        logits, loss = self._answer(batch, self.weights)
+        self.learned.add(loss, logits, batch[2])
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
+        logits, loss = self._answer(batch, None)
+        self.watched.add(loss, logits, batch[2])
+
+    def _answer(
+        self, batch: tuple[Tensor, Tensor, Tensor], weights: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        waveforms, lengths, labels = batch
+        with torch.autocast(self.device.type, enabled=False):
+            images, counts = self.singer.images(waveforms, lengths)
+        logits, _ = self.singer.classify(images, counts)
+        return logits, cross_entropy(logits.float(), labels, weights)
+
+    def on_validation_epoch_end(self) -> None:
+        loss, accuracy = self.learned.means()
+        validation_loss, validation_accuracy = self.watched.means()
+        self.history.append(
+            {
+                "epoch": self.current_epoch + 1,
+                "loss": loss,
+                "accuracy": accuracy,
+                "validation_loss": validation_loss,
+                "validation_accuracy": validation_accuracy,
+                "seconds": time.perf_counter() - self.started,
+            }
+        )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.singer.parameters(), lr=self.settings.lr)
+
+
+class _KeepBest(Callback):
+    """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.best = float("inf")
+        self.waited = 0
+        self.weights: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+        loss = pl_module.history[-1]["validation_loss"]
+        if loss < self.best or not self.weights:
+            self.best, self.waited = loss, 0
+            state = pl_module.singer.state_dict()
+            self.weights = {name: value.cpu().clone() for name, value in state.items()}
+        else:
+            self.waited += 1
+        trainer.should_stop = trainer.should_stop or self.waited >= self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.waited = state_dict["best"], state_dict["waited"]
+        self.weights = state_dict["weights"]
+
+
+class _Report(Callback):
+    """Tell the caller after each epoch; its errors end training."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_validation_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+        last: Mapping[str, float] = pl_module.history[-1]
+        self.progress(int(last["epoch"]), pl_module.settings.epochs, last)
+
+
+class _SaveEpoch(Checkpoint):
+    """Write the state after each epoch, complete or not at all.
+
+    Lightning runs callbacks of this base after all others, so their state is in the file.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path
+        self.key = key
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+        partial = self.path.with_suffix(".partial")
+        trainer.save_checkpoint(partial)
+        partial.replace(self.path)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: _Learner, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["cantaor"] = {"key": self.key, "history": pl_module.history}
+
+
+def run_epochs(
+    singer: Singer,
+    train_clips: ClipSet,
+    validation_clips: ClipSet,
+    settings: TrainingSettings,
+    device: torch.device,
+    weights: Tensor | None,
+    checkpoint_dir: Path | None,
+    progress: Progress | None,
+) -> list[dict[str, float]]:
+    """Train ``singer`` in place, leave it with its best weights and return the history."""
+    learner = _Learner(singer, train_clips, validation_clips, settings, weights)
+    keep = _KeepBest(settings.patience)
+    callbacks: list[Callback] = [keep]
+    if progress is not None:
+        callbacks.append(_Report(progress))
+    resume = None
+    if checkpoint_dir is not None:
+        key = fingerprint(train_clips, validation_clips, settings)
+        checkpoint_dir.mkdir(parents=True, exist_ok=True)
+        callbacks.append(_SaveEpoch(checkpoint_dir / _CHECKPOINT, key))
+        resume = _read_checkpoint(checkpoint_dir / _CHECKPOINT, key, learner, keep)
+    if keep.waited < settings.patience and len(learner.history) < settings.epochs:
+        with _quiet(), _determinism():
+            _trainer(settings, device, callbacks).fit(learner, ckpt_path=resume)
+    singer.load_state_dict(keep.weights)
+    return learner.history
+
+
+def _trainer(
+    settings: TrainingSettings, device: torch.device, callbacks: list[Callback]
+) -> Trainer:
+    return Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=_PRECISION[settings.precision],
+        max_epochs=settings.epochs,
+        callbacks=callbacks,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        deterministic="warn",
+        logger=False,
+        enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _read_checkpoint(path: Path, key: str, learner: _Learner, keep: _KeepBest) -> str | None:
+    """Take history and best weights from a checkpoint; its path if there is one."""
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        mine = state["cantaor"]
+        keep.load_state_dict(state["callbacks"][keep.state_key])
+    except (OSError, EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"checkpoint {path} is damaged ({type(error).__name__}); remove it to train anew"
+        ) from error
+    if mine["key"] != key:
+        raise ModelError(
+            f"checkpoint {path} belongs to other clips or settings; "
+            "remove it or choose another directory"
+        )
+    learner.history = mine["history"]
+    return str(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice off the terminal."""
+    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message=".*deterministic.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _determinism() -> Iterator[None]:
+    """Restore torch's switches for deterministic algorithms, which Lightning sets for good."""
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark

@@ -1,0 +1,186 @@
+"""Layers that treat the frames after the end of a clip as if they were not there.
+
+Images are float32 (clips, channels, rows, frames); ``lengths`` is int64 (clips,), the real frames
+of each clip, at least 1, or None: all frames are real. The rules that make a clip's answer the
+same alone, in a batch and padded to any length:
+
+* the input of every convolution is zero after the clip, just as beyond the image's border;
+* the input of every maximum is minus infinity there;
+* a stride of 2 turns L frames into ceil(L / 2), with kernels centred on every second frame;
+* means, batch-norm statistics and the recurrent layers' states see real frames only.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
+
+
+def halve(lengths: Tensor | None) -> Tensor | None:
+    """Frames left by a stride of 2: ceil(L / 2)."""
+    if lengths is None:
+        return None
+    return torch.div(lengths + 1, 2, rounding_mode="floor")
+
+
+def real_frames(x: Tensor, lengths: Tensor) -> Tensor:
+    """Which frames of ``x`` are real, bool (clips, 1, 1, frames)."""
+    frame = torch.arange(x.shape[-1], device=x.device)
+    return (frame < lengths.unsqueeze(-1))[:, None, None, :]
+
+
+def silence(x: Tensor, lengths: Tensor | None, value: float = 0.0) -> Tensor:
+    """``x`` with ``value`` in the frames that are not real."""
+    if lengths is None:
+        return x
+    return x.masked_fill(real_frames(x, lengths).logical_not(), value)
+
+
+def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean over rows and real frames, (clips, channels)."""
+    if lengths is None:
+        return x.mean(dim=(-2, -1))
+    total = silence(x, lengths).sum(dim=(-2, -1))
+    return total / (lengths * x.shape[-2]).to(x.dtype).unsqueeze(-1)
+
+
+def last_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """The last real step of (clips, steps, features), (clips, features)."""
+    if lengths is None:
+        return x[:, -1]
+    last = (lengths - 1).reshape(-1, 1, 1).expand(-1, 1, x.shape[-1])
+    return x.gather(1, last).squeeze(1)
+
+
+def reverse_real(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """(clips, steps, features) with the real steps in reverse order, the others unspecified.
+
+    An index gather: packed sequences would do, but cannot be exported with a dynamic batch.
+    """
+    if lengths is None:
+        return x.flip(1)
+    step = torch.arange(x.shape[1], device=x.device)
+    index = (lengths.unsqueeze(-1) - 1 - step).clamp(min=0)
+    return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+def as_steps(x: Tensor) -> Tensor:
+    """Image as a sequence: (clips, channels, rows, frames) to (clips, frames, channels * rows)."""
+    return x.flatten(1, 2).transpose(1, 2)
+
+
+class MaskedBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation whose statistics are taken over real frames only.
+
+    Frames that are not real leave as zeros, so a convolution may follow at once.
+    """
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Normalise (clips, channels, rows, frames); in training also update the averages."""
+        if lengths is None or not self.training:
+            return silence(self._normalise(x), lengths)
+        real = real_frames(x, lengths)
+        count = (lengths.sum() * x.shape[-2]).to(x.dtype)
+        mean = x.masked_fill(real.logical_not(), 0.0).sum(dim=(0, 2, 3)) / count
+        centred = (x - mean[:, None, None]).masked_fill(real.logical_not(), 0.0)
+        variance = centred.square().sum(dim=(0, 2, 3)) / count
+        self._update(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return silence(centred * scale[:, None, None] + self.bias[:, None, None], lengths)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        momentum = 0.1 if self.momentum is None else self.momentum
+        return batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            momentum,
+            self.eps,
+        )
+
+    @torch.no_grad()
+    def _update(self, mean: Tensor, variance: Tensor) -> None:
+        momentum = 0.1 if self.momentum is None else self.momentum
+        if self.running_mean is not None:
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+        if self.running_var is not None:
+            self.running_var.lerp_(variance.to(self.running_var.dtype), momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+class Convolution(nn.Module):
+    """3 x 3 or 1 x 1 convolution without bias, then :class:`MaskedBatchNorm`.
+
+    Parameters
+    ----------
+    channels, filters
+        Channels of the input and of the output.
+    kernel
+        1 or 3, on both axes.
+    stride
+        1 or 2, on both axes.
+    """
+
+    def __init__(self, channels: int, filters: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.convolution = nn.Conv2d(
+            channels, filters, kernel, stride=stride, padding=kernel // 2, bias=False
+        )
+        self.norm = MaskedBatchNorm(filters)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """``x`` must be zero after each clip; so is the result. Returns it and its lengths."""
+        if self.stride == 2:
+            lengths = halve(lengths)
+        return self.norm(self.convolution(x), lengths), lengths
+
+
+class MaxPool(nn.Module):
+    """Maximum over 3 x 3 around every frame, or every second one, of the real frames.
+
+    Parameters
+    ----------
+    stride
+        1 or 2, on both axes.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.pool = nn.MaxPool2d(3, stride=stride, padding=1)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Returns the pooled image, zero after each clip, and its lengths."""
+        x = self.pool(silence(x, lengths, float("-inf")))
+        if self.stride == 2:
+            lengths = halve(lengths)
+        return silence(x, lengths), lengths
+
+
+class Head(nn.Module):
+    """The fully connected layer of 1,024 units (at the paper's width) and the classifier.
+
+    Parameters
+    ----------
+    features
+        Length of the embedding.
+    units
+        Units of the hidden layer.
+    n_classes
+        Length of the answer.
+    """
+
+    def __init__(self, features: int, units: int, n_classes: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(features, units)
+        self.classify = nn.Linear(units, n_classes)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits (clips, n_classes) of embeddings (clips, features)."""
+        return self.classify(torch.relu(self.hidden(embedding)))

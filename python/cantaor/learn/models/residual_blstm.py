@@ -1,0 +1,95 @@
+"""Residual-BLSTM: shallow residual blocks, then a bidirectional recurrent layer.
+
+References
+----------
+Arronte Alvarez and Gómez-Martín (2020), section 3: residual blocks (He et al. 2016, CVPR, figure
+2) whose first convolution has a stride of 2 x 2, all 3 x 3; a bidirectional LSTM whose two final
+states, one after the other, are the embedding; a layer of 1,024. The paper gives neither the
+number of blocks nor the filters: three blocks of 64 and 256 units a direction are ours.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from cantaor.learn.models.masking import (
+    Convolution,
+    Head,
+    as_steps,
+    last_of_real,
+    reverse_real,
+    silence,
+)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = Convolution(width, width)
+        self.second = Convolution(width, width)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        y, _ = self.first(x, lengths)
+        y, _ = self.second(torch.relu(y), lengths)
+        return torch.relu(x + y)
+
+
+class ResidualBLSTM(nn.Module):
+    """Residual blocks and a BLSTM; the embedding is the last output of both directions.
+
+    Parameters
+    ----------
+    n_classes
+        Singers to tell apart.
+    in_channels
+        Channels of the input, one for each feature.
+    width
+        Filters of every convolution; 64 go with an LSTM of 256 units a direction and a layer of
+        1,024, which shrink in proportion.
+    blocks
+        Residual blocks of two convolutions.
+
+    Examples
+    --------
+    >>> model = ResidualBLSTM(5, width=4).eval()
+    >>> model.embed(torch.randn(2, 1, 128, 40), torch.tensor([40, 7])).shape
+    torch.Size([2, 32])
+    """
+
+    def __init__(
+        self, n_classes: int, in_channels: int = 1, width: int = 64, blocks: int = 3
+    ) -> None:
+        super().__init__()
+        self.first = Convolution(in_channels, width, 3, 2)
+        self.blocks = nn.ModuleList([_Block(width) for _ in range(blocks)])
+        self.embedding_size = 8 * width
+        # A stride of 2 leaves 64 of 128 rows.
+        self.forwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
+        self.backwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
+        self.head = Head(8 * width, 16 * width, n_classes)
+
+    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embeddings of clips.
+
+        Parameters
+        ----------
+        x
+            float32 (clips, in_channels, 128, frames).
+        lengths
+            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
+
+        Returns
+        -------
+        float32 (clips, 8 * width).
+        """
+        x, lengths = self.first(silence(x, lengths), lengths)
+        x = torch.relu(x)
+        for block in self.blocks:
+            x = block(x, lengths)
+        steps = as_steps(x)
+        ahead, _ = self.forwards(steps)
+        back, _ = self.backwards(reverse_real(steps, lengths))
+        return torch.cat([last_of_real(ahead, lengths), last_of_real(back, lengths)], dim=-1)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
+        return self.head(self.embed(x, lengths))

@@ -1,0 +1,247 @@
+"""Training by the paper's protocol: Adam, cross-entropy, early stopping on held-out clips.
+
+References
+----------
+Arronte Alvarez and Gómez-Martín (2020), section 4: Adam with 0.001, batches of 64, 20 epochs,
+early stopping after 2 epochs without progress, cross-entropy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cantaor.errors import ArgumentError
+from cantaor.learn.clips import ClipSet
+from cantaor.learn.features import build_features
+from cantaor.learn.models import MODELS
+from cantaor.learn.singer import LONGEST, Singer, fit_scale
+
+#: Called after every epoch with its number from 1, the most epochs there can be, and its metrics.
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+_DEVICES = ("auto", "cpu", "cuda")
+_PRECISIONS = ("float32", "float16", "bfloat16")
+_CLASS_WEIGHTS = ("none", "balanced")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """What decides the result of training, together with the clips.
+
+    Attributes
+    ----------
+    model
+        One of :data:`cantaor.learn.models.MODELS`.
+    features
+        One of :data:`cantaor.learn.features.FEATURES`, or several joined by ``+``.
+    width
+        Filters of the first convolution, or None: as in the paper.
+    padded
+        True: images are padded to 426 frames as in the paper; False: the length-aware network.
+    batch
+        Clips in a batch.
+    lr
+        Step size of Adam.
+    epochs
+        Epochs at most.
+    patience
+        Epochs without a smaller validation loss after which training stops.
+    seed
+        Decides weights, dropout and the order of the clips.
+    device
+        ``"auto"`` (CUDA if there is any), ``"cpu"`` or ``"cuda"``.
+    precision
+        ``"float32"``, or mixed with ``"float16"`` or ``"bfloat16"``; features stay in float32.
+    class_weights
+        ``"none"``, or ``"balanced"``: every singer weighs the same in the loss.
+
+    Raises
+    ------
+    ArgumentError
+        A setting is out of range.
+    """
+
+    model: str = "residual-blstm"
+    features: str = "log-mel"
+    width: int | None = None
+    padded: bool = False
+    batch: int = 64
+    lr: float = 0.001
+    epochs: int = 20
+    patience: int = 2
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    class_weights: str = "none"
+
+    def __post_init__(self) -> None:
+        build_features(self.features)
+        for name, allowed in (
+            ("model", tuple(MODELS)),
+            ("device", _DEVICES),
+            ("precision", _PRECISIONS),
+            ("class_weights", _CLASS_WEIGHTS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ArgumentError(
+                    f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
+                )
+        for name in ("batch", "epochs", "patience", "lr"):
+            if not getattr(self, name) > 0:
+                raise ArgumentError(f"{name} must be above 0; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A network that knows its singers.
+
+    Attributes
+    ----------
+    module
+        From waveforms to probabilities and embeddings, in evaluation mode on the CPU.
+    classes
+        Names of the singers, in the order of the probabilities.
+    settings
+        How it was trained.
+    history
+        One mapping for each epoch: ``epoch``, ``loss``, ``accuracy``, ``validation_loss``,
+        ``validation_accuracy``, ``seconds``.
+    """
+
+    module: Singer
+    classes: tuple[str, ...]
+    settings: TrainingSettings
+    history: tuple[Mapping[str, float], ...] = field(default=())
+
+
+def pick_device(device: str) -> torch.device:
+    """The device that a name stands for.
+
+    Raises
+    ------
+    ArgumentError
+        The name is unknown, or CUDA was asked for and there is none.
+    """
+    if device not in _DEVICES:
+        raise ArgumentError(f"device must be one of {', '.join(_DEVICES)}; got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ArgumentError("device is 'cuda' but torch finds no CUDA device")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def build_singer(settings: TrainingSettings, n_classes: int) -> Singer:
+    """The untrained module of some settings; its weights follow torch's random state."""
+    return Singer(settings.model, settings.features, n_classes, settings.width, settings.padded)
+
+
+def train(
+    train_clips: ClipSet,
+    validation_clips: ClipSet,
+    settings: TrainingSettings | None = None,
+    *,
+    checkpoint_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Train a network and keep the weights of its best epoch.
+
+    The same clips, settings and machine give the same result, also when training was killed and
+    taken up again. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
+    are cut at their end.
+
+    Parameters
+    ----------
+    train_clips
+        What is learned from; the features' scale is fitted on them alone.
+    validation_clips
+        What early stopping watches. Neither may hold clips that are tested on later.
+    settings
+        How to train; None: the paper's protocol.
+    checkpoint_dir
+        Where the state is kept after every epoch (``training.ckpt``); training goes on from there
+        if it was interrupted. None: nothing is written.
+    progress
+        Called after every epoch.
+
+    Returns
+    -------
+    The trained model, on the CPU.
+
+    Raises
+    ------
+    ArgumentError
+        There are no clips, fewer than two singers, unlabelled clips, different singers on both
+        sides, or no such device.
+    ModelError
+        The checkpoint is damaged, or belongs to other clips or settings.
+    """
+    settings = settings or TrainingSettings()
+    _check_sides(train_clips, validation_clips)
+    device = pick_device(settings.device)
+    from cantaor.learn.loop import run_epochs  # Lightning takes seconds to import.
+
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(settings.seed)
+        singer = build_singer(settings, len(train_clips.classes))
+        fit_scale(singer, _scale_batches(train_clips, settings.batch))
+        history = run_epochs(
+            singer,
+            train_clips,
+            validation_clips,
+            settings,
+            device,
+            class_weights(train_clips, settings),
+            None if checkpoint_dir is None else Path(checkpoint_dir),
+            progress,
+        )
+    return TrainedModel(singer.cpu().eval(), train_clips.classes, settings, tuple(history))
+
+
+def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
+    """float32 (classes,), weight of each singer in the loss, or None: all are 1."""
+    if settings.class_weights == "none":
+        return None
+    counts = np.bincount(clips.labels, minlength=len(clips.classes))
+    weights = len(clips) / (np.maximum(counts, 1) * max(np.count_nonzero(counts), 1))
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def fingerprint(train_clips: ClipSet, validation_clips: ClipSet, settings: TrainingSettings) -> str:
+    """Digest of all that decides the result; device aside."""
+    digest = hashlib.sha256()
+    for clips in (train_clips, validation_clips):
+        for array in (clips.samples, clips.offsets, clips.labels):
+            digest.update(np.ascontiguousarray(array).data)
+    digest.update(repr((train_clips.classes, {**asdict(settings), "device": ""})).encode())
+    return digest.hexdigest()
+
+
+def _scale_batches(clips: ClipSet, size: int) -> list[tuple[Tensor, Tensor]]:
+    order = np.argsort(clips.lengths, kind="stable")
+    parts = np.split(order, np.arange(size, order.size, size))
+    batches = (clips.batch(part, LONGEST) for part in parts)
+    return [(torch.from_numpy(waves), torch.from_numpy(lengths)) for waves, lengths in batches]
+
+
+def _check_sides(train_clips: ClipSet, validation_clips: ClipSet) -> None:
+    if train_clips.classes != validation_clips.classes:
+        raise ArgumentError(
+            f"singers of train_clips {train_clips.classes} must be those of "
+            f"validation_clips {validation_clips.classes}"
+        )
+    for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
+        if len(clips) == 0:
+            raise ArgumentError(f"{name} holds no clips")
+        if clips.labels.min() < 0:
+            raise ArgumentError(f"clip {int(np.argmin(clips.labels))} of {name} has no label")
+    singers = np.unique(train_clips.labels).size
+    if singers < 2:
+        raise ArgumentError(f"train_clips must hold at least 2 singers; got {singers}")

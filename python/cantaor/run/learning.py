@@ -1,0 +1,243 @@
+"""Training and testing on clips that are named by a manifest, with everything kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cantaor.audio import read_audio
+from cantaor.clips import cut_clips
+from cantaor.corpus.manifest import Manifest, Recording
+from cantaor.corpus.tables import read_manifest, write_manifest
+from cantaor.errors import CorpusError, ModelError, SplitError
+from cantaor.learn.bundle import load_bundle, save_bundle
+from cantaor.learn.clips import ClipSet
+from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
+from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.run.protocol import PreparedClips, mark_validation
+from cantaor.run.workspace import Workspace, write_text
+
+#: Called with the stage's name, the units done and their number.
+Progress = Callable[[str, int, int], None]
+
+_CLIPS = "clips.csv"
+
+
+def load_clipset(
+    clips: Manifest, classes: Sequence[str], progress: Progress | None = None
+) -> ClipSet:
+    """Read the audio of clips at 16 kHz; every file is decoded once.
+
+    Parameters
+    ----------
+    clips
+        One entry a clip; entries without a span are whole files.
+    classes
+        All singers, in the order of the labels.
+    progress
+        Called as ``progress("clips", done, total)`` over files.
+
+    Raises
+    ------
+    CorpusError
+        A singer is not among ``classes``.
+    AudioError
+        A file cannot be read.
+    """
+    known = {name: index for index, name in enumerate(classes)}
+    by_file: dict[Path, list[int]] = {}
+    for index, entry in enumerate(clips.entries):
+        if entry.singer not in known:
+            raise CorpusError(
+                f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
+            )
+        by_file.setdefault(clips.file(entry), []).append(index)
+    rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
+    for done, (file, indices) in enumerate(by_file.items(), start=1):
+        _cut_file(file, clips.entries, indices, rows)
+        if progress is not None:
+            progress("clips", done, len(by_file))
+    recordings, recording = np.unique(
+        np.array([entry.recording for entry in clips.entries], dtype=str), return_inverse=True
+    )
+    return ClipSet.from_arrays(
+        rows,
+        [known[entry.singer] for entry in clips.entries],
+        classes,
+        recordings.tolist(),
+        recording,
+    )
+
+
+def train_workspace(
+    workspace: Workspace,
+    prepared: PreparedClips,
+    settings: TrainingSettings,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train on prepared clips of a workspace; the model can identify whole recordings.
+
+    Parameters
+    ----------
+    workspace
+        Where the model goes by default: its folder ``model``.
+    prepared
+        Clips with their sides.
+    settings
+        Network, features and optimisation.
+    out
+        Another folder for the model.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    Path
+        Folder of the model; its ``clips.csv`` lists every clip with its side.
+    """
+    trained = _train(prepared.clips, settings, progress)
+    folder = out or workspace.path / "model"
+    extra = {
+        "protocol": prepared.protocol,
+        "data": prepared.data,
+        "notes": list(prepared.notes),
+        "finder": finder_facts(prepared.finder),
+    }
+    save_bundle(folder, trained, finder_arrays(prepared.finder), extra)
+    write_manifest(prepared.clips, folder / _CLIPS)
+    return folder
+
+
+def train_clips(
+    clips: Manifest,
+    settings: TrainingSettings,
+    out: Path,
+    protocol: str = "file",
+    progress: Progress | None = None,
+) -> Path:
+    """Train on clips that a file names, without mining.
+
+    Entries whose ``split`` is ``"test"`` are left alone; ``"validation"`` entries stop the
+    training early, and are cut from the rest where there are none.
+
+    Returns
+    -------
+    Path
+        Folder of the model.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, notes = _name_sides(clips, settings.seed)
+    trained = _train(clips, settings, progress)
+    save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
+    write_manifest(clips, out / _CLIPS)
+    return out
+
+
+def evaluate_model(
+    model: Path, clips: Manifest | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model on its own held-out clips, or on those of another manifest.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    clips
+        Clips to test on: its ``"test"`` entries where it names any split, else all. ``None``
+        takes the clips that were held out when the model was trained.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    bundle = load_bundle(model)
+    protocol = str(bundle.extra.get("protocol", ""))
+    if clips is None:
+        if not (model / _CLIPS).exists():
+            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
+        clips = read_manifest(model / _CLIPS)
+    else:
+        protocol = "file"
+    has_sides = any(entry.split for entry in clips.entries)
+    tested = side(clips, "test") if has_sides else clips
+    if len(tested) == 0:
+        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
+    return evaluate(
+        bundle.trained, load_clipset(tested, bundle.trained.classes, progress), protocol=protocol
+    )
+
+
+def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
+    """Write an evaluation as JSON."""
+    write_text(path, json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
+
+
+def side(clips: Manifest, name: str) -> Manifest:
+    """The entries on one side of a split."""
+    return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
+
+
+def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | None) -> TrainedModel:
+    train_side = side(clips, "train")
+    classes = train_side.singers
+    if len(classes) < 2:
+        raise SplitError(
+            f"training needs clips of at least 2 singers, found {len(classes)}: "
+            f"{', '.join(classes) or 'none'}"
+        )
+    learning = load_clipset(train_side, classes, progress)
+    held_out = load_clipset(side(clips, "validation"), classes, progress)
+    epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
+    if progress is not None:
+        report = progress
+
+        def epochs(epoch: int, total: int, _metrics: Mapping[str, float]) -> None:
+            report("training", epoch, total)
+
+    return train(learning, held_out, settings, progress=epochs)
+
+
+def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+    """Clips without a side are training clips; validation clips are cut where there are none."""
+    entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
+    named = Manifest(entries, clips.root)
+    if any(entry.split == "validation" for entry in entries):
+        return named, ()
+    sides = np.array([entry.split for entry in entries])
+    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
+    return mark_validation(named, split, seed)
+
+
+def _cut_file(
+    file: Path,
+    entries: Sequence[Recording],
+    indices: Sequence[int],
+    rows: list[np.ndarray[Any, np.dtype[np.float32]]],
+) -> None:
+    audio = read_audio(file, CLIP_RATE)
+    spans = [entries[i].span for i in indices]
+    starts = [start for start, _ in spans]
+    ends = [min(end, audio.duration_s) for _, end in spans]
+    clips, lengths = cut_clips(audio, starts, ends)
+    for row, index, length in zip(clips, indices, lengths, strict=True):
+        rows[index] = row[:length].copy()
+
+
+def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``)."""
+    return read_manifest(path)

@@ -1,0 +1,280 @@
+"""From a mined workspace to labelled clips that are split by a stated protocol.
+
+Under ``recording`` and ``group``, recordings are split first; clusters and dictionaries are then
+fitted anew on the training side, and the clips of both sides are occurrences of the union of the
+training dictionaries, so no label reaches a test clip. ``paper`` and ``audio`` keep the paper's
+order (mine everything, then split the instances): the dictionaries have seen the test side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
+from cantaor.clusters import ClusterHistogram
+from cantaor.corpus.manifest import Manifest, Recording
+from cantaor.corpus.splits import Split, split_clips
+from cantaor.errors import ArgumentError, SplitError
+from cantaor.motifs import MotifDictionary
+from cantaor.pitch import hz_to_cents
+from cantaor.run.pipeline import load_contour, mine_singers
+from cantaor.run.workspace import Workspace, read_table, track_from_table
+from cantaor.types import Float64Array, PitchTrack
+
+#: Protocols that fit everything on the training recordings.
+DISJOINT = ("recording", "group")
+#: Protocols that mine first and split the instances.
+MINED_FIRST = ("paper", "audio")
+
+_ADVICE = "mine with a lower min_length or min_support, or add recordings"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClips:
+    """Clips ready for training and testing.
+
+    Attributes
+    ----------
+    clips
+        One entry a clip; ``split`` is ``"train"``, ``"validation"`` or ``"test"``.
+    finder
+        What finds the same motifs in other recordings.
+    protocol, data
+        Names of the protocol and the kind of clips.
+    notes
+        What a reader of the figures must know, such as that the protocol leaks.
+    """
+
+    clips: Manifest
+    finder: MotifFinder
+    protocol: str
+    data: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MinedRecording:
+    """One row of the workspace's table of recordings."""
+
+    path: str
+    singer: str
+    recording: str
+    group: str
+    duration_s: float
+    offset_s: float
+    content_hash: str
+    pitch_key: str
+    contour_key: str
+
+
+def prepare_clips(
+    workspace: Workspace,
+    protocol: str = "paper",
+    data: str = "motifs",
+    *,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> PreparedClips:
+    """Cut the clips of a workspace and split them.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    protocol
+        ``"paper"`` (random over instances; leaks), ``"audio"`` (no shared sample),
+        ``"recording"`` or ``"group"`` (whole recordings or groups held out).
+    data
+        ``"motifs"``, ``"motifs+segment"`` (3 s that contain the motif) or ``"random"`` (as many
+        spans of the same lengths, anywhere in the voice).
+    test_fraction
+        Share held out, in (0, 1).
+    seed
+        Decides the split and the random spans.
+
+    Raises
+    ------
+    ArgumentError
+        The protocol or the data is unknown.
+    SplitError
+        There is one singer only, or too little for the split; the message names who lacks what.
+    """
+    if data not in DATA:
+        raise ArgumentError(f"data must be one of {', '.join(DATA)}, not {data!r}")
+    if protocol not in MINED_FIRST + DISJOINT:
+        raise ArgumentError(
+            f"split must be one of {', '.join(MINED_FIRST + DISJOINT)}, not {protocol!r}"
+        )
+    recordings = mined_recordings(workspace)
+    singers = sorted({one.singer for one in recordings})
+    if len(singers) < 2:
+        raise SplitError(f"{workspace.path}: one singer only ({singers[0]}); two are needed")
+    if protocol in DISJOINT:
+        return _split_recordings(workspace, recordings, protocol, data, test_fraction, seed)
+    return _split_instances(workspace, recordings, protocol, data, test_fraction, seed)
+
+
+def mined_recordings(workspace: Workspace) -> list[MinedRecording]:
+    """The recordings of a workspace, in the order of its table."""
+    return [
+        MinedRecording(
+            row["path"],
+            row["singer"],
+            row["recording"],
+            row["group"],
+            row["duration_s"],
+            row["start_s"] or 0.0,
+            row["content_hash"] + repr((row["start_s"], row["end_s"])),
+            row["pitch_key"],
+            row["contour_key"],
+        )
+        for row in workspace.table("recordings").to_pylist()
+    ]
+
+
+def fit_finder(workspace: Workspace, recordings: Sequence[MinedRecording]) -> MotifFinder:
+    """Clusters and dictionaries fitted on some recordings of a workspace, from its pitch tables."""
+    settings = workspace.settings
+    histogram = ClusterHistogram()
+    for one in recordings:
+        histogram.update(hz_to_cents(_track(workspace, one).hz))
+    clusters = histogram.solve(settings.k)
+    contours = [reduce_contour(_track(workspace, one), clusters, settings) for one in recordings]
+    dictionary = mine_singers([one.singer for one in recordings], contours, settings)
+    return MotifFinder(clusters, dictionary.union(), settings)
+
+
+def mark_validation(clips: Manifest, split: Split, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+    """Name every clip's side, a tenth of the training side set apart to stop training early.
+
+    Parameters
+    ----------
+    clips
+        Entries in the order that ``split`` counts.
+    split
+        Training and test side.
+    seed
+        Decides which training clips are watched.
+
+    Returns
+    -------
+    The manifest with ``split`` filled in, without clips that would reach across a cut, and notes.
+    """
+    watched = validation_split(split, **_columns(clips.entries), seed=seed)
+    sides = np.full(len(clips), "", dtype=object)
+    sides[split.test] = "test"
+    sides[watched.train] = "train"
+    sides[watched.test] = "validation"
+    entries = tuple(
+        replace(entry, split=str(side))
+        for entry, side in zip(clips.entries, sides, strict=True)
+        if side
+    )
+    return Manifest(entries, clips.root), split.notes + watched.notes
+
+
+def _split_recordings(
+    workspace: Workspace,
+    recordings: list[MinedRecording],
+    protocol: str,
+    data: str,
+    test_fraction: float,
+    seed: int,
+) -> PreparedClips:
+    whole = split_clips(
+        [one.singer for one in recordings],
+        [one.recording for one in recordings],
+        [one.group for one in recordings],
+        content=[one.content_hash for one in recordings],
+        protocol=protocol,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
+    finder = fit_finder(workspace, [recordings[i] for i in whole.train])
+    entries: list[Recording] = []
+    is_test: list[bool] = []
+    for index, one in enumerate(recordings):
+        track = _track(workspace, one)
+        contour = reduce_contour(track, finder.clusters, finder.settings)
+        found = locate(finder.motifs, contour, finder.settings)
+        cut = _entries(one, clip_spans(data, found, contour, one.duration_s, [seed, index]))
+        entries += cut
+        is_test += [index in whole.test] * len(cut)
+    _require_clips(entries, is_test, workspace)
+    test = np.asarray(is_test, dtype=np.bool_)
+    split = Split(
+        np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks, whole.notes
+    )
+    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    return PreparedClips(clips, finder, protocol, data, notes)
+
+
+def _split_instances(
+    workspace: Workspace,
+    recordings: list[MinedRecording],
+    protocol: str,
+    data: str,
+    test_fraction: float,
+    seed: int,
+) -> PreparedClips:
+    settings = workspace.settings
+    dictionary = MotifDictionary.from_arrow(workspace.table("motifs"))
+    entries: list[Recording] = []
+    for index, one in enumerate(recordings):
+        contour = load_contour(workspace, one.contour_key)
+        found = own_instances(dictionary, one.singer, contour, settings)
+        entries += _entries(one, clip_spans(data, found, contour, one.duration_s, [seed, index]))
+    if not entries:
+        raise SplitError(f"{workspace.path}: no motif instance to split; {_ADVICE}")
+    split = split_clips(
+        **_columns(entries), protocol=protocol, test_fraction=test_fraction, seed=seed
+    )
+    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    finder = MotifFinder(workspace.clusters(), dictionary.union(), settings)
+    note = "motifs were mined from all recordings before the split"
+    return PreparedClips(clips, finder, protocol, data, (note, *notes))
+
+
+def _require_clips(
+    entries: Sequence[Recording], is_test: Sequence[bool], workspace: Workspace
+) -> None:
+    for wanted, name in ((False, "training"), (True, "test")):
+        singers = {e.singer for e, t in zip(entries, is_test, strict=True) if t == wanted}
+        if len(singers) < 2:
+            raise SplitError(
+                f"{workspace.path}: the {name} side has motif instances of {len(singers)} "
+                f"singers, two are needed; {_ADVICE}"
+            )
+
+
+def _columns(entries: Sequence[Recording]) -> dict[str, Any]:
+    return {
+        "labels": [e.singer for e in entries],
+        "recordings": [e.recording for e in entries],
+        "groups": [e.group for e in entries],
+        "starts_s": [e.span[0] for e in entries],
+        "ends_s": [e.span[1] for e in entries],
+    }
+
+
+def _entries(
+    one: MinedRecording, spans: tuple[Float64Array, Float64Array]
+) -> list[Recording]:
+    return [
+        Recording(
+            one.path,
+            one.singer,
+            one.recording,
+            group=one.group,
+            start_s=float(start) + one.offset_s,
+            end_s=float(end) + one.offset_s,
+        )
+        for start, end in zip(*spans, strict=True)
+    ]
+
+
+def _track(workspace: Workspace, one: MinedRecording) -> PitchTrack:
+    return track_from_table(read_table(workspace.path / "pitch" / f"{one.pitch_key}.parquet"))[0]

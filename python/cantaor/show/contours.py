@@ -1,0 +1,83 @@
+"""The contour of a mined recording with the motifs that mark its singer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cantaor.run.pipeline import load_contour
+from cantaor.run.workspace import Workspace, read_table, track_from_table
+from cantaor.show.plot import MotifSpan, busiest_window, plot_contour, save_figure
+
+_MOTIFS_SHOWN = 4
+_WINDOW_S = 12.0
+
+
+def marking_spans(workspace: Workspace, recording: str) -> list[MotifSpan]:
+    """Instances in one recording of the motifs that mark its singer most.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    recording
+        Name of the recording.
+
+    Returns
+    -------
+    list of MotifSpan
+        Instances of the four motifs with the highest log-odds among those sung in it; empty where
+        none is.
+    """
+    instances = [
+        row for row in workspace.table("instances").to_pylist() if row["recording"] == recording
+    ]
+    log_odds = {row["motif"]: row["log_odds"] for row in workspace.table("motifs").to_pylist()}
+    sung = sorted({row["motif"] for row in instances}, key=lambda m: (-log_odds[m], m))
+    chosen = set(sung[:_MOTIFS_SHOWN])
+    return [
+        MotifSpan(row["motif"], row["start_s"], row["end_s"])
+        for row in instances
+        if row["motif"] in chosen
+    ]
+
+
+def draw_contour(workspace: Workspace, recording: str, path: str | os.PathLike[str]) -> Path:
+    """Draw the stretch of a recording where its marking motifs are densest.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    recording
+        Name of the recording.
+    path
+        PNG, SVG or PDF to write.
+    """
+    rows = [r for r in workspace.table("recordings").to_pylist() if r["recording"] == recording]
+    row = rows[0]
+    track, duration_s = track_from_table(
+        read_table(workspace.path / "pitch" / f"{row['pitch_key']}.parquet")
+    )
+    offset = row["start_s"] or 0.0
+    spans = [
+        MotifSpan(s.name, s.start_s - offset, s.end_s - offset)
+        for s in marking_spans(workspace, recording)
+    ]
+    from_s = max(0.0, busiest_window(spans, _WINDOW_S) - 0.5)
+    figure = plot_contour(
+        track,
+        load_contour(workspace, row["contour_key"]),
+        spans,
+        from_s=from_s,
+        to_s=min(duration_s, from_s + _WINDOW_S + 1.0),
+        title=f"{recording}: f0, contour and the motifs that mark {row['singer']}",
+    )
+    return save_figure(figure, path)
+
+
+def draw_busiest_contour(workspace: Workspace, path: str | os.PathLike[str]) -> Path:
+    """Draw the recording with most motif instances."""
+    names = workspace.table("instances")["recording"].to_pylist()
+    recordings = workspace.table("recordings")["recording"].to_pylist()
+    return draw_contour(workspace, max(recordings, key=names.count), path)

@@ -1,0 +1,109 @@
+"""What people see in a terminal: progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cantaor.run.workspace import Workspace
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress callback ``(stage, done, total)`` with one bar a stage on stderr."""
+    if quiet:
+        yield lambda _stage, _done, _total: None
+        return
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; numbers stand right."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console().print(table)
+
+
+def motif_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Per singer: recordings, seconds of audio, motifs, instances, and the most marking motif."""
+    recordings = workspace.table("recordings").to_pylist()
+    motifs = workspace.table("motifs").to_pylist()
+    singers_of_instances = workspace.table("instances")["singer"].to_pylist()
+    rows = []
+    for singer in sorted({row["singer"] for row in recordings}):
+        own = [row for row in recordings if row["singer"] == singer]
+        found = [row for row in motifs if row["singer"] == singer]
+        best = max(found, key=lambda row: row["log_odds"], default=None)
+        rows.append(
+            {
+                "singer": singer,
+                "recordings": len(own),
+                "seconds": round(sum(row["duration_s"] for row in own), 1),
+                "motifs": len(found),
+                "instances": singers_of_instances.count(singer),
+                "marking_motif": [] if best is None else list(best["symbols"]),
+            }
+        )
+    return rows
+
+
+def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what :func:`motif_rows` found."""
+    names = ("singer", "recordings", "seconds", "motifs", "instances", "marking_motif")
+    print_rows(
+        "Motifs per singer",
+        [name.replace("_", " ") for name in names],
+        [[row[name] for name in names] for row in rows],
+    )
+
+
+def print_evaluation(result: Mapping[str, Any]) -> None:
+    """Print an evaluation: the figures, then the confusion matrix."""
+    names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
+    print_rows("Held-out clips", names, [[result[name] for name in names]])
+    classes = list(result.get("classes", []))
+    confusion = np.asarray(result.get("confusion", []))
+    if classes and confusion.size:
+        rows = [[name, *map(int, row)] for name, row in zip(classes, confusion, strict=True)]
+        print_rows("Confusion (rows: who sings)", ["", *classes], rows)
+    votes = [
+        [name, vote["singer"], vote["answer"], vote["probability"], vote["n"]]
+        for name, vote in result["by_recording"].items()
+    ]
+    columns = ("recording", "singer", "answer", "probability", "clips")
+    print_rows("Votes of the recordings", columns, votes)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(item) for item in value)
+    return str(value)
