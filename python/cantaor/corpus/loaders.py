@@ -13,18 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cantaor.audio import EXTENSIONS
 from cantaor.corpus.manifest import Manifest, Recording, require_unique_recordings
 from cantaor.corpus.tables import read_manifest
 from cantaor.errors import CorpusError, require_extra
-
-#: Extensions taken for audio, compared without regard to case.
-AUDIO_EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
 # starts with a sign, a digit or a bracket.
 _PUBLISHED = re.compile(
-    r"(?P<singer>[^/]+)/(?P<recording>.+?)_(?P<motif>[-+\d\[(].*)_(?P<uuid>[^_/]+)\.[^./]+", re.DOTALL
+    r"(?P<singer>[^/]+)/(?P<recording>.+?)_(?P<motif>[-+\d\[(].*)_(?P<uuid>[^_/]+)\.[^./]+",
+    re.DOTALL,
 )
 
 
@@ -122,12 +121,12 @@ def read_mirdata(
             dataset = mirdata.initialize(dataset, data_home=home, version=version)
         except ValueError as error:
             raise CorpusError(f"mirdata has no such loader: {error}") from error
-    try:
-        tracks = dataset.load_tracks()
-    except FileNotFoundError as error:
-        raise CorpusError(f"mirdata cannot read {dataset.name}: {error}") from error
     root = Path(dataset.data_home)
-    entries = [_mirdata_entry(tracks[name], name, root, dataset.name) for name in sorted(tracks)]
+    try:
+        tracks = sorted(dataset.load_tracks().items())
+        entries = [_mirdata_entry(track, name, root, dataset.name) for name, track in tracks]
+    except FileNotFoundError as error:
+        raise CorpusError(f"mirdata cannot read {dataset.name} in {root}: {error}") from error
     found = tuple(entry for entry in entries if entry is not None)
     if not any((root / entry.path).is_file() for entry in found):
         raise CorpusError(
@@ -152,7 +151,7 @@ def audio_files(folder: Path) -> Iterator[PurePosixPath]:
         inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
         folders[:] = [entry.name for entry in inner if _is_new(entry, root, seen)]
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_EXTENSIONS:
+            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
                 yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
 
 
@@ -186,7 +185,7 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
 
 
 def _nothing_found(folder: Path, layout: str) -> str:
-    kinds = ", ".join(extension[1:] for extension in AUDIO_EXTENSIONS)
+    kinds = ", ".join(extension[1:] for extension in EXTENSIONS)
     return f"no audio in {folder}: looked for {layout} ({kinds})"
 
 
@@ -218,7 +217,8 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
 
 
 def _matched(file: PurePosixPath, match: re.Match[str]) -> Recording:
-    values = {name: value for name, value in match.groupdict().items() if name in _FIELDS}
+    given = match.groupdict()
+    values: dict[str, Any] = {name: given[name] for name in _FIELDS if name in given}
     return Recording(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
 
 

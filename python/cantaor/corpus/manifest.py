@@ -166,7 +166,7 @@ def _require_text(name: str, value: str) -> None:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise CorpusError(f"{name} {ascii(value)} is not valid UTF-8; rename it") from None
+        raise CorpusError(f"{name} {value!a} is not valid UTF-8; rename it") from None
 
 
 def require_unique_recordings(manifest: Manifest) -> Manifest:

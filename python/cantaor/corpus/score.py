@@ -18,6 +18,7 @@ from cantaor.types import REFERENCE_RATE, Float64Array, Int64Array
 CONTROL_HOP = 64
 CONTROL_S = CONTROL_HOP / REFERENCE_RATE
 
+_MOTIFS_A_PHRASE = 2
 _VIBRATO_FROM_S = 0.3
 _GLIDE_S = 0.026
 _EDGE_S = 0.03
@@ -90,14 +91,13 @@ def write_score(voice: Voice, seconds: float, rng: np.random.Generator) -> Score
     deck: list[int] = []
     time, phrase = float(rng.uniform(0.3, 0.6)), 0
     while True:
-        while len(deck) < 2:
+        while len(deck) < _MOTIFS_A_PHRASE:
             deck = [*deck, *(int(i) for i in rng.permutation(len(voice.motifs)))]
-        planted = int(rng.integers(1, 3))
-        bars = _compose_phrase(voice, deck[:planted], rng)
+        bars = _compose_phrase(voice, deck[:_MOTIFS_A_PHRASE], rng)
         length = sum(note.length_s for bar in bars for note in bar)
         if time + length > seconds - 0.3:
             break
-        deck = deck[planted:]
+        deck = deck[_MOTIFS_A_PHRASE:]
         for bar in bars:
             start = time
             for note in bar:
@@ -114,7 +114,9 @@ def motif_name(voice: Voice, index: int) -> str:
     return f"{voice.singer}-m{index + 1}"
 
 
-def pitch_curve(score: Score, voice: Voice, seconds: float, rng: np.random.Generator) -> Float64Array:
+def pitch_curve(
+    score: Score, voice: Voice, seconds: float, rng: np.random.Generator
+) -> Float64Array:
     """The f0 that a score makes, with glides and vibrato.
 
     Returns
@@ -152,7 +154,7 @@ def loudness_curve(score: Score, points: int, rng: np.random.Generator) -> Float
     last = np.append(first[1:], score.phrase.size) - 1
     begin, end = score.start_s[first], score.end_s[last]
     inside = np.minimum(times - begin[score.phrase[note]], end[score.phrase[note]] - times)
-    return level * np.clip(inside / _EDGE_S, 0.0, 1.0)
+    return np.asarray(level * np.clip(inside / _EDGE_S, 0.0, 1.0))
 
 
 def _compose_phrase(

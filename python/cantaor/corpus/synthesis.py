@@ -52,7 +52,7 @@ def render(
     """
     source = _source(hz, loudness, voice, sample_rate, samples, rng)
     dry = _pronounce(source, score, voice, sample_rate, rng)
-    wet = oaconvolve(dry, _room(sample_rate, rng))[:samples].astype(np.float32)
+    wet: Float32Array = oaconvolve(dry, _room(sample_rate, rng))[:samples].astype(np.float32)
     sung = np.repeat(hz > 0, int(np.ceil(samples / hz.size)))[:samples]
     power = float(np.mean(np.square(wet[: sung.size][sung]))) if sung.any() else 1e-4
     wet += _coloured_noise(samples, rng) * np.float32(np.sqrt(power) * 10 ** (-noise_db / 20))
@@ -77,7 +77,8 @@ def _source(
     index = (phase * _TABLE).astype(np.int64) & (_TABLE - 1)
     breath = voice.breath * rng.standard_normal(samples, dtype=np.float32)
     gain = np.interp(times, grid, loudness).astype(np.float32)
-    return (period[index] + breath) * gain
+    sound: Float32Array = (period[index] + breath) * gain
+    return sound
 
 
 def _period(voice: Voice, highest_hz: float, sample_rate: int) -> Float32Array:
