@@ -61,6 +61,8 @@ def floor(module: str) -> int:
     head = module.split(".")[0]
     if head in FOUNDATION:
         return 0
+    if head == "__main__":
+        return 5
     if head in STAGES or head in HALVES or head.startswith("_") or head.startswith("pitch_"):
         return 1
     places = {"chain": 2, "corpus": 3, "learn": 3, "run": 4, "show": 4, "cli": 5, "": 5}
