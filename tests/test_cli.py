@@ -72,7 +72,9 @@ def test_no_recording_is_on_both_sides(work: Path) -> None:
     lines = (work / "model" / "clips.csv").read_text().splitlines()
     columns = lines[0].split(",")
     rows = [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
-    sides = {side: {r["recording"] for r in rows if r["split"] == side} for side in ("train", "test")}
+    sides = {
+        side: {r["recording"] for r in rows if r["split"] == side} for side in ("train", "test")
+    }
     assert sides["train"]
     assert sides["test"]
     assert not sides["train"] & sides["test"]

@@ -197,9 +197,7 @@ def identify(
         if as_json:
             _print_json(answer.to_json(), indent=None)
         else:
-            rows = [
-                [i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)
-            ]
+            rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
             print_rows(f"{path} ({answer.clips} motif clips)", ["", "singer", "probability"], rows)
             best = answer.evidence[0]
             typer.echo(
@@ -207,6 +205,37 @@ def identify(
                 f"at {best.start_s:.2f}-{best.end_s:.2f} s"
             )
     _report_failures(failures, all_failed=len(failures) == len(audio))
+
+
+@app.command(epilog="Example: `cantaor embed work/model a.flac b.flac --out embeddings.parquet`")
+def embed(
+    model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
+    audio: Annotated[list[Path], typer.Argument(help="Recordings.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Write the embeddings of recordings and of their motif clips."""
+    from cantaor.learn.bundle import load_bundle
+    from cantaor.learn.identification import hear
+    from cantaor.run.embedding import embedding_table
+    from cantaor.run.workspace import write_table
+
+    bundle = load_bundle(_model_folder(model))
+    heard, failures = [], []
+    for path in audio:
+        try:
+            heard.append(hear(bundle, path))
+        except CantaorError as error:
+            failures.append((str(path), str(error)))
+    if heard:
+        write_table(out, embedding_table(heard))
+    clips = sum(len(one.motifs) for one in heard)
+    if as_json:
+        errors = [{"path": path, "error": reason} for path, reason in failures]
+        _print_json({"recordings": len(heard), "clips": clips, "failures": errors})
+    elif heard:
+        typer.echo(f"written: {out} ({len(heard)} recordings, {clips} motif clips)")
+    _report_failures(failures, all_failed=not heard)
 
 
 @app.command(epilog="Example: `cantaor export work/model --out singer.ts`")
@@ -246,9 +275,7 @@ def demo(
         return
     print_motifs(result["singers"])
     figures = ("n", "accuracy", "balanced_accuracy", "recording_accuracy")
-    rows = [
-        [split, *(one[name] for name in figures)] for split, one in result["splits"].items()
-    ]
+    rows = [[split, *(one[name] for name in figures)] for split, one in result["splits"].items()]
     columns = ["split", "clips", "accuracy", "balanced", "by recording"]
     print_rows("Accuracy on held-out clips", columns, rows)
     print_rows("Seconds per stage", ["stage", "seconds"], list(result["seconds"].items()))

@@ -22,7 +22,7 @@ from cantaor.learn.bundle import Bundle, load_bundle
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import predict
 from cantaor.settings import make_settings, settings_to_plain
-from cantaor.types import Audio, Clusters, Float32Array, Motifs
+from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
 
 #: Rate in Hz of the waveforms that the networks take.
 CLIP_RATE = 16_000
@@ -104,6 +104,32 @@ class Identification:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class HeardClips:
+    """The motif clips of one recording and what the network makes of them.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    motifs
+        Symbols of each clip's motif.
+    start_s, end_s
+        float64 (n,), the clips in seconds.
+    probabilities
+        float32 (n, singers).
+    embeddings
+        float32 (n, dim).
+    """
+
+    path: str
+    motifs: tuple[tuple[int, ...], ...]
+    start_s: Float64Array
+    end_s: Float64Array
+    probabilities: Float32Array
+    embeddings: Float32Array
+
+
 def identify(
     model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
 ) -> Identification:
@@ -128,7 +154,25 @@ def identify(
         The recording cannot be read, is silent, holds no voice, or no known motif.
     """
     bundle = model if isinstance(model, Bundle) else load_bundle(Path(model))
-    path = "" if isinstance(audio, Audio) else str(audio)
+    return vote(hear(bundle, audio), bundle.trained.classes)
+
+
+def hear(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> HeardClips:
+    """Find the known motifs in a recording and let the network judge each clip.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    audio
+        A recording, or the path of one.
+
+    Raises
+    ------
+    ModelError, AudioError
+        As for :func:`identify`.
+    """
+    path = "" if isinstance(audio, Audio) else os.fspath(audio)
     recording = audio if isinstance(audio, Audio) else read_audio(audio)
     finder = finder_from_bundle(bundle)
     contour, found = finder.find(recording, path or "audio")
@@ -136,23 +180,30 @@ def identify(
         raise AudioError(
             f"{path or 'audio'}: none of the {len(finder.motifs)} known motifs is sung in it"
         )
-    starts, ends = clip_spans(str(bundle.extra["data"]), found, contour, recording.duration_s, [0])
+    kind = str(bundle.extra["data"])
+    starts, ends = clip_spans(kind, found, contour, recording.duration_s, [0])
     clips, lengths = cut_clips(resample(recording, CLIP_RATE), starts, ends)
     probabilities, embeddings = predict(bundle.trained, _unlabelled(clips, lengths, bundle))
-    mean = probabilities.mean(axis=0)
+    motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
+    return HeardClips(path, motifs, starts, ends, probabilities, embeddings)
+
+
+def vote(heard: HeardClips, classes: tuple[str, ...]) -> Identification:
+    """The recording's answer: the mean of its clips' probabilities."""
+    mean = heard.probabilities.mean(axis=0)
     order = np.argsort(-mean, kind="stable")
-    ranked = tuple(SingerScore(bundle.trained.classes[i], float(mean[i])) for i in order)
-    best = np.argsort(-probabilities[:, order[0]], kind="stable")[:_EVIDENCE]
+    first = heard.probabilities[:, order[0]]
     evidence = tuple(
-        Evidence(
-            tuple(int(s) for s in finder.motifs[int(found.motif[i])]),
-            float(starts[i]),
-            float(ends[i]),
-            float(probabilities[i, order[0]]),
-        )
-        for i in best
+        Evidence(heard.motifs[i], float(heard.start_s[i]), float(heard.end_s[i]), float(first[i]))
+        for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
     )
-    return Identification(path, ranked, evidence, len(found), embeddings.mean(axis=0))
+    return Identification(
+        heard.path,
+        tuple(SingerScore(classes[i], float(mean[i])) for i in order),
+        evidence,
+        len(heard.motifs),
+        heard.embeddings.mean(axis=0),
+    )
 
 
 def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:

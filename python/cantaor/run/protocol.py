@@ -205,9 +205,7 @@ def _split_recordings(
         is_test += [index in whole.test] * len(cut)
     _require_clips(entries, is_test, workspace)
     test = np.asarray(is_test, dtype=np.bool_)
-    split = Split(
-        np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks, whole.notes
-    )
+    split = Split(np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks, whole.notes)
     clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
     return PreparedClips(clips, finder, protocol, data, notes)
 
@@ -260,9 +258,7 @@ def _columns(entries: Sequence[Recording]) -> dict[str, Any]:
     }
 
 
-def _entries(
-    one: MinedRecording, spans: tuple[Float64Array, Float64Array]
-) -> list[Recording]:
+def _entries(one: MinedRecording, spans: tuple[Float64Array, Float64Array]) -> list[Recording]:
     return [
         Recording(
             one.path,
