@@ -45,7 +45,7 @@ def test_clips_are_the_audio_of_the_instances(small_workspace: Workspace) -> Non
         np.testing.assert_allclose(
             clip.samples, whole.samples[first : first + clip.samples.size], atol=2e-4
         )
-    files = [p for p in (small_workspace.path / "clips").rglob("*.wav")]
+    files = list((small_workspace.path / "clips").rglob("*.wav"))
     assert len(files) == len(rows)
 
 

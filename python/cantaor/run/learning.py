@@ -14,6 +14,7 @@ import numpy as np
 from cantaor.audio import read_audio
 from cantaor.clips import cut_clips
 from cantaor.corpus.manifest import Manifest, Recording
+from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle

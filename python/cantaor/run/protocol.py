@@ -9,17 +9,20 @@ order (mine everything, then split the instances): the dictionaries have seen th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from cantaor.cents import hz_to_cents
 from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
 from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.splits import Split, split_clips
+from cantaor.corpus.validation import validation_split
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.motifs import MotifDictionary
-from cantaor.pitch import hz_to_cents
+from cantaor.run.instances import own_instances
 from cantaor.run.pipeline import load_contour, mine_singers
 from cantaor.run.workspace import Workspace, read_table, track_from_table
 from cantaor.types import Float64Array, PitchTrack

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from cantaor.audio import read_audio
+from cantaor.cents import hz_to_cents
 from cantaor.chain import reduce_contour, track_pitch
 from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.manifest import Recording
 from cantaor.errors import AudioError
-from cantaor.pitch import hz_to_cents
 from cantaor.run.tables import contour_to_table
 from cantaor.run.workspace import (
     content_hash,

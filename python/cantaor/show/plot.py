@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cantaor.cents import hz_to_cents
 from cantaor.errors import require_extra
-from cantaor.pitch import hz_to_cents
 from cantaor.types import Contour, PitchTrack
 
 if TYPE_CHECKING:
