@@ -1,16 +1,16 @@
 """Native kernels of cantaor; the public functions live in the stage modules."""
 
-def build_info() -> dict[str, str]: ...
-
 from collections.abc import Callable
 from typing import TypeAlias
 
 from cantaor.types import Int32Array, Int64Array
 
+def build_info() -> dict[str, str]: ...
+
 _Progress: TypeAlias = Callable[[int], object] | None
 _Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
 
-class TooManyPatterns(RuntimeError): ...
+class TooManyPatterns(RuntimeError): ...  # noqa: N818
 
 def mine_any_gap(
     values: Int32Array,
