@@ -7,6 +7,7 @@ namespace py = pybind11;
 
 namespace cantaor::python {
 void bind_contour(py::module_& m);
+void bind_motifs(py::module_& m);
 void bind_pitch(py::module_& m);
 }  // namespace cantaor::python
 
@@ -18,5 +19,6 @@ PYBIND11_MODULE(_core, m) {
                     py::arg("sanitizers") = info.sanitizers);
   });
   cantaor::python::bind_contour(m);
+  cantaor::python::bind_motifs(m);
   cantaor::python::bind_pitch(m);
 }
