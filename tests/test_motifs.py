@@ -192,12 +192,11 @@ def test_right_closed_is_a_superset_that_lacks_left_closure(rng):
     assert published == {p: n for p, n in wider.items() if len(p) >= 5}
 
 
-@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("gap", [None, (0, 0), (1, 1)])
 def test_one_long_pattern_twice(rng, gap):
-    row = rng.integers(0, 300 if gap is None else 5, 3000).tolist()
-    motifs = as_dict(mine_closed([row, row], 2, gap=gap, min_length=2500, max_patterns=1000))
-    if gap is None or gap[0] == 0:
-        assert motifs == {tuple(row): 2}
+    row = rng.integers(0, 50, 400 if gap is None else 1500).tolist()
+    motifs = as_dict(mine_closed([row, row], 2, gap=gap, max_patterns=10**6, max_length=5000))
+    assert motifs[tuple(row[::2] if gap == (1, 1) else row)] == 2
 
 
 BAD = [
