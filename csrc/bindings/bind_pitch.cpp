@@ -102,7 +102,11 @@ void bind_settings(py::module_& m) {
       .def_readwrite("voicing", &TrackerSettings::voicing)
       .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
       .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
-      .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
+      .def_readwrite("noisy_voicing", &TrackerSettings::noisy_voicing)
+      .def_readwrite("before_s", &TrackerSettings::before_s)
+      .def_readwrite("after_s", &TrackerSettings::after_s)
+      .def_readwrite("drop_db", &TrackerSettings::drop_db)
+      .def_readwrite("drop_weight", &TrackerSettings::drop_weight)
       .def_readwrite("look_s", &TrackerSettings::look_s)
       .def_readwrite("floor_margin_db", &TrackerSettings::floor_margin_db)
       .def_readwrite("range_db", &TrackerSettings::range_db)
@@ -137,11 +141,10 @@ void bind_pitch(py::module_& m) {
            py::arg("spectrum"), py::arg("count"));
   py::class_<BoundTracker>(m, "Tracker")
       .def(py::init([](const TrackerSettings& settings, int per_frame, double min_hz,
-                       double max_hz, double hop_s) {
-             return BoundTracker{Tracker(settings, per_frame, min_hz, max_hz, hop_s), per_frame};
+                       double hop_s) {
+             return BoundTracker{Tracker(settings, per_frame, min_hz, hop_s), per_frame};
            }),
-           py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("max_hz"),
-           py::arg("hop_s"))
+           py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("hop_s"))
       .def("push",
            [](BoundTracker& self, const py::array_t<float, py::array::c_style>& cents,
               const py::array_t<float, py::array::c_style>& strength,

@@ -13,17 +13,17 @@ constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a fi
 
 }  // namespace
 
-Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz, double max_hz,
-                 double hop_s)
+Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz, double hop_s)
     : settings_(settings),
       candidates_(candidates),
       min_hz_(min_hz),
-      span_octaves_(static_cast<float>(std::log2(max_hz / min_hz))),
       // Boersma's correction for the time step: costs are stated for steps of 10 ms.
       jump_(static_cast<float>(settings.octave_jump_cost * 0.01 / hop_s / 1200)),
       change_(static_cast<float>(settings.voicing_cost * 0.01 / hop_s)),
       block_frames_(std::max<std::int64_t>(1, std::llround(0.25 / hop_s))),
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
+      before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
+      after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
       open_{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 0} {}
 
 void Tracker::push(const float* cents, const float* strength, const float* level_db,
@@ -38,7 +38,7 @@ void Tracker::push(const float* cents, const float* strength, const float* level
 }
 
 void Tracker::take(const Frame& frame) {
-  waiting_.push_back(frame);
+  frames_.push_back(frame);
   open_.low = std::min(open_.low, frame.level);
   open_.high = std::max(open_.high, frame.level);
   if (++open_.frames == block_frames_) close_block();
@@ -55,11 +55,11 @@ void Tracker::close_block() {
   }
 }
 
-/// Searches the frames of one block, whose window is all of blocks_.
-void Tracker::search_block(std::size_t index) {
+/// What is loud enough and how noisy it is around a block.
+Tracker::Bounds Tracker::bounds(std::size_t block) const {
   const auto look = static_cast<std::size_t>(look_blocks_);
-  const std::size_t first = index > look ? index - look : 0;
-  const std::size_t last = std::min(index + look + 1, blocks_.size());
+  const std::size_t first = block > look ? block - look : 0;
+  const std::size_t last = std::min(block + look + 1, blocks_.size());
   float low = std::numeric_limits<float>::max(), high = std::numeric_limits<float>::lowest();
   for (std::size_t i = first; i < last; ++i) {
     if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
@@ -70,24 +70,42 @@ void Tracker::search_block(std::size_t index) {
   // In a window without a pause the lowest level is a voice's: never ask for more than half the
   // range below the loudest frame.
   const float threshold = std::min(std::max(low + margin, high - range), high - range / 2);
-  for (std::int64_t i = 0; i < blocks_[index].frames; ++i) {
-    search(waiting_.front(), threshold);
-    waiting_.pop_front();
+  return {threshold, std::clamp((35 - (high - low)) / 20, 0.0f, 1.0f)};
+}
+
+/// Searches the frames of one block, whose window is all of blocks_.
+void Tracker::search_block(std::size_t index) {
+  const Bounds around = bounds(index);
+  const auto voicing = static_cast<float>(
+      settings_.voicing + (settings_.noisy_voicing - settings_.voicing) * around.noise);
+  for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
+    search(frames_[next_], level_cost(next_, around), 1 - voicing);
+  if (next_ > 4096) {
+    const std::size_t gone = next_ - before_;
+    frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
+    next_ = before_;
   }
 }
 
-void Tracker::search(const Frame& frame, float threshold) {
+/// What it costs to call a frame voiced that is quiet beside its surroundings.
+float Tracker::level_cost(std::size_t frame, const Bounds& around) const {
+  const std::size_t first = frame > before_ ? frame - before_ : 0;
+  const std::size_t last = std::min(frame + after_ + 1, frames_.size());
+  float loudest = frames_[frame].level;
+  for (std::size_t i = first; i < last; ++i) loudest = std::max(loudest, frames_[i].level);
+  const float level = frames_[frame].level;
+  const float quiet = std::clamp((around.threshold - level) / 10, 0.0f, 10.0f);
+  const float drop = loudest - static_cast<float>(settings_.drop_db) - level;
+  return static_cast<float>(settings_.level_weight) * quiet +
+         static_cast<float>(settings_.drop_weight) * std::clamp(drop / 10, 0.0f, 10.0f);
+}
+
+void Tracker::search(const Frame& frame, float quiet, float unvoiced) {
   Step step{frame.cents, frame.strength, {}};
-  const float below = std::clamp((threshold - frame.level) / 10, 0.0f, 10.0f);
-  const float quiet = static_cast<float>(settings_.level_weight) * below;
-  const auto octave_cost = static_cast<float>(settings_.octave_cost);
   std::array<float, kStates> local;
   for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    local[k] = frame.strength[k] > 0
-                   ? 1 - frame.strength[k] + quiet +
-                         octave_cost * (span_octaves_ - frame.cents[k] / 1200)
-                   : kNever;
-  local[kUnvoiced] = 1 - static_cast<float>(settings_.voicing);
+    local[k] = frame.strength[k] > 0 ? 1 - frame.strength[k] + quiet : kNever;
+  local[kUnvoiced] = unvoiced;
   std::array<float, kStates> next;
   for (std::size_t to = 0; to < kStates; ++to) {
     float best = cost_[kUnvoiced] + (to == kUnvoiced ? 0 : change_);

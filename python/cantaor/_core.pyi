@@ -32,7 +32,11 @@ class TrackerSettings:
     voicing: float
     octave_jump_cost: float
     voicing_cost: float
-    octave_cost: float
+    noisy_voicing: float
+    before_s: float
+    after_s: float
+    drop_db: float
+    drop_weight: float
     look_s: float
     floor_margin_db: float
     range_db: float
@@ -67,7 +71,6 @@ class Tracker:
         settings: TrackerSettings,
         candidates: int,
         min_hz: float,
-        max_hz: float,
         hop_s: float,
     ) -> None: ...
     def push(

@@ -223,7 +223,7 @@ class PitchStream:
         self._analysis = _Analysis(sample_rate, hop, salience)
         self._hop_s = hop / REFERENCE_RATE
         self._tracker = _core.Tracker(
-            _tracker_settings(voicing), salience.candidates, min_hz, max_hz, self._hop_s
+            _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
         )
         self._threads = threads
         self._buffer = np.zeros(0, dtype=np.float32)

@@ -19,14 +19,18 @@
 namespace cantaor {
 
 struct TrackerSettings {
-  double voicing = 0.42;         // strength at which voiced and unvoiced cost the same
-  double octave_jump_cost = 0.35;// per octave and 10 ms
-  double voicing_cost = 0.14;    // per change between voiced and unvoiced and 10 ms
-  double octave_cost = 0.01;     // per octave below max: among equals, prefers the higher
-  double look_s = 4;             // half of the window in which the noise floor is taken, seconds
-  double floor_margin_db = 6;    // a voiced frame should be this far above the noise floor
-  double range_db = 45;          // and at most this far below the loudest frame of the window
-  double level_weight = 0.3;     // cost of being 10 dB below either
+  double voicing = 0.42;           // strength at which voiced and unvoiced cost the same
+  double noisy_voicing = 0.30;     // the same where the loudest frame is 15 dB above the floor
+  double octave_jump_cost = 0.35;  // per octave and 10 ms
+  double voicing_cost = 0.14;      // per change between voiced and unvoiced and 10 ms
+  double look_s = 4;               // half of the window in which the noise floor is taken, seconds
+  double floor_margin_db = 6;      // a voiced frame should be this far above the noise floor
+  double range_db = 45;            // and at most this far below the loudest frame of the window
+  double level_weight = 0.3;       // cost of being 10 dB below either
+  double before_s = 0.2;           // stretch before and
+  double after_s = 0.05;           // after a frame whose loudest frame it is compared with, seconds
+  double drop_db = 8;              // a voiced frame should be at most this far below that one
+  double drop_weight = 0.4;        // cost of being 10 dB further below
 };
 
 struct Track {
@@ -36,8 +40,7 @@ struct Track {
 
 class Tracker {
  public:
-  Tracker(const TrackerSettings& settings, int candidates, double min_hz, double max_hz,
-          double hop_s);
+  Tracker(const TrackerSettings& settings, int candidates, double min_hz, double hop_s);
 
   /// Takes `count` rows of candidates (as Salience gives them).
   void push(const float* cents, const float* strength, const float* level_db, std::int64_t count);
@@ -63,20 +66,27 @@ class Tracker {
     std::int64_t frames;
   };
 
+  struct Bounds {
+    float threshold, noise;
+  };
+
   void take(const Frame& frame);
+  Bounds bounds(std::size_t block) const;
   void close_block();
   void search_block(std::size_t index);
-  void search(const Frame& frame, float threshold);
+  float level_cost(std::size_t frame, const Bounds& bounds) const;
+  void search(const Frame& frame, float quiet, float unvoiced);
   void settle();
   void emit(std::size_t steps, int state);
 
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
-  float span_octaves_;
   float jump_, change_;           // costs per frame
   std::int64_t block_frames_, look_blocks_;
-  std::deque<Frame> waiting_;     // frames whose look-ahead is not complete
+  std::size_t before_, after_;    // frames
+  std::vector<Frame> frames_;     // frames still needed, and
+  std::size_t next_ = 0;          // the first of them whose look-ahead was not complete
   std::deque<Block> blocks_;      // the window of blocks around the next one to be searched
   std::size_t next_block_ = 0;    // index in blocks_ of the next one to be searched
   Block open_;
