@@ -8,7 +8,8 @@ namespace cantaor {
 namespace {
 
 constexpr float kNever = 1e30f;
-constexpr float kSilence = -190.0f;      // dB; below this nothing was there
+constexpr float kFarBelow = 60;             // dB; further below makes no difference
+constexpr float kSilence = -190.0f;         // dB; below this nothing was there
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
 
 }  // namespace
@@ -55,8 +56,8 @@ void Tracker::close_block() {
   }
 }
 
-/// What is loud enough and how noisy it is around a block.
-Tracker::Bounds Tracker::bounds(std::size_t block) const {
+/// The loudest level around a block, and the strength that makes its loudest frames voiced.
+Tracker::Around Tracker::around(std::size_t block) const {
   const auto look = static_cast<std::size_t>(look_blocks_);
   const std::size_t first = block > look ? block - look : 0;
   const std::size_t last = std::min(block + look + 1, blocks_.size());
@@ -65,21 +66,16 @@ Tracker::Bounds Tracker::bounds(std::size_t block) const {
     if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
     high = std::max(high, blocks_[i].high);
   }
-  const auto margin = static_cast<float>(settings_.floor_margin_db);
-  const auto range = static_cast<float>(settings_.range_db);
-  // In a window without a pause the lowest level is a voice's: never ask for more than half the
-  // range below the loudest frame.
-  const float threshold = std::min(std::max(low + margin, high - range), high - range / 2);
-  return {threshold, std::clamp((35 - (high - low)) / 20, 0.0f, 1.0f)};
+  // Level tells nothing where it does not change: noise alone, or one long note.
+  const float steady = std::clamp((12 - (high - low)) / 6, 0.0f, 1.0f);
+  return {high, static_cast<float>(settings_.voicing + settings_.steady_voicing * steady)};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.
 void Tracker::search_block(std::size_t index) {
-  const Bounds around = bounds(index);
-  const auto voicing = static_cast<float>(
-      settings_.voicing + (settings_.noisy_voicing - settings_.voicing) * around.noise);
+  const Around window = around(index);
   for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
-    search(frames_[next_], level_cost(next_, around), 1 - voicing);
+    search(frames_[next_], voicing_at(next_, window));
   if (next_ > 4096) {
     const std::size_t gone = next_ - before_;
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
@@ -87,25 +83,26 @@ void Tracker::search_block(std::size_t index) {
   }
 }
 
-/// What it costs to call a frame voiced that is quiet beside its surroundings.
-float Tracker::level_cost(std::size_t frame, const Bounds& around) const {
+/// Strength at which a frame is as likely voiced as not.
+float Tracker::voicing_at(std::size_t frame, const Around& window) const {
   const std::size_t first = frame > before_ ? frame - before_ : 0;
   const std::size_t last = std::min(frame + after_ + 1, frames_.size());
-  float loudest = frames_[frame].level;
-  for (std::size_t i = first; i < last; ++i) loudest = std::max(loudest, frames_[i].level);
   const float level = frames_[frame].level;
-  const float quiet = std::clamp((around.threshold - level) / 10, 0.0f, 10.0f);
-  const float drop = loudest - static_cast<float>(settings_.drop_db) - level;
-  return static_cast<float>(settings_.level_weight) * quiet +
-         static_cast<float>(settings_.drop_weight) * std::clamp(drop / 10, 0.0f, 10.0f);
+  float before = level, after = level;
+  for (std::size_t i = first; i < frame; ++i) before = std::max(before, frames_[i].level);
+  for (std::size_t i = frame + 1; i < last; ++i) after = std::max(after, frames_[i].level);
+  const auto below = [level](float loudest) { return std::min(loudest - level, kFarBelow); };
+  return window.voicing + static_cast<float>(settings_.level_slope) * below(window.loudest) +
+         static_cast<float>(settings_.before_slope) * below(before) +
+         static_cast<float>(settings_.after_slope) * below(after);
 }
 
-void Tracker::search(const Frame& frame, float quiet, float unvoiced) {
+void Tracker::search(const Frame& frame, float voicing) {
   Step step{frame.cents, frame.strength, {}};
   std::array<float, kStates> local;
   for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    local[k] = frame.strength[k] > 0 ? 1 - frame.strength[k] + quiet : kNever;
-  local[kUnvoiced] = unvoiced;
+    local[k] = frame.strength[k] > 0 ? voicing - frame.strength[k] : kNever;
+  local[kUnvoiced] = 0;
   std::array<float, kStates> next;
   for (std::size_t to = 0; to < kStates; ++to) {
     float best = cost_[kUnvoiced] + (to == kUnvoiced ? 0 : change_);

@@ -18,19 +18,18 @@
 
 namespace cantaor {
 
+/// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
+/// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.42;           // strength at which voiced and unvoiced cost the same
-  double noisy_voicing = 0.30;     // the same where the loudest frame is 15 dB above the floor
-  double octave_jump_cost = 0.35;  // per octave and 10 ms
-  double voicing_cost = 0.14;      // per change between voiced and unvoiced and 10 ms
-  double look_s = 4;               // half of the window in which the noise floor is taken, seconds
-  double floor_margin_db = 6;      // a voiced frame should be this far above the noise floor
-  double range_db = 45;            // and at most this far below the loudest frame of the window
-  double level_weight = 0.3;       // cost of being 10 dB below either
-  double before_s = 0.2;           // stretch before and
-  double after_s = 0.05;           // after a frame whose loudest frame it is compared with, seconds
-  double drop_db = 8;              // a voiced frame should be at most this far below that one
-  double drop_weight = 0.4;        // cost of being 10 dB further below
+  double voicing = 0.12;         // strength at which the loudest frames may be voiced
+  double level_slope = 0.012;    // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.006;   // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0075;   // per dB below the loudest frame of the after_s after it
+  double steady_voicing = 0.25;  // more of it where nothing is 6 dB below the loudest frame
+  double look_s = 4;             // half of the window around a frame, seconds
+  double before_s = 0.2, after_s = 0.05;
+  double octave_jump_cost = 0.5;  // per octave and 10 ms
+  double voicing_cost = 0.14;     // per change between voiced and unvoiced and 10 ms
 };
 
 struct Track {
@@ -66,34 +65,34 @@ class Tracker {
     std::int64_t frames;
   };
 
-  struct Bounds {
-    float threshold, noise;
+  struct Around {
+    float loudest, voicing;
   };
 
   void take(const Frame& frame);
-  Bounds bounds(std::size_t block) const;
+  Around around(std::size_t block) const;
   void close_block();
   void search_block(std::size_t index);
-  float level_cost(std::size_t frame, const Bounds& bounds) const;
-  void search(const Frame& frame, float quiet, float unvoiced);
+  float voicing_at(std::size_t frame, const Around& around) const;
+  void search(const Frame& frame, float voicing);
   void settle();
   void emit(std::size_t steps, int state);
 
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
-  float jump_, change_;           // costs per frame
+  float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
-  std::size_t before_, after_;    // frames
-  std::vector<Frame> frames_;     // frames still needed, and
-  std::size_t next_ = 0;          // the first of them whose look-ahead was not complete
-  std::deque<Block> blocks_;      // the window of blocks around the next one to be searched
-  std::size_t next_block_ = 0;    // index in blocks_ of the next one to be searched
+  std::size_t before_, after_;  // frames
+  std::vector<Frame> frames_;   // frames still needed, and
+  std::size_t next_ = 0;        // the first of them whose look-ahead was not complete
+  std::deque<Block> blocks_;    // the window of blocks around the next one to be searched
+  std::size_t next_block_ = 0;  // index in blocks_ of the next one to be searched
   Block open_;
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
   bool started_ = false;
-  std::vector<Step> steps_;       // trace-back of what is not final
+  std::vector<Step> steps_;  // trace-back of what is not final
   Track track_;
 };
 
