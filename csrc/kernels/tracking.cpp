@@ -66,9 +66,12 @@ Tracker::Around Tracker::around(std::size_t block) const {
     if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
     high = std::max(high, blocks_[i].high);
   }
-  // Level tells nothing where it does not change: noise alone, or one long note.
-  const float steady = std::clamp((12 - (high - low)) / 6, 0.0f, 1.0f);
-  return {high, static_cast<float>(settings_.voicing + settings_.steady_voicing * steady)};
+  // Noise takes a share of every frame's strength, so a voice in it has less. But where the level
+  // hardly changes, in noise alone or in one long note, it cannot tell the two apart.
+  const float noisy = std::clamp((35 - (high - low)) / 15, 0.0f, 1.0f);
+  const float steady = std::clamp((9 - (high - low)) / 3, 0.0f, 1.0f);
+  return {high, static_cast<float>(settings_.voicing + settings_.noisy_voicing * noisy +
+                                   settings_.steady_voicing * steady)};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.

@@ -33,6 +33,7 @@ class TrackerSettings:
     level_slope: float
     before_slope: float
     after_slope: float
+    noisy_voicing: float
     steady_voicing: float
     look_s: float
     before_s: float

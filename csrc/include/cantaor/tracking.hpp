@@ -25,11 +25,12 @@ struct TrackerSettings {
   double level_slope = 0.012;    // more of it per dB below the loudest frame within look_s
   double before_slope = 0.006;   // per dB below the loudest frame of the before_s before it
   double after_slope = 0.0075;   // per dB below the loudest frame of the after_s after it
-  double steady_voicing = 0.25;  // more of it where nothing is 6 dB below the loudest frame
+  double noisy_voicing = -0.07;    // more of it where the noise floor is 20 dB below or closer
+  double steady_voicing = 0.32;    // more of it where nothing is 6 dB below the loudest frame
   double look_s = 4;             // half of the window around a frame, seconds
   double before_s = 0.2, after_s = 0.05;
-  double octave_jump_cost = 0.5;  // per octave and 10 ms
-  double voicing_cost = 0.14;     // per change between voiced and unvoiced and 10 ms
+  double octave_jump_cost = 1.0;  // per octave and 10 ms
+  double voicing_cost = 0.2;     // per change between voiced and unvoiced and 10 ms
 };
 
 struct Track {
