@@ -147,9 +147,10 @@ class Convolution(nn.Module):
 
 
 def _pool(x: Tensor, stride: int) -> Tensor:
-    if not torch.jit.is_scripting() and torch.compiler.is_exporting():
-        # torch.export would tie a pool with a stride to even or odd numbers of frames.
-        return max_pool2d(x, 3, 1, 1)[..., ::stride, ::stride].contiguous()
+    if not torch.jit.is_scripting():  # type: ignore[attr-defined]  # noqa: SIM102  # TorchScript
+        if torch.compiler.is_exporting():
+            # torch.export would tie a pool with a stride to even or odd numbers of frames.
+            return max_pool2d(x, 3, 1, 1)[..., ::stride, ::stride].contiguous()
     return max_pool2d(x, 3, stride, 1)
 
 
