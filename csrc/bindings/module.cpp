@@ -5,6 +5,10 @@
 
 namespace py = pybind11;
 
+namespace cantaor::python {
+void bind_anchors(py::module_& m);
+}
+
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Native kernels of cantaor; the public functions live in the stage modules.";
   m.def("build_info", [] {
@@ -12,4 +16,5 @@ PYBIND11_MODULE(_core, m) {
     return py::dict(py::arg("compiler") = info.compiler, py::arg("build_type") = info.build_type,
                     py::arg("sanitizers") = info.sanitizers);
   });
+  cantaor::python::bind_anchors(m);
 }
