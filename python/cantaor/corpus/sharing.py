@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int64Array
+
+BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,34 @@ def shares_audio(clips: Clips, one: Int64Array, other: Int64Array) -> bool:
     # On a path between the two sides some step crosses over, so one common set is enough.
     part = audio_components(clips, np.concatenate([one, other]))
     return bool(np.intersect1d(part[: one.size], part[one.size :]).size)
+
+
+def touching(clips: Clips, some: Int64Array, others: Int64Array) -> BoolArray:
+    """Which clips share audio with any of some other clips.
+
+    Parameters
+    ----------
+    clips
+        The clip table.
+    some, others
+        int64, clips asked about, and clips they are held against; no clip is in both.
+
+    Returns
+    -------
+    bool (``some.size``,).
+    """
+    touched: BoolArray = np.isin(clips.contents[some], clips.contents[others])
+    if clips.starts_s is None or clips.ends_s is None:
+        return touched | np.isin(clips.recordings[some], clips.recordings[others])
+    for recording in np.unique(clips.recordings[others]):
+        near = np.flatnonzero(clips.recordings[some] == recording)
+        against = others[clips.recordings[others] == recording]
+        starts, ends = np.sort(clips.starts_s[against]), np.sort(clips.ends_s[against])
+        # Spans that began before a clip ends, less those that were over when it began.
+        begun = np.searchsorted(starts, clips.ends_s[some[near]], side="left")
+        over = np.searchsorted(ends, clips.starts_s[some[near]], side="right")
+        touched[near] |= begun > over
+    return touched
 
 
 def join(*partitions: Int64Array) -> Int64Array:
