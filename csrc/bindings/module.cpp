@@ -7,7 +7,9 @@ namespace py = pybind11;
 
 namespace cantaor::python {
 void bind_anchors(py::module_& m);
-}
+void bind_contour(py::module_& m);
+void bind_pitch(py::module_& m);
+}  // namespace cantaor::python
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Native kernels of cantaor; the public functions live in the stage modules.";
@@ -17,4 +19,6 @@ PYBIND11_MODULE(_core, m) {
                     py::arg("sanitizers") = info.sanitizers);
   });
   cantaor::python::bind_anchors(m);
+  cantaor::python::bind_contour(m);
+  cantaor::python::bind_pitch(m);
 }

@@ -3,9 +3,74 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cantaor.types import Float32Array, Int64Array
+from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 def build_info() -> dict[str, str]: ...
 def find_anchors(
     samples: Float32Array, window: int, spread: int, least_values: int
 ) -> tuple[NDArray[np.uint64], Int64Array]: ...
+def segments_in_clusters(
+    cents: Float64Array, edges: Float64Array, hysteresis: float, min_frames: int, max_gap: int
+) -> tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]: ...
+def segments_within_margin(
+    cents: Float64Array, margin: float, min_frames: int, max_gap: int
+) -> tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]: ...
+def first_bad_sample(samples: Float32Array) -> int: ...
+
+class SalienceSettings:
+    window_s: float
+    min_hz: float
+    max_hz: float
+    band_hz: float
+    peak_range_db: float
+    decay: float
+    harmonics: int
+    between: float
+    half_width_cents: float
+    candidates: int
+    def __init__(self) -> None: ...
+
+class TrackerSettings:
+    voicing: float
+    octave_jump_cost: float
+    voicing_cost: float
+    octave_cost: float
+    look_s: float
+    floor_margin_db: float
+    range_db: float
+    level_weight: float
+    def __init__(self) -> None: ...
+
+class Framing:
+    def __init__(
+        self, sample_rate: int, hop: int, reference_rate: int, window_s: float, band_hz: float
+    ) -> None: ...
+    @property
+    def fft_size(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    def frames_of(self, samples: int) -> int: ...
+    def frames_within(self, samples: int) -> int: ...
+    def first_sample(self, frame: int) -> int: ...
+    def last_sample(self, frame: int) -> int: ...
+    def cut(
+        self, samples: Float32Array, origin: int, first: int, count: int, rows: int
+    ) -> Float32Array: ...
+
+class Salience:
+    def __init__(self, settings: SalienceSettings, rate: float, fft_size: int) -> None: ...
+    def candidates(
+        self, spectrum: NDArray[np.complex64], count: int
+    ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
+
+class Tracker:
+    def __init__(
+        self,
+        settings: TrackerSettings,
+        candidates: int,
+        min_hz: float,
+        max_hz: float,
+        hop_s: float,
+    ) -> None: ...
+    def push(self, cents: Float32Array, strength: Float32Array, level_db: Float32Array) -> None: ...
+    def finish(self) -> tuple[Float32Array, Float32Array]: ...

@@ -188,33 +188,24 @@ def refine(prefix: Float64Array, boundaries: Int64Array, step: int, reach: int) 
 
 @compiled
 def add_to_bins(
-    values: Float64Array,
-    weights: Int64Array,
-    lowest: int,
-    bits: Any,
-    bins: Any,
-) -> int:
-    """Add values in fixed point to ``bins`` (3, n) int64; the index of a bad value, or -1.
+    values: Float64Array, weights: Int64Array, lowest: int, bits: Any, bins: Any
+) -> None:
+    """Add values in fixed point to ``bins`` (3, n) int64; the caller has checked their range.
 
     ``bits`` is (fraction, inside): fixed point has ``fraction`` bits below one, of which the last
-    ``inside`` lie within a bin.
+    ``inside`` lie within a bin. One weight is that of all values.
     """
     fraction, inside = bits
     unit = float(1 << fraction)
-    mask = (1 << inside) - 1
+    last = bins.shape[1] - 1
     for i in range(values.size):
         if np.isnan(values[i]):
             continue
-        scaled = np.floor(values[i] * unit + 0.5)
-        if not (abs(scaled) < 9.0e15):
-            return i
-        fixed = np.int64(scaled)
-        index = (fixed >> inside) - lowest
-        if index < 0 or index >= bins.shape[1]:
-            return i
-        offset = fixed & mask
+        fixed = np.int64(np.floor(values[i] * unit + 0.5))
+        # A value just under the upper end may round up to it.
+        index = min((fixed >> inside) - lowest, last)
+        offset = fixed - ((index + lowest) << inside)
         weight = weights[i] if weights.size > 1 else weights[0]
         bins[0, index] += weight
         bins[1, index] += weight * offset
         bins[2, index] += weight * offset * offset
-    return -1

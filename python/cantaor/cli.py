@@ -255,6 +255,22 @@ def export(
         typer.echo(f"written: {path}")
 
 
+@app.command(epilog="Example: `cantaor report work --out report.html`")
+def report(
+    work: Annotated[Path, typer.Argument(help="A mined workspace.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page: motifs to see and hear, contours, figures, settings."""
+    from cantaor.show.report import write_report
+
+    path = write_report(open_workspace(work), out)
+    if as_json:
+        _print_json({"path": str(path)})
+    else:
+        typer.echo(f"written: {path}")
+
+
 @app.command(epilog="Example: `cantaor demo`")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for corpus, workspace and picture.")] = Path(

@@ -272,9 +272,7 @@ class ClusterHistogram:
             )
         if not ((mass >= 0) & (mass < 32_768)).all():
             raise ArgumentError("weights must lie in 0..32767")
-        # One weight would be read as the weight of all.
-        fixed = np.rint(mass * unit).astype(np.int64)
-        return fixed if fixed.size > 1 else np.repeat(fixed, 1)
+        return np.rint(mass * unit).astype(np.int64)
 
     def _atoms(self) -> _Atoms:
         occupied = np.flatnonzero(self._bins[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -125,7 +124,9 @@ def _array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in "biuf":
             raise ArgumentError(f"array {name!r} must be numeric; got {np.asarray(array).dtype}")
-    return safe_numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    content: bytes = safe_numpy.save(kept)
+    return content
 
 
 def describe_model(trained: TrainedModel) -> dict[str, Any]:
@@ -167,11 +168,11 @@ def _write(path: Path, files: Mapping[str, bytes]) -> None:
             (partial / name).write_bytes(content)
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            os.replace(path, old)
-            os.replace(partial, path)
+            path.replace(old)
+            partial.replace(path)
             shutil.rmtree(old)
         else:
-            os.replace(partial, path)
+            partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

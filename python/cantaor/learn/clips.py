@@ -159,7 +159,7 @@ def _check(clips: ClipSet) -> None:
 def _check_index(name: str, index: NDArray[np.int32], names: str, count: int, clips: int) -> None:
     if index.shape != (clips,):
         raise ArgumentError(f"length of {name} ({index.size}) must match clips ({clips})")
-    if index.size and not (-1 <= index.min() and index.max() < count):
+    if index.size and (index.min() < -1 or index.max() >= count):
         raise ArgumentError(
             f"{name} must lie in -1..{count - 1}, the {names}; got {index.min()}..{index.max()}"
         )

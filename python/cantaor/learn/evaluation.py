@@ -308,4 +308,5 @@ def vote_probabilities(probabilities: Float32Array) -> Float32Array:
     """
     mean = np.log(np.maximum(probabilities, 1e-12)).mean(axis=0)
     together = np.exp(mean - mean.max())
-    return (together / together.sum()).astype(np.float32)
+    shares: Float32Array = (together / together.sum()).astype(np.float32)
+    return shares

@@ -33,7 +33,8 @@ class _Deployed(nn.Module):
         self.sample_rate = 16_000
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return self.singer(waveforms, lengths)
+        answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
+        return answer
 
 
 def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
@@ -68,7 +69,7 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.jit.save(scripted, str(partial), _extra_files={DESCRIPTION: description})
-        _compare(trained.module, torch.jit.load(str(partial)), path)
+        _compare(trained.module, torch.jit.load(str(partial)), path)  # type: ignore[no-untyped-call]
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         raise ModelError(f"cannot write {path}: {error}") from error

@@ -138,7 +138,7 @@ class BandLevels(nn.Module):
         missing = frames - rows.shape[-1]
         if missing > 0:
             rows = torch.cat([rows, silent.expand(rows.shape[0], -1, missing)], dim=-1)
-        return rows.reshape(shape + [rows.shape[1], frames])
+        return rows.reshape(shape + [rows.shape[1], frames])  # noqa: RUF005  # TorchScript
 
     def check(
         self, waveforms: Tensor, lengths: Tensor | None, frames: int, crop: bool
@@ -325,7 +325,8 @@ def _cosines(n_mfcc: int) -> Tensor:
     matrix = torch.cos(order * angle) * (2 / ROWS) ** 0.5
     matrix[0] /= 2**0.5
     matrix[n_mfcc:] = 0
-    return matrix.float()
+    rounded: Tensor = matrix.float()
+    return rounded
 
 
 def _linear_bands(n_fft: int) -> Tensor:

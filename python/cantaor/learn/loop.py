@@ -67,7 +67,7 @@ class _Side:
         return float(self.loss) / self.clips, float(self.right) / self.clips
 
 
-class _Learner(LightningModule):
+class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped here
     """What happens to a batch; the epochs' metrics end in ``history``."""
 
     def __init__(
@@ -137,7 +137,7 @@ class _Learner(LightningModule):
         return torch.optim.Adam(self.singer.parameters(), lr=self.settings.lr)
 
 
-class _KeepBest(Callback):
+class _KeepBest(Callback):  # type: ignore[misc]
     """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs."""
 
     def __init__(self, patience: int) -> None:
@@ -164,7 +164,7 @@ class _KeepBest(Callback):
         self.weights = state_dict["weights"]
 
 
-class _Report(Callback):
+class _Report(Callback):  # type: ignore[misc]
     """Tell the caller after each epoch; its errors end training."""
 
     def __init__(self, progress: Progress) -> None:
@@ -175,7 +175,7 @@ class _Report(Callback):
         self.progress(int(last["epoch"]), pl_module.settings.epochs, last)
 
 
-class _SaveEpoch(Checkpoint):
+class _SaveEpoch(Checkpoint):  # type: ignore[misc]
     """Write the state after each epoch, complete or not at all.
 
     Lightning runs callbacks of this base after all others, so their state is in the file.

@@ -1,10 +1,15 @@
 """The module that is trained, saved and exported: features, their scale and a network in one."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from cantaor.learn.features import FRAMES, build_features
 from cantaor.learn.models import build_model
+
+#: Samples of the longest clip that fits 426 frames.
+LONGEST = (FRAMES - 1) * 160 + 159
 
 
 class Singer(nn.Module):
@@ -42,12 +47,13 @@ class Singer(nn.Module):
         padded: bool = False,
     ) -> None:
         super().__init__()
-        self.features = nn.ModuleList(build_features(features))
-        self.network = build_model(model, n_classes, len(self.features), width)
+        channels = build_features(features)
+        self.features = nn.ModuleList(channels)
+        self.network = build_model(model, n_classes, len(channels), width)
         self.padded = padded
-        self.hop_length: int = self.features[0].hop_length
-        self.register_buffer("mean", torch.zeros(len(self.features), 128, 1))
-        self.register_buffer("scale", torch.ones(len(self.features), 128, 1))
+        self.hop_length = channels[0].hop_length
+        self.register_buffer("mean", torch.zeros(len(channels), 128, 1))
+        self.register_buffer("scale", torch.ones(len(channels), 128, 1))
 
     def images(self, waveforms: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Scaled features and how many of their frames are real.
@@ -75,9 +81,7 @@ class Singer(nn.Module):
                 (waveforms.shape[0],), samples, dtype=torch.int64, device=waveforms.device
             )
         frames = 426 if self.padded else 1 + samples // self.hop_length
-        channels: list[Tensor] = []
-        for feature in self.features:
-            channels.append(feature(waveforms, lengths, frames))
+        channels = [feature(waveforms, lengths, frames) for feature in self.features]
         x = (torch.stack(channels, dim=1) - self.mean) * self.scale
         return x, 1 + torch.div(lengths, self.hop_length, rounding_mode="floor")
 
@@ -87,7 +91,8 @@ class Singer(nn.Module):
             embedding = self.network.embed(images, None)
         else:
             embedding = self.network.embed(images, counts)
-        return self.network.head(embedding), embedding
+        logits: Tensor = self.network.head(embedding)
+        return logits, embedding
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Probabilities and embeddings of clips.
@@ -115,7 +120,7 @@ class Singer(nn.Module):
         return probabilities, embedding
 
 
-def fit_scale(singer: Singer, batches: list[tuple[Tensor, Tensor]]) -> None:
+def fit_scale(singer: Singer, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Set ``mean`` and ``scale`` so that every row has mean 0 and variance 1 over real frames.
 
     Rows that never change, such as those under the cepstral coefficients, are only centred.
@@ -129,19 +134,17 @@ def fit_scale(singer: Singer, batches: list[tuple[Tensor, Tensor]]) -> None:
     """
     singer.mean.zero_()
     singer.scale.fill_(1.0)
-    count, total, squares = 0, 0.0, 0.0
+    count = 0
+    total = torch.zeros(singer.mean.shape[:2], dtype=torch.float64)
+    squares = torch.zeros_like(total)
     for waveforms, lengths in batches:
         images, counts = singer.images(waveforms, lengths)
         real = torch.arange(images.shape[-1], device=images.device) < counts[:, None]
         rows = images.double().permute(1, 2, 0, 3)[..., real]
         count += rows.shape[-1]
-        total = total + rows.sum(-1)
-        squares = squares + rows.square().sum(-1)
-    mean = torch.as_tensor(total / count)
-    deviation = (torch.as_tensor(squares / count) - mean.square()).clamp(min=0).sqrt()
+        total += rows.sum(-1)
+        squares += rows.square().sum(-1)
+    mean = total / count
+    deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
     singer.mean.copy_(mean[..., None])
     singer.scale.copy_(torch.where(deviation > 1e-3, 1 / deviation, 1.0)[..., None])
-
-
-#: Samples of the longest clip that fits 426 frames.
-LONGEST = (FRAMES - 1) * 160 + 159

@@ -9,7 +9,7 @@ early stopping after 2 epochs without progress, cross-entropy.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -224,11 +224,11 @@ def fingerprint(train_clips: ClipSet, validation_clips: ClipSet, settings: Train
     return digest.hexdigest()
 
 
-def _scale_batches(clips: ClipSet, size: int) -> list[tuple[Tensor, Tensor]]:
+def _scale_batches(clips: ClipSet, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = np.argsort(clips.lengths, kind="stable")
-    parts = np.split(order, np.arange(size, order.size, size))
-    batches = (clips.batch(part, LONGEST) for part in parts)
-    return [(torch.from_numpy(waves), torch.from_numpy(lengths)) for waves, lengths in batches]
+    for part in np.split(order, np.arange(size, order.size, size)):
+        waveforms, lengths = clips.batch(part, LONGEST)
+        yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 
 def _check_sides(train_clips: ClipSet, validation_clips: ClipSet) -> None:

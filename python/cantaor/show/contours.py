@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cantaor.errors import ArgumentError
 from cantaor.run.pipeline import load_contour
 from cantaor.run.workspace import Workspace, read_table, track_from_table
 from cantaor.show.plot import MotifSpan, busiest_window, plot_contour, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MOTIFS_SHOWN = 4
 _WINDOW_S = 12.0
@@ -42,8 +47,8 @@ def marking_spans(workspace: Workspace, recording: str) -> list[MotifSpan]:
     ]
 
 
-def draw_contour(workspace: Workspace, recording: str, path: str | os.PathLike[str]) -> Path:
-    """Draw the stretch of a recording where its marking motifs are densest.
+def contour_figure(workspace: Workspace, recording: str) -> Figure:
+    """The stretch of a recording where its marking motifs are densest.
 
     Parameters
     ----------
@@ -51,10 +56,19 @@ def draw_contour(workspace: Workspace, recording: str, path: str | os.PathLike[s
         A mined workspace.
     recording
         Name of the recording.
-    path
-        PNG, SVG or PDF to write.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ArgumentError
+        The workspace has no such recording.
     """
     rows = [r for r in workspace.table("recordings").to_pylist() if r["recording"] == recording]
+    if not rows:
+        raise ArgumentError(f"{workspace.path} holds no recording {recording!r}")
     row = rows[0]
     track, duration_s = track_from_table(
         read_table(workspace.path / "pitch" / f"{row['pitch_key']}.parquet")
@@ -65,7 +79,7 @@ def draw_contour(workspace: Workspace, recording: str, path: str | os.PathLike[s
         for s in marking_spans(workspace, recording)
     ]
     from_s = max(0.0, busiest_window(spans, _WINDOW_S) - 0.5)
-    figure = plot_contour(
+    return plot_contour(
         track,
         load_contour(workspace, row["contour_key"]),
         spans,
@@ -73,11 +87,10 @@ def draw_contour(workspace: Workspace, recording: str, path: str | os.PathLike[s
         to_s=min(duration_s, from_s + _WINDOW_S + 1.0),
         title=f"{recording}: f0, contour and the motifs that mark {row['singer']}",
     )
-    return save_figure(figure, path)
 
 
 def draw_busiest_contour(workspace: Workspace, path: str | os.PathLike[str]) -> Path:
-    """Draw the recording with most motif instances."""
+    """Draw the recording with most motif instances to a PNG, SVG or PDF file."""
     names = workspace.table("instances")["recording"].to_pylist()
     recordings = workspace.table("recordings")["recording"].to_pylist()
-    return draw_contour(workspace, max(recordings, key=names.count), path)
+    return save_figure(contour_figure(workspace, max(recordings, key=names.count)), path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TypeAlias
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.models.crnn import CRNN as CRNN
 from cantaor.learn.models.residual50 import Residual50 as Residual50
 from cantaor.learn.models.residual_blstm import ResidualBLSTM as ResidualBLSTM
+
+#: Any of the three.
+Network: TypeAlias = CRNN | Residual50 | ResidualBLSTM
 
 #: Networks by name.
 MODELS: dict[str, type[CRNN] | type[Residual50] | type[ResidualBLSTM]] = {
@@ -19,7 +22,7 @@ MODELS: dict[str, type[CRNN] | type[Residual50] | type[ResidualBLSTM]] = {
 
 def build_model(
     name: str, n_classes: int, in_channels: int = 1, width: int | None = None
-) -> nn.Module:
+) -> Network:
     """A network by its name, with random weights.
 
     Parameters

@@ -183,4 +183,5 @@ class Head(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits (clips, n_classes) of embeddings (clips, features)."""
-        return self.classify(torch.relu(self.hidden(embedding)))
+        logits: Tensor = self.classify(torch.relu(self.hidden(embedding)))
+        return logits

@@ -88,4 +88,5 @@ class Residual50(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        return self.head(self.embed(x, lengths))
+        logits: Tensor = self.head(self.embed(x, lengths))
+        return logits

@@ -92,4 +92,5 @@ class ResidualBLSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        return self.head(self.embed(x, lengths))
+        logits: Tensor = self.head(self.embed(x, lengths))
+        return logits

@@ -1,0 +1,124 @@
+"""Published motif instances as clip sets, and the protocols that set test clips apart.
+
+An instances file has one row per clip: ``published_singer, recording, start_s, end_s, phrase,
+audio_id, label_conflict`` and stands beside ``recordings/NAME.flac``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from cantaor.learn.clips import ClipSet
+
+RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Clips with what the protocols need to know about each."""
+
+    clips: ClipSet
+    audio: NDArray[np.str_]
+    phrase: NDArray[np.str_]
+    conflict: NDArray[np.bool_]
+
+    def select(self, index: NDArray[np.int64]) -> Instances:
+        """The instances at ``index``."""
+        clips = self.clips.select(index)
+        return Instances(clips, self.audio[index], self.phrase[index], self.conflict[index])
+
+    def distinct(self) -> Instances:
+        """One instance for each distinct audio, none with contradicting labels."""
+        kept = np.flatnonzero(~self.conflict)
+        _, first = np.unique(self.audio[kept], return_index=True)
+        return self.select(kept[np.sort(first)])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three sides of one set of clips; validation is cut from the training side."""
+
+    train: ClipSet
+    validation: ClipSet
+    test: ClipSet
+
+
+def read_instances(folder: Path) -> Instances:
+    """Read and cut the instances of a folder at 16 kHz."""
+    with (folder / "instances.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = sorted({row["recording"] for row in rows})
+    audio = {name: _read(folder / "recordings" / f"{name}.flac") for name in names}
+    classes = sorted({row["published_singer"] for row in rows})
+    clips = ClipSet.from_arrays(
+        [_cut(audio[row["recording"]], row) for row in rows],
+        [classes.index(row["published_singer"]) for row in rows],
+        classes,
+        names,
+        [names.index(row["recording"]) for row in rows],
+    )
+    return Instances(
+        clips,
+        np.array([row["audio_id"] for row in rows]),
+        np.array([row["recording"] + row["phrase"] for row in rows]),
+        np.array([row["label_conflict"] == "1" for row in rows]),
+    )
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    samples, rate = soundfile.read(path, dtype="float32")
+    return soxr.resample(samples, rate, RATE)
+
+
+def _cut(samples: NDArray[np.float32], row: dict[str, str]) -> NDArray[np.float32]:
+    return samples[round(float(row["start_s"]) * RATE) : round(float(row["end_s"]) * RATE)]
+
+
+def paper(instances: Instances, seed: int) -> Split:
+    """The paper's: 80/20 at random over all clips as published. It leaks."""
+    return _split(instances, np.arange(len(instances.clips)), seed)
+
+
+def paper_consistent(instances: Instances, seed: int) -> Split:
+    """The paper's without the clips whose labels contradict each other."""
+    kept = instances.select(np.flatnonzero(~instances.conflict))
+    return _split(kept, np.arange(len(kept.clips)), seed)
+
+
+def audio_disjoint(instances: Instances, seed: int) -> Split:
+    """Distinct audio, 80/20 over phrases: no phrase on two sides."""
+    kept = instances.distinct()
+    return _split(kept, np.unique(kept.phrase, return_inverse=True)[1], seed)
+
+
+def _split(instances: Instances, group: NDArray[np.int64], seed: int) -> Split:
+    rng = np.random.default_rng([seed, 2020])
+    rest, test = _hold_out(np.arange(group.size), group, 0.2, rng)
+    train, validation = _hold_out(rest, group, 0.1, rng)
+    return Split(*(instances.clips.select(side) for side in (train, validation, test)))
+
+
+def _hold_out(
+    index: NDArray[np.int64], group: NDArray[np.int64], share: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Move whole groups, in random order, to the second side until it has its share."""
+    groups, size = np.unique(group[index], return_counts=True)
+    order = rng.permutation(groups.size)
+    filled = np.searchsorted(np.cumsum(size[order]), share * index.size) + 1
+    held = np.isin(group[index], groups[order[:filled]])
+    return index[~held], index[held]
+
+
+PROTOCOLS: dict[str, Callable[[Instances, int], Split]] = {
+    "paper": paper,
+    "paper-consistent": paper_consistent,
+    "audio-disjoint": audio_disjoint,
+}

@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <cmath>
+#include <complex>
+
+#include "arrays.hpp"
+#include "cantaor/salience.hpp"
+#include "cantaor/tracking.hpp"
+
+namespace cantaor::python {
+namespace {
+
+/// Index of the first sample that is not a number of ordinary size, or -1.
+std::int64_t first_bad(const py::array& samples) {
+  const auto x = view<float>(samples, "samples");
+  // Safe: the span is kept alive by the argument, and no Python object is touched.
+  py::gil_scoped_release nogil;
+  float worst = 0;
+  bool good = true;
+  for (std::size_t i = 0; i < x.size(); i += 4096) {
+    worst = 0;
+    const std::size_t end = std::min(i + 4096, x.size());
+    for (std::size_t j = i; j < end; ++j) good &= std::abs(x[j]) < 1e6f;
+    if (good) continue;
+    while (std::abs(x[i]) < 1e6f) ++i;
+    return static_cast<std::int64_t>(i);
+  }
+  return -1;
+}
+
+py::array_t<float> cut(const Framing& framing, const py::array& samples, std::int64_t origin,
+                       std::int64_t first, std::int64_t count, std::int64_t rows) {
+  const auto x = view<float>(samples, "samples");
+  if (count < 0 || rows < count) throw py::value_error("rows must be at least count, and count 0");
+  py::array_t<float> out({static_cast<py::ssize_t>(rows), py::ssize_t{framing.fft_size()}});
+  float* data = out.mutable_data();
+  const auto size = static_cast<std::size_t>(out.size());
+  {
+    // Safe: `out` is not visible to others yet, and the span is kept alive by the argument.
+    py::gil_scoped_release nogil;
+    std::fill_n(data, size, 0.0f);
+    framing.cut({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count, data);
+  }
+  return out;
+}
+
+py::tuple candidates(const Salience& salience, const py::array& spectrum, std::int64_t count,
+                     int per_frame, int fft_size) {
+  using Complex = std::complex<float>;
+  if (!py::isinstance<py::array_t<Complex>>(spectrum) || spectrum.ndim() != 2 ||
+      !(spectrum.flags() & py::array::c_style))
+    throw py::type_error("spectrum must be a C-contiguous complex64 array of 2 dimensions");
+  if (spectrum.shape(1) != fft_size / 2 + 1 || count < 0 || count > spectrum.shape(0))
+    throw py::value_error("shape of spectrum must fit fft_size and count");
+  const py::ssize_t frames = count, width = per_frame;
+  py::array_t<float> cents({frames, width}), strength({frames, width}), level(frames);
+  const CandidateRows rows{cents.mutable_data(), strength.mutable_data(), level.mutable_data()};
+  const auto* values = static_cast<const float*>(spectrum.data());
+  {
+    // Safe: the results are not visible to others yet, the spectrum is kept alive by the argument.
+    py::gil_scoped_release nogil;
+    salience.run(values, count, rows);
+  }
+  return py::make_tuple(cents, strength, level);
+}
+
+void push(Tracker& tracker, int per_frame, const py::array_t<float, py::array::c_style>& cents,
+          const py::array_t<float, py::array::c_style>& strength,
+          const py::array_t<float, py::array::c_style>& level) {
+  const py::ssize_t count = level.size();
+  if (cents.size() != count * per_frame || strength.size() != count * per_frame)
+    throw py::value_error("cents and strength must hold candidates values for every level");
+  // Safe: the arrays are kept alive by the arguments; the caller uses one tracker in one thread.
+  py::gil_scoped_release nogil;
+  tracker.push(cents.data(), strength.data(), level.data(), count);
+}
+
+struct BoundSalience {
+  Salience salience;
+  int candidates, fft_size;
+};
+
+struct BoundTracker {
+  Tracker tracker;
+  int candidates;
+};
+
+void bind_settings(py::module_& m) {
+  py::class_<SalienceSettings>(m, "SalienceSettings")
+      .def(py::init<>())
+      .def_readwrite("window_s", &SalienceSettings::window_s)
+      .def_readwrite("min_hz", &SalienceSettings::min_hz)
+      .def_readwrite("max_hz", &SalienceSettings::max_hz)
+      .def_readwrite("band_hz", &SalienceSettings::band_hz)
+      .def_readwrite("peak_range_db", &SalienceSettings::peak_range_db)
+      .def_readwrite("decay", &SalienceSettings::decay)
+      .def_readwrite("harmonics", &SalienceSettings::harmonics)
+      .def_readwrite("between", &SalienceSettings::between)
+      .def_readwrite("half_width_cents", &SalienceSettings::half_width_cents)
+      .def_readwrite("candidates", &SalienceSettings::candidates);
+  py::class_<TrackerSettings>(m, "TrackerSettings")
+      .def(py::init<>())
+      .def_readwrite("voicing", &TrackerSettings::voicing)
+      .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
+      .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
+      .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
+      .def_readwrite("look_s", &TrackerSettings::look_s)
+      .def_readwrite("floor_margin_db", &TrackerSettings::floor_margin_db)
+      .def_readwrite("range_db", &TrackerSettings::range_db)
+      .def_readwrite("level_weight", &TrackerSettings::level_weight);
+}
+
+}  // namespace
+
+void bind_pitch(py::module_& m) {
+  bind_settings(m);
+  m.def("first_bad_sample", &first_bad, py::arg("samples"));
+  py::class_<Framing>(m, "Framing")
+      .def(py::init<int, int, int, double, double>(), py::arg("sample_rate"), py::arg("hop"),
+           py::arg("reference_rate"), py::arg("window_s"), py::arg("band_hz"))
+      .def_property_readonly("fft_size", &Framing::fft_size)
+      .def_property_readonly("rate", &Framing::rate)
+      .def("frames_of", &Framing::frames_of, py::arg("samples"))
+      .def("frames_within", &Framing::frames_within, py::arg("samples"))
+      .def("first_sample", &Framing::first_sample, py::arg("frame"))
+      .def("last_sample", &Framing::last_sample, py::arg("frame"))
+      .def("cut", &cut, py::arg("samples"), py::arg("origin"), py::arg("first"), py::arg("count"),
+           py::arg("rows"));
+  py::class_<BoundSalience>(m, "Salience")
+      .def(py::init([](const SalienceSettings& settings, double rate, int fft_size) {
+             return BoundSalience{Salience(settings, rate, fft_size), settings.candidates, fft_size};
+           }),
+           py::arg("settings"), py::arg("rate"), py::arg("fft_size"))
+      .def("candidates",
+           [](const BoundSalience& self, const py::array& spectrum, std::int64_t count) {
+             return candidates(self.salience, spectrum, count, self.candidates, self.fft_size);
+           },
+           py::arg("spectrum"), py::arg("count"));
+  py::class_<BoundTracker>(m, "Tracker")
+      .def(py::init([](const TrackerSettings& settings, int per_frame, double min_hz,
+                       double max_hz, double hop_s) {
+             return BoundTracker{Tracker(settings, per_frame, min_hz, max_hz, hop_s), per_frame};
+           }),
+           py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("max_hz"),
+           py::arg("hop_s"))
+      .def("push",
+           [](BoundTracker& self, const py::array_t<float, py::array::c_style>& cents,
+              const py::array_t<float, py::array::c_style>& strength,
+              const py::array_t<float, py::array::c_style>& level) {
+             push(self.tracker, self.candidates, cents, strength, level);
+           },
+           py::arg("cents"), py::arg("strength"), py::arg("level_db"))
+      .def("finish", [](BoundTracker& self) {
+        {
+          // Safe: nothing but the tracker, which the caller uses in one thread, is touched.
+          py::gil_scoped_release nogil;
+          self.tracker.finish();
+        }
+        return py::make_tuple(take(std::move(self.tracker.track().hz)),
+                              take(std::move(self.tracker.track().strength)));
+      });
+}
+
+}  // namespace cantaor::python

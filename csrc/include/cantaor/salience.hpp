@@ -1,0 +1,104 @@
+// Pitch candidates of single frames by harmonic summation.
+//
+// Salamon, Gomez & Bonada (DAFx 2011), sections 2 and 3.1; Salamon & Gomez (IEEE TASLP 2012),
+// section II. Kept from them: windowed spectrum, spectral peaks with corrected frequencies, and a
+// salience function over bins of 10 cents from 55 Hz up in which every peak votes, with less
+// weight for higher harmonics, for the fundamentals it may be a harmonic of. Different here, for
+// one voice instead of the loudest of several: peaks are put on the cent axis once and the
+// harmonics are summed by shifting that axis; magnitudes are compressed; positions halfway between
+// harmonics count against a candidate (Camacho & Harris, JASA 2008), which settles most octave
+// errors; and the sum is normalised by the energy of all peaks, so that it says how harmonic a
+// frame is, whatever its level.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cantaor/decimate.hpp"
+
+namespace cantaor {
+
+struct SalienceSettings {
+  double window_s = 0.06;      // length of the Hann window
+  double min_hz = 55;          // lowest fundamental
+  double max_hz = 1400;        // highest fundamental
+  double band_hz = 4400;       // highest spectral peak used
+  double peak_range_db = 45;   // peaks this far below the frame's strongest are left out
+  double decay = 0.85;         // weight of a harmonic over that of the one below
+  int harmonics = 12;
+  double between = 0.4;        // weight of the positions between harmonics, over the harmonics'
+  double half_width_cents = 60;// reach of one peak on the cent axis
+  int candidates = 6;          // per frame, at most kMaxCandidates
+};
+
+inline constexpr int kMaxCandidates = 8;
+inline constexpr double kBinCents = 10;
+
+/// Where frames lie and how they are cut, for one sample rate and hop.
+class Framing {
+ public:
+  /// `hop` in samples at `reference_rate`, whatever the sample rate.
+  Framing(int sample_rate, int hop, int reference_rate, double window_s, double band_hz);
+
+  int window() const { return static_cast<int>(window_.size()); }
+  int fft_size() const { return fft_size_; }
+  double rate() const { return rate_; }
+  /// Frames of a signal of this many samples: floor(duration / hop) + 1.
+  std::int64_t frames_of(std::int64_t samples) const;
+  /// Number of leading frames that need nothing beyond the first `samples` samples.
+  std::int64_t frames_within(std::int64_t samples) const;
+  /// First sample that a frame needs, and one past the last (may lie outside the signal).
+  std::int64_t first_sample(std::int64_t frame) const;
+  std::int64_t last_sample(std::int64_t frame) const;
+  /// Windowed frames first .. first + count - 1, each a row of fft_size() values; `rows` zeroed.
+  void cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows) const;
+
+ private:
+  std::int64_t centre(std::int64_t frame) const;
+
+  int sample_rate_, hop_, reference_rate_;
+  Decimator decimator_;
+  double rate_;
+  int fft_size_;
+  std::vector<float> window_;
+};
+
+/// Candidates of many frames; rows of `candidates` values, strongest first, strength 0 if missing.
+struct CandidateRows {
+  float* cents;     // above min_hz
+  float* strength;  // 0..1
+  float* level_db;  // one a frame: power in the band, dB; -200 for digital silence
+};
+
+class Salience {
+ public:
+  Salience(const SalienceSettings& settings, double rate, int fft_size);
+
+  /// `spectrum`: rows of fft_size / 2 + 1 complex values as pairs of floats.
+  void run(const float* spectrum, std::int64_t count, const CandidateRows& out) const;
+
+ private:
+  struct Workspace;
+
+  void spread_peaks(const float* row, Workspace& work) const;
+  std::size_t find_peaks(float threshold, Workspace& work) const;
+  void spread(float position, float weight, float* axis) const;
+  void sum_harmonics(Workspace& work) const;
+  void pick(const Workspace& work, float* cents, float* strength) const;
+
+  SalienceSettings settings_;
+  std::size_t row_;                   // floats in one row of the spectrum
+  std::size_t first_bin_, last_bin_;  // of the spectrum
+  std::size_t below_, size_, axis_;   // cent bins under min_hz, of fundamentals, in all
+  float half_width_;                  // of a bump, in cent bins
+  int spread_bins_;
+  float threshold_;                   // of peaks, over the power of the strongest
+  std::vector<float> position_;       // of each spectral bin on the cent axis
+  std::vector<std::size_t> offsets_;  // shifts of the axis that are summed, four at a time
+  std::vector<float> weights_;
+  float weight_norm_;
+};
+
+}  // namespace cantaor

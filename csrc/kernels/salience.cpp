@@ -1,0 +1,262 @@
+#include "cantaor/salience.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+// Twice the width where the processor has it. Without fused multiply-add in either version, both
+// do the same operations in the same order and give the same bits.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CANTAOR_WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define CANTAOR_WIDE
+#endif
+
+namespace cantaor {
+namespace {
+
+constexpr double kBinsPerOctave = 1200 / kBinCents;
+
+int decimation(int sample_rate) { return std::max(1, sample_rate / 10'500); }
+
+/// Smallest even 2^a 3^b 5^c that holds n samples: fast for every FFT library.
+int good_size(int n) {
+  for (int size = n + n % 2;; size += 2) {
+    int rest = size;
+    for (int prime : {2, 3, 5})
+      while (rest % prime == 0) rest /= prime;
+    if (rest == 1) return size;
+  }
+}
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
+}
+
+/// sum[i] += four weighted shifted copies of the axis.
+CANTAOR_WIDE void add_four(float* __restrict sum, const float* __restrict a,
+                           const float* __restrict b, const float* __restrict c,
+                           const float* __restrict d, const float* __restrict weights,
+                           std::size_t size) {
+  const float wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
+  for (std::size_t i = 0; i < size; ++i)
+    sum[i] += (wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i]);
+}
+
+CANTAOR_WIDE void powers(const float* __restrict pairs, float* __restrict out, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i)
+    out[i] = pairs[2 * i] * pairs[2 * i] + pairs[2 * i + 1] * pairs[2 * i + 1];
+}
+
+}  // namespace
+
+Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, double band_hz)
+    : sample_rate_(sample_rate),
+      hop_(hop),
+      reference_rate_(reference_rate),
+      decimator_(decimation(sample_rate),
+                 std::min(0.9, band_hz * 2 * decimation(sample_rate) / sample_rate)),
+      rate_(static_cast<double>(sample_rate) / decimation(sample_rate)) {
+  const int length = std::max(16, static_cast<int>(std::lround(window_s * rate_)) / 2 * 2);
+  fft_size_ = good_size(length + length / 4);
+  window_.resize(static_cast<std::size_t>(length));
+  for (std::size_t i = 0; i < window_.size(); ++i)  // Hann, symmetric about sample length / 2
+    window_[i] = static_cast<float>(
+        (0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / length)) * 4 / length);
+}
+
+std::int64_t Framing::frames_of(std::int64_t samples) const {
+  // duration * reference / hop in whole numbers, so that no rounding moves the last frame.
+  return samples * reference_rate_ / (static_cast<std::int64_t>(sample_rate_) * hop_) + 1;
+}
+
+std::int64_t Framing::frames_within(std::int64_t samples) const {
+  std::int64_t frames = frames_of(samples);
+  while (frames > 0 && last_sample(frames - 1) > samples) --frames;
+  return frames;
+}
+
+std::int64_t Framing::centre(std::int64_t frame) const {
+  const std::int64_t unit = static_cast<std::int64_t>(reference_rate_) * decimator_.factor();
+  return floor_div(2 * frame * hop_ * sample_rate_ + unit, 2 * unit);
+}
+
+std::int64_t Framing::first_sample(std::int64_t frame) const {
+  return (centre(frame) - window() / 2) * decimator_.factor() - decimator_.reach();
+}
+
+std::int64_t Framing::last_sample(std::int64_t frame) const {
+  return (centre(frame) + window() / 2) * decimator_.factor() + decimator_.reach() + 1;
+}
+
+void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count,
+                  float* rows) const {
+  if (count == 0) return;
+  const std::int64_t begin = centre(first) - window() / 2;
+  const std::int64_t end = centre(first + count - 1) + window() / 2;
+  std::vector<float> decimated(static_cast<std::size_t>(end - begin));
+  decimator_.run(input, begin, decimated);
+  for (std::int64_t frame = first; frame < first + count; ++frame, rows += fft_size_) {
+    const float* x = decimated.data() + (centre(frame) - window() / 2 - begin);
+    for (std::size_t i = 0; i < window_.size(); ++i) rows[i] = x[i] * window_[i];
+  }
+}
+
+struct Salience::Workspace {
+  explicit Workspace(std::size_t bins, std::size_t axis_size, std::size_t sum_size)
+      : power(bins), peak(bins), left(bins), middle(bins), right(bins), axis(axis_size), sum(sum_size) {}
+
+  std::vector<float> power;
+  std::vector<std::uint32_t> peak;
+  std::vector<float> left, middle, right;  // compressed power around each peak
+  std::vector<float> axis;                 // peaks spread over cent bins
+  std::vector<float> sum;                  // salience of each fundamental
+  float level = 0;                         // power in the band
+  float energy = 0;                        // sum of squares of the peaks' weights
+};
+
+Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
+    : settings_(settings), row_(static_cast<std::size_t>(fft_size / 2 + 1) * 2) {
+  if (settings.candidates < 1 || settings.candidates > kMaxCandidates)
+    throw std::invalid_argument("candidates must lie in 1.." + std::to_string(kMaxCandidates));
+  const double spacing = rate / fft_size;
+  const double band = std::min(settings.band_hz, rate / 2 - 2 * spacing);
+  half_width_ = static_cast<float>(settings.half_width_cents / kBinCents);
+  spread_bins_ = static_cast<int>(std::floor(2 * half_width_)) + 1;
+  threshold_ = static_cast<float>(std::pow(10.0, -settings.peak_range_db / 10));
+  const auto bins = [&](double ratio) { return kBinsPerOctave * std::log2(ratio); };
+  const auto margin = static_cast<std::size_t>(std::ceil(half_width_)) + 2;
+  below_ = static_cast<std::size_t>(kBinsPerOctave) + margin;
+  size_ = static_cast<std::size_t>(std::ceil(bins(settings.max_hz / settings.min_hz))) + 1;
+  first_bin_ = std::max<std::size_t>(2, static_cast<std::size_t>(settings.min_hz / 2 / spacing) + 2);
+  last_bin_ = static_cast<std::size_t>(band / spacing);
+  position_.resize(last_bin_ + 2);
+  for (std::size_t k = 1; k < position_.size(); ++k)
+    position_[k] = static_cast<float>(bins(static_cast<double>(k) * spacing / settings.min_hz) +
+                                      static_cast<double>(below_));
+  double squares = 0, weight = 1;
+  std::size_t furthest = 0;
+  for (int h = 1; h <= settings.harmonics; ++h, weight *= settings.decay) {
+    const auto shift = [&](double multiple) {
+      return static_cast<std::size_t>(std::lround(bins(multiple)) + static_cast<long>(below_));
+    };
+    offsets_.push_back(shift(h));
+    weights_.push_back(static_cast<float>(weight));
+    offsets_.push_back(shift(h - 0.5));
+    weights_.push_back(static_cast<float>(-settings.between * weight));
+    squares += weight * weight;
+    furthest = shift(h);
+  }
+  offsets_.resize((offsets_.size() + 3) / 4 * 4, below_);
+  weights_.resize(offsets_.size(), 0.0f);
+  weight_norm_ = static_cast<float>(1 / std::sqrt(squares));
+  axis_ = std::max(furthest + size_, static_cast<std::size_t>(position_.back()) + margin) + margin;
+}
+
+void Salience::run(const float* spectrum, std::int64_t count, const CandidateRows& out) const {
+  Workspace work(last_bin_ + 2, axis_, size_);
+  for (std::int64_t frame = 0; frame < count; ++frame) {
+    spread_peaks(spectrum + static_cast<std::size_t>(frame) * row_, work);
+    out.level_db[frame] = work.level > 1e-20f ? 10 * std::log10(work.level) : -200.0f;
+    const auto at = frame * settings_.candidates;
+    std::fill_n(out.cents + at, settings_.candidates, 0.0f);
+    std::fill_n(out.strength + at, settings_.candidates, 0.0f);
+    if (work.energy <= 0) continue;
+    sum_harmonics(work);
+    pick(work, out.cents + at, out.strength + at);
+  }
+}
+
+void Salience::spread_peaks(const float* row, Workspace& work) const {
+  const std::size_t low = first_bin_ - 1;
+  powers(row + 2 * low, work.power.data() + low, last_bin_ + 2 - low);
+  float strongest = 0;
+  work.level = 0;
+  for (std::size_t k = first_bin_; k <= last_bin_; ++k) {
+    strongest = std::max(strongest, work.power[k]);
+    work.level += work.power[k];
+  }
+  std::fill(work.axis.begin(), work.axis.end(), 0.0f);
+  work.energy = 0;
+  if (!(work.level > 1e-20f)) return;
+  const std::size_t peaks = find_peaks(strongest * threshold_, work);
+  for (std::size_t i = 0; i < peaks; ++i) {
+    const float l = work.left[i], m = work.middle[i], r = work.right[i];
+    const float shift = 0.5f * (l - r) / std::min(l - 2 * m + r, -1e-9f * m);
+    const float height = m - 0.25f * (l - r) * shift;
+    const auto k = work.peak[i];
+    const float part = shift > 0 ? position_[k + 1] - position_[k] : position_[k] - position_[k - 1];
+    const float weight = height * height;
+    work.energy += weight * weight;
+    spread(position_[k] + shift * part, weight, work.axis.data());
+  }
+}
+
+/// Local maxima above the threshold, with the compressed power of three bins: power to 1/8, near
+/// the exponent at which parabolic interpolation of a Hann window's peak is least biased
+/// (Werner & Germain, JASA 2016).
+std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
+  std::size_t peaks = 0;
+  const float* power = work.power.data();
+  for (std::size_t k = first_bin_; k <= last_bin_; ++k) {
+    work.peak[peaks] = static_cast<std::uint32_t>(k);
+    const bool is_peak = power[k] > threshold && power[k] > power[k - 1] && power[k] >= power[k + 1];
+    peaks += is_peak ? 1 : 0;
+  }
+  for (std::size_t i = 0; i < peaks; ++i) {
+    const auto k = work.peak[i];
+    work.left[i] = power[k - 1];
+    work.middle[i] = power[k];
+    work.right[i] = power[k + 1];
+  }
+  for (float* side : {work.left.data(), work.middle.data(), work.right.data()})
+    for (std::size_t i = 0; i < peaks; ++i) side[i] = std::sqrt(std::sqrt(std::sqrt(side[i])));
+  return peaks;
+}
+
+/// Adds a bump (1 - x^2)^2 around a position on the cent axis.
+void Salience::spread(float position, float weight, float* axis) const {
+  const float first = std::ceil(position - half_width_);
+  float x = (first - position) / half_width_;
+  const float step = 1 / half_width_;
+  float* bin = axis + static_cast<std::size_t>(first);
+  for (int i = 0; i < spread_bins_; ++i, x += step) {
+    const float dip = std::max(0.0f, 1 - x * x);
+    bin[i] += weight * dip * dip;
+  }
+}
+
+void Salience::sum_harmonics(Workspace& work) const {
+  std::fill(work.sum.begin(), work.sum.end(), 0.0f);
+  const float* axis = work.axis.data();
+  for (std::size_t i = 0; i < offsets_.size(); i += 4)
+    add_four(work.sum.data(), axis + offsets_[i], axis + offsets_[i + 1], axis + offsets_[i + 2],
+             axis + offsets_[i + 3], weights_.data() + i, size_);
+}
+
+void Salience::pick(const Workspace& work, float* cents, float* strength) const {
+  const float* sum = work.sum.data();
+  const float norm = weight_norm_ / std::sqrt(work.energy);
+  const int most = settings_.candidates;
+  for (std::size_t b = 1; b + 1 < size_; ++b) {
+    const float here = sum[b];
+    if (!(here > 0 && here > sum[b - 1] && here >= sum[b + 1])) continue;
+    const float bend = sum[b - 1] - 2 * here + sum[b + 1];
+    const float shift = bend < 0 ? 0.5f * (sum[b - 1] - sum[b + 1]) / bend : 0.0f;
+    const float height = (here - 0.25f * (sum[b - 1] - sum[b + 1]) * shift) * norm;
+    int place = most;
+    while (place > 0 && height > strength[place - 1]) --place;
+    if (place == most) continue;
+    for (int i = most - 1; i > place; --i) {
+      cents[i] = cents[i - 1];
+      strength[i] = strength[i - 1];
+    }
+    cents[place] = (static_cast<float>(b) + shift) * static_cast<float>(kBinCents);
+    strength[place] = std::min(height, 1.0f);
+  }
+}
+
+}  // namespace cantaor

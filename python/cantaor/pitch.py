@@ -1,0 +1,391 @@
+"""Fundamental frequency of one singing voice.
+
+The default tracker is native: harmonic summation over spectral peaks [1]_ [2]_ gives candidates,
+a Viterbi search with an explicit unvoiced state [3]_ joins them. The signal is band-limited and
+decimated to 10.5 to 21 kHz, cut into Hann-windowed frames, transformed by ``scipy.fft`` in batches
+of float32, and everything else happens in C++ without the GIL.
+
+Voicing compares two things with the recording itself: how harmonic a frame is, which does not
+depend on its level, and how far it lies above the noise floor within 4 s on either side.
+
+References
+----------
+.. [1] Salamon, J., Gómez, E. and Bonada, J. (2011). Sinusoid extraction and salience function
+   design for predominant melody estimation. DAFx-11, sections 2 and 3.
+.. [2] Salamon, J. and Gómez, E. (2012). Melody extraction from polyphonic music signals using
+   pitch contour characteristics. IEEE TASLP 20(6), section II.
+.. [3] Boersma, P. (1993). Accurate short-term analysis of the fundamental frequency and the
+   harmonics-to-noise ratio of a sampled sound. IFA Proceedings 17, section 2.8.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike
+
+from cantaor import _core
+from cantaor.cents import cents_to_hz as cents_to_hz
+from cantaor.cents import hz_to_cents as hz_to_cents
+from cantaor.errors import ArgumentError
+from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
+
+#: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
+PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
+
+_CHUNK = 256  # frames transformed at once: their spectra fit the cache
+_ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
+_LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
+
+_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+
+
+@dataclass(frozen=True, slots=True)
+class PitchCandidates:
+    """What the tracker chooses from.
+
+    Attributes
+    ----------
+    hz
+        float32 (frames, candidates), fundamental frequencies, strongest first, 0 where there are
+        fewer.
+    salience
+        float32 (frames, candidates), 0..1, harmonic strength; 1 is a frame of nothing but the
+        harmonics of this fundamental, in the proportions of the summation's weights.
+    level_db
+        float32 (frames,), power in the analysed band, dB; -200 for digital silence.
+    hop_s
+        Seconds between two frames.
+    """
+
+    hz: Float32Array
+    salience: Float32Array
+    level_db: Float32Array
+    hop_s: float
+
+
+def extract_pitch(
+    audio: Audio,
+    method: str | PitchMethod = "salience",
+    hop: int = 256,
+    threads: int = 1,
+    *,
+    min_hz: float = 55.0,
+    max_hz: float = 1400.0,
+    voicing: float | None = None,
+) -> PitchTrack:
+    """Fundamental frequency of a recording of one voice.
+
+    Parameters
+    ----------
+    audio
+        Mono, float32, at 4 kHz or more.
+    method
+        ``"salience"``: the native tracker. ``"essentia"``: PredominantPitchMelodia of Essentia
+        (an extra, AGPL), the reference. Or any callable ``(audio, hop)`` that returns f0 in Hz
+        (frames,), 0 where unvoiced, or a PitchTrack.
+    hop
+        Samples between frames at 44,100 Hz, whatever the rate of ``audio``; >= 1.
+    threads
+        Threads for the native tracker, >= 1. The result does not depend on it.
+    min_hz, max_hz
+        Range of fundamentals, Hz.
+    voicing
+        For ``"salience"``: harmonic strength (0..1) at which voiced and unvoiced are equally
+        likely; higher finds fewer voiced frames; None takes the tuned value.
+        Not used by other methods.
+
+    Returns
+    -------
+    PitchTrack of ``floor(duration * 44100 / hop) + 1`` frames.
+
+    Raises
+    ------
+    ArgumentError
+        Empty audio, samples that are not finite (or beyond 1e6), a setting out of its range, or a
+        callable that returns another number of frames.
+    MissingExtraError
+        ``method="essentia"`` without Essentia.
+
+    Examples
+    --------
+    >>> t = np.arange(22050) / 22050
+    >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9))
+    >>> track = extract_pitch(Audio(tone.astype(np.float32), 22050))
+    >>> track.hz.size, round(float(np.median(track.hz)))
+    (173, 220)
+    """
+    _check_audio(audio)
+    _check_hop(hop)
+    if method == "salience":
+        stream = PitchStream(
+            audio.sample_rate, hop, threads, min_hz=min_hz, max_hz=max_hz, voicing=voicing
+        )
+        stream.feed(audio.samples)
+        return stream.finish()
+    if method == "essentia":
+        from cantaor.pitch_essentia import predominant_pitch
+
+        return _checked(predominant_pitch(audio, hop, min_hz, max_hz), audio, hop, "essentia")
+    if callable(method):
+        name = getattr(method, "__name__", type(method).__name__)
+        return _checked(method(audio, hop), audio, hop, name)
+    raise ArgumentError(f"method must be 'salience', 'essentia' or a callable, not {method!r}")
+
+
+def pitch_candidates(
+    audio: Audio, hop: int = 256, *, min_hz: float = 55.0, max_hz: float = 1400.0
+) -> PitchCandidates:
+    """The native tracker's candidates of every frame, before any choice.
+
+    Parameters
+    ----------
+    audio, hop, min_hz, max_hz
+        As for :func:`extract_pitch`.
+
+    Returns
+    -------
+    PitchCandidates, six a frame.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`extract_pitch`.
+
+    Examples
+    --------
+    >>> t = np.arange(22050) / 22050
+    >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9))
+    >>> pitch_candidates(Audio(tone.astype(np.float32), 22050)).hz.shape
+    (173, 6)
+    """
+    _check_audio(audio)
+    _check_hop(hop)
+    analysis = _Analysis(audio.sample_rate, hop, _salience_settings(min_hz, max_hz))
+    samples = _samples(audio.samples, 0)
+    frames = analysis.framing.frames_of(samples.size)
+    chunks = [
+        analysis.run(samples, 0, first, min(_CHUNK, frames - first))
+        for first in range(0, frames, _CHUNK)
+    ]
+    cents, strength, level = (np.concatenate(part) for part in zip(*chunks, strict=True))
+    hz = np.where(strength > 0, cents_to_hz(cents, min_hz), 0.0).astype(np.float32)
+    return PitchCandidates(hz, strength, level, hop / REFERENCE_RATE)
+
+
+class PitchStream:
+    """The native tracker for audio that arrives in blocks; memory does not grow with the audio.
+
+    The track is bit for bit that of :func:`extract_pitch` on the whole, however it is cut.
+
+    Parameters
+    ----------
+    sample_rate
+        Hz, at least 4,000.
+    hop, threads, min_hz, max_hz, voicing
+        As for :func:`extract_pitch`.
+
+    Raises
+    ------
+    ArgumentError
+        A setting out of its range.
+
+    Examples
+    --------
+    >>> stream = PitchStream(8000)
+    >>> for _ in range(3):
+    ...     stream.feed(np.zeros(4000, np.float32))
+    >>> stream.finish().hz.size
+    259
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        hop: int = 256,
+        threads: int = 1,
+        *,
+        min_hz: float = 55.0,
+        max_hz: float = 1400.0,
+        voicing: float | None = None,
+    ) -> None:
+        _check_rate(sample_rate)
+        _check_hop(hop)
+        if threads < 1:
+            raise ArgumentError(f"threads must be at least 1, not {threads}")
+        salience = _salience_settings(min_hz, max_hz)
+        self._analysis = _Analysis(sample_rate, hop, salience)
+        self._hop_s = hop / REFERENCE_RATE
+        self._tracker = _core.Tracker(
+            _tracker_settings(voicing), salience.candidates, min_hz, max_hz, self._hop_s
+        )
+        self._threads = threads
+        self._buffer = np.zeros(0, dtype=np.float32)
+        self._origin = 0
+        self._next_frame = 0
+        self._finished = False
+
+    def feed(self, samples: ArrayLike) -> None:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        samples
+            Real (n,), mono; float32 is not copied.
+
+        Raises
+        ------
+        ArgumentError
+            Samples that are not finite, or :meth:`finish` was called before.
+        """
+        if self._finished:
+            raise ArgumentError("the stream is finished: start a new one")
+        received = self._origin + self._buffer.size
+        block = _samples(samples, received)
+        self._buffer = np.concatenate([self._buffer, block]) if self._buffer.size else block
+        received += block.size
+        framing = self._analysis.framing
+        ready = framing.frames_within(received)
+        self._process(ready - (ready - self._next_frame) % _CHUNK)
+        keep = max(framing.first_sample(self._next_frame), self._origin)
+        self._buffer = self._buffer[min(keep - self._origin, self._buffer.size) :].copy()
+        self._origin = received - self._buffer.size
+
+    def finish(self) -> PitchTrack:
+        """The track of everything fed.
+
+        Returns
+        -------
+        PitchTrack of ``floor(duration * 44100 / hop) + 1`` frames.
+
+        Raises
+        ------
+        ArgumentError
+            Nothing was fed, or the stream is finished already.
+        """
+        received = self._origin + self._buffer.size
+        if self._finished or received == 0:
+            reason = "is finished already" if self._finished else "got no samples"
+            raise ArgumentError(f"the stream {reason}")
+        self._finished = True
+        self._process(self._analysis.framing.frames_of(received))
+        hz, strength = self._tracker.finish()
+        return PitchTrack(hz, strength, self._hop_s, "salience")
+
+    def _process(self, end: int) -> None:
+        """Analyse and track the frames up to ``end``."""
+        spans = [(i, min(_CHUNK, end - i)) for i in range(self._next_frame, end, _CHUNK)]
+        self._next_frame = max(end, self._next_frame)
+        for chunk in self._chunks(spans):
+            self._tracker.push(*chunk)
+
+    def _chunks(self, spans: list[tuple[int, int]]) -> Iterator[_Chunk]:
+        """Analysed chunks in order, a few ahead in other threads."""
+        run, buffer, origin = self._analysis.run, self._buffer, self._origin
+        if self._threads == 1 or len(spans) < 2:
+            yield from (run(buffer, origin, *span) for span in spans)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            ahead: deque[Future[_Chunk]] = deque()
+            try:
+                for span in spans:
+                    ahead.append(pool.submit(run, buffer, origin, *span))
+                    if len(ahead) > 3 * self._threads:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+
+class _Analysis:
+    """From samples to candidates, for one sample rate and hop."""
+
+    def __init__(self, sample_rate: int, hop: int, settings: _core.SalienceSettings) -> None:
+        self.framing = _core.Framing(
+            sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.band_hz
+        )
+        self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
+
+    def run(self, samples: Float32Array, origin: int, first: int, count: int) -> _Chunk:
+        """Candidates of frames ``first .. first + count - 1``; ``samples[0]`` is at ``origin``."""
+        rows = self.framing.cut(samples, origin, first, count, -(-count // _ROWS) * _ROWS)
+        spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
+        return self._salience.candidates(spectrum, count)
+
+
+def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
+    if not 20 <= min_hz < max_hz <= 4000:
+        raise ArgumentError(
+            f"min_hz ({min_hz}) must be at least 20, and below max_hz ({max_hz}), at most 4000"
+        )
+    settings = _core.SalienceSettings()
+    settings.min_hz, settings.max_hz = min_hz, max_hz
+    return settings
+
+
+def _tracker_settings(voicing: float | None) -> _core.TrackerSettings:
+    settings = _core.TrackerSettings()
+    if voicing is not None:
+        if not 0 <= voicing <= 1:
+            raise ArgumentError(f"voicing must lie in 0..1, not {voicing}")
+        settings.voicing = voicing
+    return settings
+
+
+def _check_audio(audio: Audio) -> None:
+    _check_rate(audio.sample_rate)
+    if np.ndim(audio.samples) != 1:
+        raise ArgumentError(f"audio must be mono (n,), not of shape {np.shape(audio.samples)}")
+    if audio.samples.size == 0:
+        raise ArgumentError("audio is empty: it has no samples")
+
+
+def _check_rate(sample_rate: int) -> None:
+    if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
+        raise ArgumentError(
+            f"sample_rate must be a whole number of {_LOWEST_RATE}..{_HIGHEST_RATE} Hz, "
+            f"not {sample_rate}"
+        )
+
+
+def _check_hop(hop: int) -> None:
+    if isinstance(hop, bool) or hop != int(hop) or not 1 <= hop <= REFERENCE_RATE:
+        raise ArgumentError(f"hop must be a whole number of 1..{REFERENCE_RATE}, not {hop!r}")
+
+
+def _samples(samples: ArrayLike, position: int) -> Float32Array:
+    """Samples as the kernels take them, or an error that says which one is bad."""
+    block = np.ascontiguousarray(samples, dtype=np.float32)
+    if block.ndim != 1:
+        raise ArgumentError(f"samples must be mono (n,), not of shape {block.shape}")
+    bad = _core.first_bad_sample(block)
+    if bad >= 0:
+        raise ArgumentError(
+            f"samples must be finite and within 1e6; sample {position + bad} is {block[bad]}"
+        )
+    return block
+
+
+def _checked(result: ArrayLike | PitchTrack, audio: Audio, hop: int, name: str) -> PitchTrack:
+    """What another tracker returned, as a track on our grid."""
+    if isinstance(result, PitchTrack):
+        hz, salience = np.asarray(result.hz), np.asarray(result.salience, dtype=np.float32)
+    else:
+        hz = np.asarray(result)
+        salience = (hz > 0).astype(np.float32)
+    frames = audio.samples.size * REFERENCE_RATE // (audio.sample_rate * hop) + 1
+    if hz.shape != (frames,) or salience.shape != (frames,):
+        raise ArgumentError(
+            f"method {name!r} returned f0 of shape {hz.shape}; the audio has {frames} frames"
+        )
+    if not (np.isfinite(hz) & (hz >= 0)).all():
+        raise ArgumentError(f"method {name!r} returned f0 that is negative or not finite")
+    return PitchTrack(hz.astype(np.float32), salience, hop / REFERENCE_RATE, name)

@@ -1,0 +1,177 @@
+"""A small synthetic singer with exact f0, as varied as the tracker has to stand.
+
+Glottal pulses are a sum of harmonics with a spectral tilt, shaped by formants; the melody has
+glides, vibrato and ornaments; consonants are noise bursts; noise and a room are added last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: First four formants of Spanish vowels, Hz, for a vocal tract of average length.
+VOWELS = {
+    "a": (730, 1250, 2500, 3400),
+    "e": (480, 1900, 2550, 3500),
+    "i": (300, 2250, 2950, 3650),
+    "o": (470, 900, 2450, 3300),
+    "u": (330, 750, 2300, 3200),
+}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a singer sounds."""
+
+    low_hz: float = 130.0
+    high_hz: float = 350.0
+    tract: float = 1.0
+    tilt_db: float = -9.0
+    vibrato_cents: float = 50.0
+    jitter_cents: float = 5.0
+    breath_db: float = -40.0
+    snr_db: float | None = None
+    room_s: float = 0.0
+    sample_rate: int = 44_100
+
+
+VOICES = {
+    "male": Voice(95, 290, 1.0, -10),
+    "female": Voice(190, 620, 1.15, -9),
+    "high": Voice(420, 1080, 1.22, -8, vibrato_cents=70),
+    "rough": Voice(120, 380, 1.0, -6, jitter_cents=25, breath_db=-18),
+    "room": Voice(140, 420, 1.05, -9, room_s=0.6),
+    "soft": Voice(180, 480, 1.1, -16, vibrato_cents=30, breath_db=-26),
+    "noise 10 dB": Voice(140, 450, 1.05, -9, snr_db=10),
+    "noise 3 dB": Voice(140, 450, 1.05, -9, snr_db=3),
+    "male noise 3 dB": Voice(95, 300, 1.0, -10, snr_db=3),
+}
+
+
+def melody(voice: Voice, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """f0 in Hz for every sample, 0 where nothing is sung."""
+    cents: list[np.ndarray] = []
+    span = 1200 * np.log2(voice.high_hz / voice.low_hz)
+    note = rng.uniform(0.2, 0.8) * span
+    total = 0
+    while total < seconds * rate:
+        for _ in range(rng.integers(3, 9)):
+            previous, note = note, float(np.clip(note + 100 * rng.integers(-4, 5), 0, span))
+            part = _note(previous, note, voice, rate, rng)
+            cents.append(part)
+            total += part.size
+            if rng.random() < 0.2:
+                cents.append(np.full(int(rng.uniform(0.05, 0.12) * rate), np.nan))
+        cents.append(np.full(int(rng.uniform(0.2, 0.6) * rate), np.nan))
+        total += cents[-1].size
+    track = np.concatenate(cents)[: int(seconds * rate)]
+    return np.where(np.isnan(track), 0.0, voice.low_hz * np.exp2(np.nan_to_num(track) / 1200))
+
+
+def _note(
+    previous: float, note: float, voice: Voice, rate: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Cents of one note: a glide, then a plain note, vibrato or a fast ornament."""
+    n = int(rng.choice([0.09, 0.15, 0.25, 0.5, 0.9]) * rng.uniform(0.8, 1.2) * rate)
+    t = np.arange(n) / rate
+    line = note + (previous - note) * np.exp(-t / rng.uniform(0.01, 0.04))
+    kind = rng.random()
+    if kind < 0.5 and n > 0.2 * rate:
+        depth = voice.vibrato_cents * rng.uniform(0.6, 1.6) * np.minimum(1, t / 0.15)
+        line = line + depth * np.sin(2 * np.pi * rng.uniform(4.5, 7) * t + rng.uniform(0, 6))
+    elif kind < 0.75:
+        turn = rng.choice([100, 200, -100, -200])
+        line = line + turn * (np.sin(2 * np.pi * rng.uniform(5, 9) * t) > 0.3)
+    slow = rng.normal(0, 1, max(2, int(t[-1] * 120) + 2))
+    return line + voice.jitter_cents * np.interp(t * 120, np.arange(slow.size), slow)
+
+
+def sing(
+    voice: Voice, seconds: float = 12.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Samples (float32) at ``voice.sample_rate`` and the f0 of every sample in Hz (0 = none)."""
+    rng = np.random.default_rng(seed)
+    rate = voice.sample_rate
+    hz = melody(voice, seconds, rate, rng)
+    smooth = np.ones(int(0.004 * rate)) / int(0.004 * rate)
+    voiced = hz > 0
+    pitch = _smooth(np.where(voiced, hz, np.interp(np.arange(hz.size), *_known(hz))), smooth)
+    envelope = _smooth(voiced.astype(float), np.ones(int(0.015 * rate)) / int(0.015 * rate))
+    loudness = _wander(hz.size, rate, 1.5, rng) * 5
+    signal = envelope * 10 ** (loudness / 20) * _voiced_sound(pitch, voice, rng)
+    signal /= np.sqrt(np.mean(signal[voiced] ** 2))
+    signal += 10 ** (voice.breath_db / 20) * envelope * _colored(hz.size, rng)
+    signal += _consonants(voiced, rate, rng)
+    if voice.room_s:
+        signal = _room(signal, voice, rng)
+    floor = -50.0 if voice.snr_db is None else -voice.snr_db
+    signal += 10 ** (floor / 20) * _colored(hz.size, rng, np.sqrt(np.mean(signal[voiced] ** 2)))
+    return (0.1 * signal).astype(np.float32), np.where(voiced, pitch, 0.0)
+
+
+def _known(hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    where = np.flatnonzero(hz > 0)
+    return where, hz[where]
+
+
+def _smooth(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    from scipy.signal import fftconvolve
+
+    padded = np.pad(x, (kernel.size // 2, kernel.size - 1 - kernel.size // 2), mode="edge")
+    return fftconvolve(padded, kernel, mode="valid")
+
+
+def _wander(n: int, rate: int, per_second: float, rng: np.random.Generator) -> np.ndarray:
+    points = rng.normal(0, 1, int(n / rate * per_second) + 3)
+    return np.interp(np.arange(n) / rate * per_second, np.arange(points.size), points)
+
+
+def _voiced_sound(pitch: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+    """Harmonics with tilt and slowly changing formants."""
+    rate = voice.sample_rate
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    names = list(VOWELS)
+    steps = rng.integers(0, len(names), int(pitch.size / rate * 2.5) + 3)
+    at = np.arange(pitch.size) / rate * 2.5
+    formants = [
+        np.interp(at, np.arange(steps.size), [VOWELS[names[s]][i] * voice.tract for s in steps])
+        for i in range(4)
+    ]
+    total = np.zeros(pitch.size)
+    for h in range(1, int(min(7000, rate / 2 * 0.9) / voice.low_hz) + 1):
+        frequency = h * pitch
+        gain = 10 ** (voice.tilt_db * np.log2(h) / 20) * (frequency < min(7500, rate / 2 * 0.9))
+        if not gain.any():
+            break
+        response = 0.03 + sum(
+            1 / (1 + ((frequency - f) / (40 + 0.05 * f)) ** 2) * 0.8**i
+            for i, f in enumerate(formants)
+        )
+        total += gain * response * np.sin(h * phase + rng.uniform(0, 2 * np.pi))
+    return total
+
+
+def _colored(n: int, rng: np.random.Generator, rms: float = 1.0) -> np.ndarray:
+    return rng.normal(0, rms, n)
+
+
+def _consonants(voiced: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise bursts in front of some onsets."""
+    out = np.zeros(voiced.size)
+    for onset in np.flatnonzero(np.diff(voiced.astype(int)) == 1):
+        n = int(rng.uniform(0.03, 0.1) * rate)
+        if rng.random() < 0.6 and onset > n:
+            burst = np.diff(rng.normal(0, 1, n + 1)) * np.hanning(n)
+            out[onset - n : onset] += burst * rng.uniform(0.05, 0.5)
+    return out
+
+
+def _room(signal: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+    from scipy.signal import fftconvolve
+
+    n = int(voice.room_s * voice.sample_rate)
+    tail = rng.normal(0, 1, n) * 10 ** (-3 * np.arange(n) / n)
+    tail *= 0.35 / np.sqrt((tail**2).sum())
+    tail[0] = 1.0
+    return fftconvolve(signal, tail)[: signal.size]

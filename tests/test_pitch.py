@@ -1,0 +1,206 @@
+"""The pitch stage: accuracy on real and synthetic singing, robustness, invariance, errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mir_eval
+import numpy as np
+import pytest
+
+from cantaor.audio import read_audio
+from cantaor.errors import ArgumentError
+from cantaor.pitch import PitchStream, extract_pitch, pitch_candidates
+from cantaor.types import Audio, PitchTrack
+from tests.singing import VOICES, Voice, sing
+
+HOP_S = 256 / 44_100
+
+
+def sung(voice: Voice, seconds: float = 8.0, seed: int = 1) -> tuple[Audio, np.ndarray]:
+    """Audio and true f0 on the frame grid."""
+    samples, hz = sing(voice, seconds, seed)
+    rate = voice.sample_rate
+    frames = samples.size * 44_100 // (rate * 256) + 1
+    at = np.minimum(np.rint(np.arange(frames) * HOP_S * rate).astype(int), hz.size - 1)
+    return Audio(samples, rate), hz[at]
+
+
+def scores(track: PitchTrack, hz: np.ndarray) -> tuple[float, float]:
+    """Raw pitch accuracy and overall accuracy."""
+    result = mir_eval.melody.evaluate(
+        track.times, hz, track.times, track.hz.astype(np.float64)
+    )
+    return result["Raw Pitch Accuracy"], result["Overall Accuracy"]
+
+
+def harmonic_tone(hz: float, seconds: float, rate: int) -> Audio:
+    t = np.arange(int(seconds * rate)) / rate
+    harmonics = range(1, max(2, int(min(4000, rate / 2.5) / hz)))
+    samples = sum(np.sin(2 * np.pi * hz * h * t) / h for h in harmonics)
+    return Audio((0.1 * samples).astype(np.float32), rate)
+
+
+def test_real_singing(shared_data: Path) -> None:
+    audio = read_audio(shared_data / "pitch" / "vocadito_1.flac")
+    times, hz = np.loadtxt(shared_data / "pitch" / "vocadito_1.csv", delimiter=",").T
+    track = extract_pitch(audio)
+    result = mir_eval.melody.evaluate(times, hz, track.times, track.hz.astype(np.float64))
+    assert result["Raw Pitch Accuracy"] >= 0.98
+    assert result["Overall Accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("name", list(VOICES))
+def test_synthetic_singing(name: str) -> None:
+    audio, hz = sung(VOICES[name])
+    raw_pitch, overall = scores(extract_pitch(audio), hz)
+    assert raw_pitch >= 0.95
+    assert overall >= 0.93
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("hop", [64, 256, 441])
+def test_frames_and_times_at_every_rate(rate: int, hop: int) -> None:
+    audio = harmonic_tone(220.0, 0.5, rate)
+    late = Audio(np.concatenate([np.zeros(rate // 2, np.float32), audio.samples]), rate)
+    track = extract_pitch(late, hop=hop)
+    assert track.hz.size == late.samples.size * 44_100 // (rate * hop) + 1
+    assert track.hop_s == hop / 44_100
+    assert track.hz.dtype == track.salience.dtype == np.float32
+    onset = track.times[np.argmax(track.hz > 0)]
+    assert onset == pytest.approx(0.5, abs=0.03)
+    middle = track.hz[(track.times > 0.6) & (track.times < 0.9)]
+    np.testing.assert_allclose(1200 * np.log2(middle / 220.0), 0, atol=4)
+
+
+@pytest.mark.parametrize("hz", [60.0, 82.4, 110.0, 233.1, 440.0, 880.0, 1300.0])
+def test_steady_tones_within_a_few_cents(hz: float) -> None:
+    track = extract_pitch(harmonic_tone(hz, 0.6, 44_100))
+    inner = track.hz[15:-15]
+    np.testing.assert_allclose(1200 * np.log2(inner / hz), 0, atol=5)
+
+
+@pytest.mark.parametrize("gain_db", [-60, -20, 20])
+def test_gain_does_not_matter(gain_db: float) -> None:
+    audio, _ = sung(VOICES["female"], 4.0)
+    louder = Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
+    one, other = extract_pitch(audio), extract_pitch(louder)
+    np.testing.assert_allclose(one.hz, other.hz, rtol=1e-3)
+
+
+@pytest.mark.parametrize("change", ["offset", "clipped"])
+def test_offset_and_clipping_hardly_matter(change: str) -> None:
+    audio, hz = sung(VOICES["male"], 6.0)
+    worse = {
+        "offset": audio.samples + np.float32(0.5),
+        "clipped": np.clip(audio.samples * 6, -1, 1),
+    }[change]
+    raw_pitch, overall = scores(extract_pitch(Audio(worse, audio.sample_rate)), hz)
+    assert raw_pitch >= 0.95
+    assert overall >= 0.93
+
+
+def test_silence_is_unvoiced() -> None:
+    track = extract_pitch(Audio(np.zeros(44_100, np.float32), 44_100))
+    assert not track.hz.any()
+    assert not track.salience.any()
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_noise_is_mostly_unvoiced(rate: int, rng: np.random.Generator) -> None:
+    noise = Audio(rng.normal(0, 0.1, 5 * rate).astype(np.float32), rate)
+    assert (extract_pitch(noise).hz > 0).mean() < 0.05
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 255, 256, 257, 5000])
+def test_very_short_audio(samples: int) -> None:
+    audio = harmonic_tone(220.0, 1.0, 44_100)
+    track = extract_pitch(Audio(audio.samples[:samples], 44_100))
+    assert track.hz.size == samples // 256 + 1
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 16_000])
+def test_stream_and_threads_give_the_same_bits(rate: int, rng: np.random.Generator) -> None:
+    audio, _ = sung(replace(VOICES["room"], sample_rate=rate), 7.0)
+    whole = extract_pitch(audio)
+    several = extract_pitch(audio, threads=3)
+    stream = PitchStream(rate)
+    cuts = np.sort(rng.integers(0, audio.samples.size, 20))
+    for block in np.split(audio.samples, cuts):
+        stream.feed(block)
+    streamed = stream.finish()
+    for other in (several, streamed):
+        assert whole.hz.tobytes() == other.hz.tobytes()
+        assert whole.salience.tobytes() == other.salience.tobytes()
+
+
+def test_candidates_hold_the_track() -> None:
+    audio, _ = sung(VOICES["female"], 3.0)
+    track, candidates = extract_pitch(audio), pitch_candidates(audio)
+    assert candidates.hz.shape == (track.hz.size, 6)
+    assert (np.diff(candidates.salience, axis=1) <= 0).all()
+    assert ((candidates.salience >= 0) & (candidates.salience <= 1)).all()
+    voiced = track.hz > 0
+    nearest = np.abs(candidates.hz[voiced] - track.hz[voiced, None]).min(axis=1)
+    np.testing.assert_allclose(nearest, 0, atol=1e-2)
+
+
+def test_any_callable_is_a_method() -> None:
+    audio = harmonic_tone(220.0, 0.5, 44_100)
+
+    def constant(audio: Audio, hop: int) -> np.ndarray:
+        return np.full(audio.samples.size // hop + 1, 100.0)
+
+    track = extract_pitch(audio, constant)
+    assert track.method == "constant"
+    assert track.hz.dtype == np.float32
+    assert (track.hz == 100).all()
+    assert extract_pitch(audio, lambda a, h: track).hz.size == track.hz.size
+    with pytest.raises(ArgumentError, match=r"shape \(3,\); the audio has 87 frames"):
+        extract_pitch(audio, lambda a, h: np.zeros(3))
+    with pytest.raises(ArgumentError, match="negative or not finite"):
+        extract_pitch(audio, lambda a, h: constant(a, h) * np.nan)
+
+
+def test_essentia_is_a_method() -> None:
+    pytest.importorskip("essentia", reason="essentia is an extra")
+    audio = harmonic_tone(220.0, 1.0, 22_050)
+    track = extract_pitch(audio, "essentia")
+    assert track.hz.size == extract_pitch(audio).hz.size
+    inner = track.hz[20:-20]
+    np.testing.assert_allclose(1200 * np.log2(inner / 220.0), 0, atol=20)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "settings", "message"),
+    [
+        (np.zeros(0), 44_100, {}, "empty"),
+        (np.array([0.0, np.nan]), 44_100, {}, "sample 1 is nan"),
+        (np.array([np.inf, 0.0]), 44_100, {}, "sample 0 is inf"),
+        (np.zeros((2, 100)), 44_100, {}, "mono"),
+        (np.zeros(100), 0, {}, "sample_rate"),
+        (np.zeros(100), 44_100, {"hop": 0}, "hop"),
+        (np.zeros(100), 44_100, {"threads": 0}, "threads"),
+        (np.zeros(100), 44_100, {"method": "yin"}, "'yin'"),
+        (np.zeros(100), 44_100, {"min_hz": 500.0, "max_hz": 400.0}, "min_hz"),
+        (np.zeros(100), 44_100, {"voicing": 2.0}, "voicing"),
+    ],
+)
+def test_bad_input_is_named(
+    samples: np.ndarray, rate: int, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        extract_pitch(Audio(samples.astype(np.float32), rate), **settings)  # type: ignore[arg-type]
+
+
+def test_a_stream_ends_once() -> None:
+    stream = PitchStream(44_100)
+    with pytest.raises(ArgumentError, match="got no samples"):
+        stream.finish()
+    stream.feed(np.zeros(10, np.float32))
+    stream.finish()
+    with pytest.raises(ArgumentError, match="finished"):
+        stream.finish()
+    with pytest.raises(ArgumentError, match="finished"):
+        stream.feed(np.zeros(10, np.float32))
