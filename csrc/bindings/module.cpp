@@ -8,6 +8,7 @@ namespace py = pybind11;
 namespace cantaor::python {
 void bind_anchors(py::module_& m);
 void bind_contour(py::module_& m);
+void bind_motifs(py::module_& m);
 void bind_pitch(py::module_& m);
 }  // namespace cantaor::python
 
@@ -20,5 +21,6 @@ PYBIND11_MODULE(_core, m) {
   });
   cantaor::python::bind_anchors(m);
   cantaor::python::bind_contour(m);
+  cantaor::python::bind_motifs(m);
   cantaor::python::bind_pitch(m);
 }
