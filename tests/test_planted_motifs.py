@@ -2,8 +2,7 @@
 
 How it is scored. For every voice, its closed contiguous motifs are ranked by how strongly they mark
 it: the log-likelihood ratio of "a phrase holds the motif" for its phrases against those of all
-other voices (Dunning 1993). From the top down, a motif that contains or is contained in one
-ranked higher is passed over. Of what is left the first 2 x planted motifs count.
+other voices (Dunning 1993). The first 2 x planted motifs count.
 
 A mined motif *matches* a planted one if more than half of its occurrences in the voice's recordings
 overlap a span of that planted motif for at least half of the longer of the two. Recall is the
@@ -82,15 +81,9 @@ def likelihood_ratio(own: np.ndarray, n: int, others: np.ndarray, m: int) -> np.
     return np.where(own / n >= others / m, ratio, -ratio)
 
 
-def ranked(motifs: Motifs, strength: np.ndarray, count: int) -> list[int]:
-    kept: list[int] = []
-    text = ["," + ",".join(str(symbol) for symbol in motif) + "," for motif in motifs]
-    for index in np.lexsort((-motifs.lengths, -strength)).tolist():
-        if not any(text[index] in text[k] or text[k] in text[index] for k in kept):
-            kept.append(index)
-        if len(kept) == count:
-            break
-    return kept
+def strongest(motifs: Motifs, strength: np.ndarray, count: int) -> list[int]:
+    """The longer of two motifs that mark equally comes first."""
+    return np.lexsort((-motifs.lengths, -strength))[:count].tolist()
 
 
 def matched(motif: np.ndarray, sung: list[tuple[SungRecording, Contour]]) -> str:
@@ -129,7 +122,7 @@ def score(corpus: SyntheticCorpus, contours: list[Contour]) -> Score:
         phrases = [phrase for contour in own for phrase in phrases_of(contour)]
         motifs = mine_closed(phrases, 3, gap=(0, 0), min_length=5)
         strength = likelihood_ratio(*supports(motifs, own), *supports(motifs, others))
-        names = [matched(motifs[i], mine) for i in ranked(motifs, strength, 2 * _PLANTED)]
+        names = [matched(motifs[i], mine) for i in strongest(motifs, strength, 2 * _PLANTED)]
         found |= {name for name in names if name}
         good += sum(bool(name) for name in names)
         counted += len(names)
