@@ -81,7 +81,7 @@ class Tracker:
 _Progress: TypeAlias = Callable[[int], object] | None
 _Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
 
-class TooManyPatterns(RuntimeError): ...
+class TooManyPatterns(RuntimeError): ...  # noqa: N818
 
 def mine_any_gap(
     values: Int32Array,
