@@ -1,6 +1,6 @@
 """Clips that share samples at any offset, found in linear time and laid side by side.
 
-Each clip is reduced to content-defined anchors (winnowing, see ``csrc/include/cantaor/anchors.hpp``).
+Each clip is reduced to content-defined anchors by winnowing (``csrc/include/cantaor/anchors.hpp``).
 Equal anchors tie two clips together at one offset; following the ties puts every clip of a
 connected set at its place on one *strand*, the piece of source audio they were cut from. Two clips
 share samples if they overlap on a strand.

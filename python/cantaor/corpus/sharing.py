@@ -157,9 +157,9 @@ def touching(clips: Clips, some: Int64Array, others: Int64Array) -> BoolArray:
     touched: BoolArray = np.isin(clips.contents[some], clips.contents[others])
     if clips.starts_s is None or clips.ends_s is None:
         return touched | np.isin(clips.recordings[some], clips.recordings[others])
-    for recording in np.unique(clips.recordings[others]):
-        near = np.flatnonzero(clips.recordings[some] == recording)
-        against = others[clips.recordings[others] == recording]
+    asked, held = _by_code(clips.recordings[some]), _by_code(clips.recordings[others])
+    for recording in asked.keys() & held.keys():
+        near, against = asked[recording], others[held[recording]]
         starts, ends = np.sort(clips.starts_s[against]), np.sort(clips.ends_s[against])
         # Spans that began before a clip ends, less those that were over when it began.
         begun = np.searchsorted(starts, clips.ends_s[some[near]], side="left")
@@ -198,6 +198,19 @@ def join(*partitions: Int64Array) -> Int64Array:
     parts = connected_components(links, directed=False)[1][:size]
     first, inverse = np.unique(parts, return_index=True, return_inverse=True)[1:]
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+
+
+def join_pairs(count: int, ones: Sequence[int], others: Sequence[int]) -> Int64Array:
+    """Number of the connected set of each of ``count`` items that are linked in pairs."""
+    links = coo_array((np.ones(len(ones), bool), (list(ones), list(others))), (count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
+    """Indices at which each code stands."""
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
 
 
 def _overlapping(recordings: Int64Array, starts: Float64Array, ends: Float64Array) -> Int64Array:
