@@ -14,7 +14,7 @@ from cantaor.audio import write_audio
 from cantaor.chain import Instances, locate
 from cantaor.clips import cut_clips
 from cantaor.corpus.manifest import Recording
-from cantaor.motifs import MotifDictionary
+from cantaor.dictionary import MotifDictionary
 from cantaor.run.recordings import read_entry
 from cantaor.run.workspace import Workspace, file_name
 from cantaor.settings import Settings
@@ -58,21 +58,19 @@ class ClipJob:
 
 def motif_names(dictionary: MotifDictionary) -> list[str]:
     """Name of every motif of a dictionary: its singer and a number, such as ``"AM-0007"``."""
-    counts: dict[str, int] = {}
-    names = []
-    for singer in dictionary.singer:
-        counts[singer] = counts.get(singer, 0) + 1
-        names.append(f"{singer}-{counts[singer]:04d}")
-    return names
+    return [
+        f"{singer}-{number:04d}"
+        for singer in dictionary.singers
+        for number in range(1, dictionary.of(singer).size + 1)
+    ]
 
 
 def own_instances(
     dictionary: MotifDictionary, singer: str, contour: Contour, settings: Settings
 ) -> Instances:
     """Instances of a singer's own motifs in one contour; ``motif`` indexes the dictionary."""
-    rows = np.flatnonzero(np.asarray(dictionary.singer) == singer)
-    found = locate(dictionary.select(rows).motifs, contour, settings)
-    return Instances(rows[found.motif], found.phrase, found.start_s, found.end_s)
+    found = locate(dictionary.motifs_of(singer), contour, settings)
+    return Instances(dictionary.of(singer)[found.motif], found.phrase, found.start_s, found.end_s)
 
 
 def instance_tables(
