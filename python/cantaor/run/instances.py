@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cantaor.audio import write_audio
 from cantaor.chain import Instances, locate
-from cantaor.clips import cut_clips
+from cantaor.clips import clip_bounds
 from cantaor.corpus.manifest import Recording
 from cantaor.dictionary import MotifDictionary
 from cantaor.run.recordings import read_entry
@@ -120,11 +120,11 @@ def cut_recording(job: ClipJob) -> int:
     if not job.clips:
         return 0
     audio = read_entry(job.file, job.entry)
-    samples, lengths = cut_clips(audio, job.start_s, job.end_s)
-    for name, row, length in zip(job.clips, samples, lengths, strict=True):
-        path = job.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(path, row[:length], audio.sample_rate)
+    for folder in {(job.folder / name).parent for name in job.clips}:
+        folder.mkdir(parents=True, exist_ok=True)
+    bounds = zip(*clip_bounds(audio, job.start_s, job.end_s), strict=True)
+    for name, (first, last) in zip(job.clips, bounds, strict=True):
+        write_audio(job.folder / name, audio.samples[first:last], audio.sample_rate)
     return len(job.clips)
 
 
