@@ -203,7 +203,8 @@ def join(*partitions: Int64Array) -> Int64Array:
 def join_pairs(count: int, ones: Sequence[int], others: Sequence[int]) -> Int64Array:
     """Number of the connected set of each of ``count`` items that are linked in pairs."""
     links = coo_array((np.ones(len(ones), bool), (list(ones), list(others))), (count, count))
-    return connected_components(links, directed=False)[1].astype(np.int64)
+    part: Int64Array = connected_components(links, directed=False)[1].astype(np.int64)
+    return part
 
 
 def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
