@@ -87,9 +87,7 @@ def _note(
     return line + voice.jitter_cents * np.interp(t * 120, np.arange(slow.size), slow)
 
 
-def sing(
-    voice: Voice, seconds: float = 12.0, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def sing(voice: Voice, seconds: float = 12.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Samples (float32) at ``voice.sample_rate`` and the f0 of every sample in Hz (0 = none)."""
     rng = np.random.default_rng(seed)
     rate = voice.sample_rate

@@ -27,38 +27,43 @@ std::int64_t first_bad(const py::array& samples) {
   return -1;
 }
 
-py::array_t<float> cut(const Framing& framing, const py::array& samples, std::int64_t origin,
-                       std::int64_t first, std::int64_t count, std::int64_t rows) {
+py::tuple cut(const Framing& framing, const py::array& samples, std::int64_t origin,
+              std::int64_t first, std::int64_t count, std::int64_t rows) {
   const auto x = view<float>(samples, "samples");
   if (count < 0 || rows < count) throw py::value_error("rows must be at least count, and count 0");
   py::array_t<float> out({static_cast<py::ssize_t>(rows), py::ssize_t{framing.fft_size()}});
+  py::array_t<float> focus(static_cast<py::ssize_t>(count));
   float* data = out.mutable_data();
+  float* focus_data = focus.mutable_data();
   const auto size = static_cast<std::size_t>(out.size());
   {
-    // Safe: `out` is not visible to others yet, and the span is kept alive by the argument.
+    // Safe: the results are not visible to others yet, and the span is kept alive by the argument.
     py::gil_scoped_release nogil;
     std::fill_n(data, size, 0.0f);
-    framing.cut({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count, data);
+    framing.cut({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count, data,
+                focus_data);
   }
-  return out;
+  return py::make_tuple(out, focus);
 }
 
-py::tuple candidates(const Salience& salience, const py::array& spectrum, std::int64_t count,
+py::tuple candidates(const Salience& salience, const py::array& spectrum, const py::array& focus,
                      int per_frame, int fft_size) {
   using Complex = std::complex<float>;
   if (!py::isinstance<py::array_t<Complex>>(spectrum) || spectrum.ndim() != 2 ||
       !(spectrum.flags() & py::array::c_style))
     throw py::type_error("spectrum must be a C-contiguous complex64 array of 2 dimensions");
-  if (spectrum.shape(1) != fft_size / 2 + 1 || count < 0 || count > spectrum.shape(0))
-    throw py::value_error("shape of spectrum must fit fft_size and count");
-  const py::ssize_t frames = count, width = per_frame;
+  const auto focus_db = view<float>(focus, "focus_db");
+  const py::ssize_t frames = focus.size();
+  if (spectrum.shape(1) != fft_size / 2 + 1 || frames > spectrum.shape(0))
+    throw py::value_error("shape of spectrum must fit fft_size and focus_db");
+  const py::ssize_t width = per_frame;
   py::array_t<float> cents({frames, width}), strength({frames, width}), level(frames);
   const CandidateRows rows{cents.mutable_data(), strength.mutable_data(), level.mutable_data()};
   const auto* values = static_cast<const float*>(spectrum.data());
   {
     // Safe: the results are not visible to others yet, the spectrum is kept alive by the argument.
     py::gil_scoped_release nogil;
-    salience.run(values, count, rows);
+    salience.run(values, focus_db.data(), frames, rows);
   }
   return py::make_tuple(cents, strength, level);
 }
@@ -88,6 +93,7 @@ void bind_settings(py::module_& m) {
   py::class_<SalienceSettings>(m, "SalienceSettings")
       .def(py::init<>())
       .def_readwrite("window_s", &SalienceSettings::window_s)
+      .def_readwrite("focus_s", &SalienceSettings::focus_s)
       .def_readwrite("min_hz", &SalienceSettings::min_hz)
       .def_readwrite("max_hz", &SalienceSettings::max_hz)
       .def_readwrite("band_hz", &SalienceSettings::band_hz)
@@ -100,13 +106,16 @@ void bind_settings(py::module_& m) {
   py::class_<TrackerSettings>(m, "TrackerSettings")
       .def(py::init<>())
       .def_readwrite("voicing", &TrackerSettings::voicing)
-      .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
-      .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
-      .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
+      .def_readwrite("level_slope", &TrackerSettings::level_slope)
+      .def_readwrite("before_slope", &TrackerSettings::before_slope)
+      .def_readwrite("after_slope", &TrackerSettings::after_slope)
+      .def_readwrite("noisy_voicing", &TrackerSettings::noisy_voicing)
+      .def_readwrite("steady_voicing", &TrackerSettings::steady_voicing)
       .def_readwrite("look_s", &TrackerSettings::look_s)
-      .def_readwrite("floor_margin_db", &TrackerSettings::floor_margin_db)
-      .def_readwrite("range_db", &TrackerSettings::range_db)
-      .def_readwrite("level_weight", &TrackerSettings::level_weight);
+      .def_readwrite("before_s", &TrackerSettings::before_s)
+      .def_readwrite("after_s", &TrackerSettings::after_s)
+      .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
+      .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost);
 }
 
 }  // namespace
@@ -115,8 +124,9 @@ void bind_pitch(py::module_& m) {
   bind_settings(m);
   m.def("first_bad_sample", &first_bad, py::arg("samples"));
   py::class_<Framing>(m, "Framing")
-      .def(py::init<int, int, int, double, double>(), py::arg("sample_rate"), py::arg("hop"),
-           py::arg("reference_rate"), py::arg("window_s"), py::arg("band_hz"))
+      .def(py::init<int, int, int, double, double, double>(), py::arg("sample_rate"),
+           py::arg("hop"), py::arg("reference_rate"), py::arg("window_s"), py::arg("focus_s"),
+           py::arg("band_hz"))
       .def_property_readonly("fft_size", &Framing::fft_size)
       .def_property_readonly("rate", &Framing::rate)
       .def("frames_of", &Framing::frames_of, py::arg("samples"))
@@ -127,28 +137,30 @@ void bind_pitch(py::module_& m) {
            py::arg("rows"));
   py::class_<BoundSalience>(m, "Salience")
       .def(py::init([](const SalienceSettings& settings, double rate, int fft_size) {
-             return BoundSalience{Salience(settings, rate, fft_size), settings.candidates, fft_size};
+             return BoundSalience{Salience(settings, rate, fft_size), settings.candidates,
+                                  fft_size};
            }),
            py::arg("settings"), py::arg("rate"), py::arg("fft_size"))
-      .def("candidates",
-           [](const BoundSalience& self, const py::array& spectrum, std::int64_t count) {
-             return candidates(self.salience, spectrum, count, self.candidates, self.fft_size);
-           },
-           py::arg("spectrum"), py::arg("count"));
+      .def(
+          "candidates",
+          [](const BoundSalience& self, const py::array& spectrum, const py::array& focus) {
+            return candidates(self.salience, spectrum, focus, self.candidates, self.fft_size);
+          },
+          py::arg("spectrum"), py::arg("focus_db"));
   py::class_<BoundTracker>(m, "Tracker")
-      .def(py::init([](const TrackerSettings& settings, int per_frame, double min_hz,
-                       double max_hz, double hop_s) {
-             return BoundTracker{Tracker(settings, per_frame, min_hz, max_hz, hop_s), per_frame};
-           }),
-           py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("max_hz"),
-           py::arg("hop_s"))
-      .def("push",
-           [](BoundTracker& self, const py::array_t<float, py::array::c_style>& cents,
-              const py::array_t<float, py::array::c_style>& strength,
-              const py::array_t<float, py::array::c_style>& level) {
-             push(self.tracker, self.candidates, cents, strength, level);
-           },
-           py::arg("cents"), py::arg("strength"), py::arg("level_db"))
+      .def(
+          py::init([](const TrackerSettings& settings, int per_frame, double min_hz, double hop_s) {
+            return BoundTracker{Tracker(settings, per_frame, min_hz, hop_s), per_frame};
+          }),
+          py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("hop_s"))
+      .def(
+          "push",
+          [](BoundTracker& self, const py::array_t<float, py::array::c_style>& cents,
+             const py::array_t<float, py::array::c_style>& strength,
+             const py::array_t<float, py::array::c_style>& level) {
+            push(self.tracker, self.candidates, cents, strength, level);
+          },
+          py::arg("cents"), py::arg("strength"), py::arg("level_db"))
       .def("finish", [](BoundTracker& self) {
         {
           // Safe: nothing but the tracker, which the caller uses in one thread, is touched.

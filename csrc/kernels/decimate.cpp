@@ -27,7 +27,8 @@ std::vector<float> kaiser_lowpass(double cutoff, std::int64_t reach, double beta
     const double t = static_cast<double>(i) - static_cast<double>(reach);
     const double r = t / static_cast<double>(reach);
     const double x = std::numbers::pi * cutoff * t;
-    taps[i] = (t == 0 ? 1.0 : std::sin(x) / x) * bessel_i0(beta * std::sqrt(std::max(0.0, 1 - r * r)));
+    taps[i] =
+        (t == 0 ? 1.0 : std::sin(x) / x) * bessel_i0(beta * std::sqrt(std::max(0.0, 1 - r * r)));
     sum += taps[i];
   }
   std::vector<float> result((n + kLanes - 1) / kLanes * kLanes, 0.0f);
@@ -59,12 +60,13 @@ void Decimator::run(const Excerpt& input, std::int64_t first, std::span<float> o
   // Copy the stretch with its surroundings once: zeros outside need no branch in the inner loop.
   const auto count = static_cast<std::int64_t>(out.size());
   const std::int64_t begin = first * factor_ - reach_;
-  const auto stretch = static_cast<std::size_t>((count - 1) * factor_) +
-                       std::max<std::size_t>(taps_.size(), 1);
+  const auto stretch =
+      static_cast<std::size_t>((count - 1) * factor_) + std::max<std::size_t>(taps_.size(), 1);
   std::vector<float> padded(count > 0 ? stretch : 0, 0.0f);
   const std::int64_t low = std::max(begin, input.origin);
-  const std::int64_t high = std::min(begin + static_cast<std::int64_t>(padded.size()),
-                                     input.origin + static_cast<std::int64_t>(input.samples.size()));
+  const std::int64_t high =
+      std::min(begin + static_cast<std::int64_t>(padded.size()),
+               input.origin + static_cast<std::int64_t>(input.samples.size()));
   if (low < high)
     std::copy(input.samples.begin() + (low - input.origin),
               input.samples.begin() + (high - input.origin), padded.begin() + (low - begin));

@@ -18,9 +18,12 @@
 namespace cantaor {
 namespace {
 
+constexpr float kSilence = -200;  // dB
 constexpr double kBinsPerOctave = 1200 / kBinCents;
 
-int decimation(int sample_rate) { return std::max(1, sample_rate / 10'500); }
+int decimation(int sample_rate) {
+  return std::max(1, sample_rate / 10'500);
+}
 
 /// Smallest even 2^a 3^b 5^c that holds n samples: fast for every FFT library.
 int good_size(int n) {
@@ -30,6 +33,28 @@ int good_size(int n) {
       while (rest % prime == 0) rest /= prime;
     if (rest == 1) return size;
   }
+}
+
+/// Hann window with a sum of 1, symmetric about sample length / 2.
+std::vector<float> hann(int length) {
+  std::vector<float> window(static_cast<std::size_t>(length));
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    const double phase = 2 * std::numbers::pi * static_cast<double>(i) / length;
+    window[i] = static_cast<float>((1 - std::cos(phase)) / length);
+  }
+  return window;
+}
+
+/// Sum over i of term(i), in a fixed order of additions that compilers can vectorise.
+template <typename Term>
+float sum_of(std::size_t size, Term term) {
+  constexpr std::size_t lanes = 8;
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= size; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
+  for (std::size_t lane = 0; i + lane < size; ++lane) sums[lane] += term(i + lane);
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
@@ -53,7 +78,8 @@ CANTAOR_WIDE void powers(const float* __restrict pairs, float* __restrict out, s
 
 }  // namespace
 
-Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, double band_hz)
+Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, double focus_s,
+                 double band_hz)
     : sample_rate_(sample_rate),
       hop_(hop),
       reference_rate_(reference_rate),
@@ -62,10 +88,8 @@ Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, 
       rate_(static_cast<double>(sample_rate) / decimation(sample_rate)) {
   const int length = std::max(16, static_cast<int>(std::lround(window_s * rate_)) / 2 * 2);
   fft_size_ = good_size(length + length / 4);
-  window_.resize(static_cast<std::size_t>(length));
-  for (std::size_t i = 0; i < window_.size(); ++i)  // Hann, symmetric about sample length / 2
-    window_[i] = static_cast<float>(
-        (0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / length)) * 4 / length);
+  window_ = hann(length);
+  focus_ = hann(std::min(length, static_cast<int>(std::lround(focus_s * rate_)) / 2 * 2));
 }
 
 std::int64_t Framing::frames_of(std::int64_t samples) const {
@@ -92,22 +116,41 @@ std::int64_t Framing::last_sample(std::int64_t frame) const {
   return (centre(frame) + window() / 2) * decimator_.factor() + decimator_.reach() + 1;
 }
 
-void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count,
-                  float* rows) const {
+void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
+                  float* focus_db) const {
   if (count == 0) return;
   const std::int64_t begin = centre(first) - window() / 2;
   const std::int64_t end = centre(first + count - 1) + window() / 2;
   std::vector<float> decimated(static_cast<std::size_t>(end - begin));
   decimator_.run(input, begin, decimated);
-  for (std::int64_t frame = first; frame < first + count; ++frame, rows += fft_size_) {
-    const float* x = decimated.data() + (centre(frame) - window() / 2 - begin);
-    for (std::size_t i = 0; i < window_.size(); ++i) rows[i] = x[i] * window_[i];
+  const std::size_t size = window_.size(), side = (size - focus_.size()) / 2;
+  for (std::int64_t i = 0; i < count; ++i, rows += fft_size_) {
+    const float* x = decimated.data() + (centre(first + i) - window() / 2 - begin);
+    const float mean = sum_of(size, [x](std::size_t j) { return x[j]; }) / static_cast<float>(size);
+    for (std::size_t j = 0; j < size; ++j) rows[j] = x[j] - mean;
+    const float* inside = rows + side;
+    const float* focus = focus_.data();
+    const float* window = window_.data();
+    const float here =
+        sum_of(focus_.size(), [=](std::size_t j) { return inside[j] * inside[j] * focus[j]; });
+    for (std::size_t j = 0; j < size; ++j) rows[j] *= window[j];
+    const float* row = rows;
+    const float all = sum_of(size, [=](std::size_t j) { return row[j] * row[j]; });
+    // The sum of a squared Hann window of sum 1 is 1.5 over its length.
+    const float ratio = here / (all * static_cast<float>(size) / 1.5f);
+    focus_db[i] = ratio > 1e-6f && all > 0 ? std::min(10 * std::log10(ratio), 10.0f) : -60.0f;
   }
 }
 
 struct Salience::Workspace {
   explicit Workspace(std::size_t bins, std::size_t axis_size, std::size_t sum_size)
-      : power(bins), peak(bins), left(bins), middle(bins), right(bins), axis(axis_size), sum(sum_size) {}
+      : power(bins),
+        peak(bins),
+        left(bins),
+        middle(bins),
+        right(bins),
+        axis(axis_size),
+        sum(sum_size) {}
 
   std::vector<float> power;
   std::vector<std::uint32_t> peak;
@@ -131,7 +174,8 @@ Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
   const auto margin = static_cast<std::size_t>(std::ceil(half_width_)) + 2;
   below_ = static_cast<std::size_t>(kBinsPerOctave) + margin;
   size_ = static_cast<std::size_t>(std::ceil(bins(settings.max_hz / settings.min_hz))) + 1;
-  first_bin_ = std::max<std::size_t>(2, static_cast<std::size_t>(settings.min_hz / 2 / spacing) + 2);
+  first_bin_ =
+      std::max<std::size_t>(2, static_cast<std::size_t>(settings.min_hz / 2 / spacing) + 2);
   last_bin_ = static_cast<std::size_t>(band / spacing);
   position_.resize(last_bin_ + 2);
   for (std::size_t k = 1; k < position_.size(); ++k)
@@ -156,11 +200,13 @@ Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
   axis_ = std::max(furthest + size_, static_cast<std::size_t>(position_.back()) + margin) + margin;
 }
 
-void Salience::run(const float* spectrum, std::int64_t count, const CandidateRows& out) const {
+void Salience::run(const float* spectrum, const float* focus_db, std::int64_t count,
+                   const CandidateRows& out) const {
   Workspace work(last_bin_ + 2, axis_, size_);
   for (std::int64_t frame = 0; frame < count; ++frame) {
     spread_peaks(spectrum + static_cast<std::size_t>(frame) * row_, work);
-    out.level_db[frame] = work.level > 1e-20f ? 10 * std::log10(work.level) : -200.0f;
+    out.level_db[frame] =
+        work.level > 1e-20f ? 10 * std::log10(work.level) + focus_db[frame] : kSilence;
     const auto at = frame * settings_.candidates;
     std::fill_n(out.cents + at, settings_.candidates, 0.0f);
     std::fill_n(out.strength + at, settings_.candidates, 0.0f);
@@ -188,7 +234,8 @@ void Salience::spread_peaks(const float* row, Workspace& work) const {
     const float shift = 0.5f * (l - r) / std::min(l - 2 * m + r, -1e-9f * m);
     const float height = m - 0.25f * (l - r) * shift;
     const auto k = work.peak[i];
-    const float part = shift > 0 ? position_[k + 1] - position_[k] : position_[k] - position_[k - 1];
+    const float part =
+        shift > 0 ? position_[k + 1] - position_[k] : position_[k] - position_[k - 1];
     const float weight = height * height;
     work.energy += weight * weight;
     spread(position_[k] + shift * part, weight, work.axis.data());
@@ -203,7 +250,8 @@ std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
   const float* power = work.power.data();
   for (std::size_t k = first_bin_; k <= last_bin_; ++k) {
     work.peak[peaks] = static_cast<std::uint32_t>(k);
-    const bool is_peak = power[k] > threshold && power[k] > power[k - 1] && power[k] >= power[k + 1];
+    const bool is_peak =
+        power[k] > threshold && power[k] > power[k - 1] && power[k] >= power[k + 1];
     peaks += is_peak ? 1 : 0;
   }
   for (std::size_t i = 0; i < peaks; ++i) {

@@ -8,22 +8,23 @@ namespace cantaor {
 namespace {
 
 constexpr float kNever = 1e30f;
-constexpr float kSilence = -190.0f;      // dB; below this nothing was there
+constexpr float kFarBelow = 60;             // dB; further below makes no difference
+constexpr float kSilence = -190.0f;         // dB; below this nothing was there
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
 
 }  // namespace
 
-Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz, double max_hz,
-                 double hop_s)
+Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz, double hop_s)
     : settings_(settings),
       candidates_(candidates),
       min_hz_(min_hz),
-      span_octaves_(static_cast<float>(std::log2(max_hz / min_hz))),
       // Boersma's correction for the time step: costs are stated for steps of 10 ms.
       jump_(static_cast<float>(settings.octave_jump_cost * 0.01 / hop_s / 1200)),
       change_(static_cast<float>(settings.voicing_cost * 0.01 / hop_s)),
       block_frames_(std::max<std::int64_t>(1, std::llround(0.25 / hop_s))),
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
+      before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
+      after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
       open_{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 0} {}
 
 void Tracker::push(const float* cents, const float* strength, const float* level_db,
@@ -38,7 +39,7 @@ void Tracker::push(const float* cents, const float* strength, const float* level
 }
 
 void Tracker::take(const Frame& frame) {
-  waiting_.push_back(frame);
+  frames_.push_back(frame);
   open_.low = std::min(open_.low, frame.level);
   open_.high = std::max(open_.high, frame.level);
   if (++open_.frames == block_frames_) close_block();
@@ -55,39 +56,56 @@ void Tracker::close_block() {
   }
 }
 
-/// Searches the frames of one block, whose window is all of blocks_.
-void Tracker::search_block(std::size_t index) {
+/// The loudest level around a block, and the strength that makes its loudest frames voiced.
+Tracker::Around Tracker::around(std::size_t block) const {
   const auto look = static_cast<std::size_t>(look_blocks_);
-  const std::size_t first = index > look ? index - look : 0;
-  const std::size_t last = std::min(index + look + 1, blocks_.size());
+  const std::size_t first = block > look ? block - look : 0;
+  const std::size_t last = std::min(block + look + 1, blocks_.size());
   float low = std::numeric_limits<float>::max(), high = std::numeric_limits<float>::lowest();
   for (std::size_t i = first; i < last; ++i) {
     if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
     high = std::max(high, blocks_[i].high);
   }
-  const auto margin = static_cast<float>(settings_.floor_margin_db);
-  const auto range = static_cast<float>(settings_.range_db);
-  // In a window without a pause the lowest level is a voice's: never ask for more than half the
-  // range below the loudest frame.
-  const float threshold = std::min(std::max(low + margin, high - range), high - range / 2);
-  for (std::int64_t i = 0; i < blocks_[index].frames; ++i) {
-    search(waiting_.front(), threshold);
-    waiting_.pop_front();
+  // Noise takes a share of every frame's strength, so a voice in it has less. But where the level
+  // hardly changes, in noise alone or in one long note, it cannot tell the two apart.
+  const float noisy = std::clamp((35 - (high - low)) / 15, 0.0f, 1.0f);
+  const float steady = std::clamp((9 - (high - low)) / 3, 0.0f, 1.0f);
+  return {high, static_cast<float>(settings_.voicing + settings_.noisy_voicing * noisy +
+                                   settings_.steady_voicing * steady)};
+}
+
+/// Searches the frames of one block, whose window is all of blocks_.
+void Tracker::search_block(std::size_t index) {
+  const Around window = around(index);
+  for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
+    search(frames_[next_], voicing_at(next_, window));
+  if (next_ > 4096) {
+    const std::size_t gone = next_ - before_;
+    frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
+    next_ = before_;
   }
 }
 
-void Tracker::search(const Frame& frame, float threshold) {
+/// Strength at which a frame is as likely voiced as not.
+float Tracker::voicing_at(std::size_t frame, const Around& window) const {
+  const std::size_t first = frame > before_ ? frame - before_ : 0;
+  const std::size_t last = std::min(frame + after_ + 1, frames_.size());
+  const float level = frames_[frame].level;
+  float before = level, after = level;
+  for (std::size_t i = first; i < frame; ++i) before = std::max(before, frames_[i].level);
+  for (std::size_t i = frame + 1; i < last; ++i) after = std::max(after, frames_[i].level);
+  const auto below = [level](float loudest) { return std::min(loudest - level, kFarBelow); };
+  return window.voicing + static_cast<float>(settings_.level_slope) * below(window.loudest) +
+         static_cast<float>(settings_.before_slope) * below(before) +
+         static_cast<float>(settings_.after_slope) * below(after);
+}
+
+void Tracker::search(const Frame& frame, float voicing) {
   Step step{frame.cents, frame.strength, {}};
-  const float below = std::clamp((threshold - frame.level) / 10, 0.0f, 10.0f);
-  const float quiet = static_cast<float>(settings_.level_weight) * below;
-  const auto octave_cost = static_cast<float>(settings_.octave_cost);
   std::array<float, kStates> local;
   for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    local[k] = frame.strength[k] > 0
-                   ? 1 - frame.strength[k] + quiet +
-                         octave_cost * (span_octaves_ - frame.cents[k] / 1200)
-                   : kNever;
-  local[kUnvoiced] = 1 - static_cast<float>(settings_.voicing);
+    local[k] = frame.strength[k] > 0 ? voicing - frame.strength[k] : kNever;
+  local[kUnvoiced] = 0;
   std::array<float, kStates> next;
   for (std::size_t to = 0; to < kStates; ++to) {
     float best = cost_[kUnvoiced] + (to == kUnvoiced ? 0 : change_);

@@ -22,6 +22,7 @@ def first_bad_sample(samples: Float32Array) -> int: ...
 
 class SalienceSettings:
     window_s: float
+    focus_s: float
     min_hz: float
     max_hz: float
     band_hz: float
@@ -35,18 +36,27 @@ class SalienceSettings:
 
 class TrackerSettings:
     voicing: float
+    level_slope: float
+    before_slope: float
+    after_slope: float
+    noisy_voicing: float
+    steady_voicing: float
+    look_s: float
+    before_s: float
+    after_s: float
     octave_jump_cost: float
     voicing_cost: float
-    octave_cost: float
-    look_s: float
-    floor_margin_db: float
-    range_db: float
-    level_weight: float
     def __init__(self) -> None: ...
 
 class Framing:
     def __init__(
-        self, sample_rate: int, hop: int, reference_rate: int, window_s: float, band_hz: float
+        self,
+        sample_rate: int,
+        hop: int,
+        reference_rate: int,
+        window_s: float,
+        focus_s: float,
+        band_hz: float,
     ) -> None: ...
     @property
     def fft_size(self) -> int: ...
@@ -58,12 +68,12 @@ class Framing:
     def last_sample(self, frame: int) -> int: ...
     def cut(
         self, samples: Float32Array, origin: int, first: int, count: int, rows: int
-    ) -> Float32Array: ...
+    ) -> tuple[Float32Array, Float32Array]: ...
 
 class Salience:
     def __init__(self, settings: SalienceSettings, rate: float, fft_size: int) -> None: ...
     def candidates(
-        self, spectrum: NDArray[np.complex64], count: int
+        self, spectrum: NDArray[np.complex64], focus_db: Float32Array
     ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
 
 class Tracker:
@@ -72,7 +82,6 @@ class Tracker:
         settings: TrackerSettings,
         candidates: int,
         min_hz: float,
-        max_hz: float,
         hop_s: float,
     ) -> None: ...
     def push(self, cents: Float32Array, strength: Float32Array, level_db: Float32Array) -> None: ...

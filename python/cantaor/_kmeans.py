@@ -54,7 +54,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 @compiled
-def cost(prefix: Float64Array, i: int, j: int) -> float:
+def cost(prefix: Any, i: int, j: int) -> Any:
     """Inertia of atoms ``i..j-1`` as one cluster."""
     weight = prefix[0, j] - prefix[0, i]
     total = prefix[1, j] - prefix[1, i]
@@ -150,9 +150,7 @@ def best_boundaries(prefix: Float64Array, cuts: Int64Array, k: int) -> Int64Arra
 
 
 @compiled
-def refine_once(
-    prefix: Float64Array, boundaries: Int64Array, step: int, reach: int
-) -> Int64Array:
+def refine_once(prefix: Float64Array, boundaries: Int64Array, step: int, reach: int) -> Int64Array:
     """Move every inner boundary to the jointly best of ``boundary + step * (-reach..reach)``."""
     k = boundaries.size - 1
     atoms = boundaries[k]

@@ -349,8 +349,9 @@ def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ArgumentError(f"k must be a whole number of at least 1 or 'auto', not {k!r}")
     if k > atoms.means.size:
-        raise ArgumentError(f"k ({k}) must not exceed the number of distinct values "
-                            f"({atoms.means.size})")
+        raise ArgumentError(
+            f"k ({k}) must not exceed the number of distinct values ({atoms.means.size})"
+        )
     return _clusters(atoms, _boundaries(atoms, int(k))[-1])
 
 
@@ -395,9 +396,10 @@ def _clusters(atoms: _Atoms, boundaries: Int64Array) -> Clusters:
     counts = np.add.reduceat(atoms.weights, starts)
     sizes = np.diff(boundaries)
     anchor = atoms.means[starts + sizes // 2]
-    centers = anchor + np.add.reduceat(
-        atoms.weights * (atoms.means - np.repeat(anchor, sizes)), starts
-    ) / counts
+    centers = (
+        anchor
+        + np.add.reduceat(atoms.weights * (atoms.means - np.repeat(anchor, sizes)), starts) / counts
+    )
     squares = atoms.weights * (atoms.means - np.repeat(centers, sizes)) ** 2
     edges = centers[:-1] + (centers[1:] - centers[:-1]) / 2
     inertia = float(squares.sum() + atoms.inertias.sum())

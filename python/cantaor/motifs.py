@@ -24,6 +24,7 @@ import numpy as np
 from cantaor import _core
 from cantaor.errors import ArgumentError, TooManyPatternsError
 from cantaor.symbols import (
+    MOST_SYMBOLS,
     Gap,
     Progress,
     Sequences,
@@ -42,7 +43,7 @@ _MOST_THREADS = 1024
 
 def mine_closed(
     sequences: Sequences,
-    min_support: float,
+    min_support: float | int,
     *,
     gap: Gap = None,
     min_length: int = 1,
@@ -114,7 +115,7 @@ def mine_closed(
 
 def mine_right_closed(
     sequences: Sequences,
-    min_support: float = 3,
+    min_support: float | int = 3,
     *,
     min_length: int = 5,
     max_length: int | None = None,
@@ -195,7 +196,7 @@ def find_occurrences(
     if np.any(np.diff(patterns[1]) == 0):
         empty = int(np.flatnonzero(np.diff(patterns[1]) == 0)[0])
         raise ArgumentError(f"motifs must have at least one symbol each; motif {empty} has none")
-    low, high = checked_gap(gap) or (0, _MOST_SYMBOLS)
+    low, high = checked_gap(gap) or (0, MOST_SYMBOLS)
     return Occurrences(
         *_core.find_occurrences(
             *patterns, *flatten_sequences(sequences), low, high, callable_or_none(progress)
@@ -204,7 +205,7 @@ def find_occurrences(
 
 
 @contextmanager
-def _naming_ways_out(min_support: float, min_length: int) -> Iterator[None]:
+def _naming_ways_out(min_support: float | int, min_length: int) -> Iterator[None]:
     try:
         yield
     except _core.TooManyPatterns as error:

@@ -5,8 +5,9 @@ a Viterbi search with an explicit unvoiced state [3]_ joins them. The signal is 
 decimated to 10.5 to 21 kHz, cut into Hann-windowed frames, transformed by ``scipy.fft`` in batches
 of float32, and everything else happens in C++ without the GIL.
 
-Voicing compares two things with the recording itself: how harmonic a frame is, which does not
-depend on its level, and how far it lies above the noise floor within 4 s on either side.
+Voicing weighs two things: how harmonic a frame is, which does not depend on its level, and how
+far it lies below the loudest frames of the recording around it (4 s on either side, and close
+by). Where the level hardly changes, as in noise alone, only harmonicity counts.
 
 References
 ----------
@@ -97,8 +98,8 @@ def extract_pitch(
     min_hz, max_hz
         Range of fundamentals, Hz.
     voicing
-        For ``"salience"``: harmonic strength (0..1) at which voiced and unvoiced are equally
-        likely; higher finds fewer voiced frames; None takes the tuned value.
+        For ``"salience"``: harmonic strength (0..1) above which the loudest frames are voiced;
+        quieter ones need more. Higher finds fewer voiced frames; None takes the tuned value.
         Not used by other methods.
 
     Returns
@@ -223,7 +224,7 @@ class PitchStream:
         self._analysis = _Analysis(sample_rate, hop, salience)
         self._hop_s = hop / REFERENCE_RATE
         self._tracker = _core.Tracker(
-            _tracker_settings(voicing), salience.candidates, min_hz, max_hz, self._hop_s
+            _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
         )
         self._threads = threads
         self._buffer = np.zeros(0, dtype=np.float32)
@@ -310,15 +311,15 @@ class _Analysis:
 
     def __init__(self, sample_rate: int, hop: int, settings: _core.SalienceSettings) -> None:
         self.framing = _core.Framing(
-            sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.band_hz
+            sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.focus_s, settings.band_hz
         )
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
 
     def run(self, samples: Float32Array, origin: int, first: int, count: int) -> _Chunk:
         """Candidates of frames ``first .. first + count - 1``; ``samples[0]`` is at ``origin``."""
-        rows = self.framing.cut(samples, origin, first, count, -(-count // _ROWS) * _ROWS)
+        rows, focus = self.framing.cut(samples, origin, first, count, -(-count // _ROWS) * _ROWS)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
-        return self._salience.candidates(spectrum, count)
+        return self._salience.candidates(spectrum, focus)
 
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:

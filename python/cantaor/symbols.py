@@ -25,11 +25,11 @@ Sequences: TypeAlias = Iterable[Sequence[int] | _Integers] | tuple[_Integers, _I
 Gap: TypeAlias = tuple[int, int] | None
 Progress: TypeAlias = Callable[[int], object]
 
-_MOST_SYMBOLS = 2**31 - 1
-_ANY = 2**62
+MOST_SYMBOLS = 2**31 - 1
+_ANY = 2**62  # stands for every larger bound; the kernels count in int64
 
 
-def absolute_support(min_support: float, sequences: int) -> int:
+def absolute_support(min_support: float | int, sequences: int) -> int:
     """Least support as a number of sequences.
 
     Parameters
@@ -50,7 +50,7 @@ def absolute_support(min_support: float, sequences: int) -> int:
     (3, 7)
     """
     if not isinstance(min_support, float | np.floating):
-        return min(whole("min_support as a number of sequences", min_support, 1), _ANY)
+        return whole("min_support as a number of sequences", min_support, 1)
     if not 0 < min_support <= 1:
         raise ArgumentError(
             f"min_support as a float is a share in (0, 1], not {min_support}; "
@@ -139,9 +139,9 @@ def _check_symbols(values: _Integers, name: str) -> None:
         raise ArgumentError(f"values of {name} must have 1 dimension, not {values.ndim}")
     if values.size and values.dtype.kind not in "iu":
         raise ArgumentError(f"{name} must hold int32 integers only, not {values.dtype}")
-    if values.size > _MOST_SYMBOLS:
+    if values.size > MOST_SYMBOLS:
         raise ArgumentError(
-            f"{name} hold {values.size} symbols; at most {_MOST_SYMBOLS} can be mined at once"
+            f"{name} hold {values.size} symbols; at most {MOST_SYMBOLS} can be mined at once"
         )
 
 
@@ -193,15 +193,15 @@ def check_lengths(min_length: int, max_length: int | None) -> None:
         )
 
 
-def whole(name: str, value: object, least: int, most: int = _ANY) -> int:
+def whole(name: str, value: object, least: int, most: int | None = None) -> int:
     """``value`` as an int within bounds; ArgumentError, naming it, otherwise."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise ArgumentError(f"{name} must be an int, not {value!r}")
     number = int(value)
-    if not least <= number <= most:
-        bounds = f"at least {least}" if most == _ANY else f"in {least}..{most}"
+    if number < least or (most is not None and number > most):
+        bounds = f"at least {least}" if most is None else f"in {least}..{most}"
         raise ArgumentError(f"{name} must be {bounds}, not {number}")
-    return number
+    return min(number, _ANY)
 
 
 def whole_or_none(name: str, value: object) -> int | None:

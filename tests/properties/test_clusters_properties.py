@@ -16,9 +16,7 @@ VALUES = st.lists(st.integers(-400, 400).map(lambda x: x / 8), min_size=1, max_s
 @given(VALUES, st.data())
 def test_inertia_is_optimal(values: list[float], data: st.DataObject) -> None:
     k = data.draw(st.integers(1, len(set(values))))
-    weights = data.draw(
-        st.lists(st.integers(1, 5), min_size=len(values), max_size=len(values))
-    )
+    weights = data.draw(st.lists(st.integers(1, 5), min_size=len(values), max_size=len(values)))
     expected = best_inertia(values, k, weights)
     found = kmeans_1d(values, k, weights=weights)
     assert found.inertia == pytest.approx(expected, rel=1e-9, abs=1e-9)

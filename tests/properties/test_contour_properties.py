@@ -17,9 +17,7 @@ TRACKS = st.lists(st.tuples(CENTS, st.integers(1, 5)), max_size=60).map(
 EDGES = st.lists(st.integers(-1200, 1200).map(lambda x: x / 4), max_size=12).map(sorted)
 
 
-def assert_equal(
-    found: tuple[np.ndarray, ...], phrases: list[list[reference.Segment]]
-) -> None:
+def assert_equal(found: tuple[np.ndarray, ...], phrases: list[list[reference.Segment]]) -> None:
     cluster, cents, first, last, offsets = (array.tolist() for array in found)
     flat = [segment for phrase in phrases for segment in phrase]
     assert cluster == [segment.cluster for segment in flat]

@@ -15,16 +15,16 @@
 namespace cantaor {
 
 struct ContourSettings {
-  double hysteresis = 0;       // cents beyond an edge before a run changes cluster
-  std::int64_t min_frames = 1; // voiced frames that make a segment
-  std::int64_t max_gap = 0;    // longest run of unvoiced frames inside a phrase
+  double hysteresis = 0;        // cents beyond an edge before a run changes cluster
+  std::int64_t min_frames = 1;  // voiced frames that make a segment
+  std::int64_t max_gap = 0;     // longest run of unvoiced frames inside a phrase
 };
 
 struct Segments {
-  std::vector<std::int32_t> cluster;     // -1 from segments_within_margin
-  std::vector<double> cents;             // mean over the voiced frames of the segment
-  std::vector<std::int64_t> first, last; // first and last frame
-  std::vector<std::int64_t> phrases{0};  // offsets into the segments
+  std::vector<std::int32_t> cluster;      // -1 from segments_within_margin
+  std::vector<double> cents;              // mean over the voiced frames of the segment
+  std::vector<std::int64_t> first, last;  // first and last frame
+  std::vector<std::int64_t> phrases{0};   // offsets into the segments
 };
 
 /// Runs of frames in one cluster. `cents` is NaN where unvoiced, `edges` ascends. A run goes on

@@ -21,16 +21,17 @@
 namespace cantaor {
 
 struct SalienceSettings {
-  double window_s = 0.06;      // length of the Hann window
-  double min_hz = 55;          // lowest fundamental
-  double max_hz = 1400;        // highest fundamental
-  double band_hz = 4400;       // highest spectral peak used
-  double peak_range_db = 45;   // peaks this far below the frame's strongest are left out
-  double decay = 0.85;         // weight of a harmonic over that of the one below
-  int harmonics = 12;
-  double between = 0.4;        // weight of the positions between harmonics, over the harmonics'
-  double half_width_cents = 60;// reach of one peak on the cent axis
-  int candidates = 6;          // per frame, at most kMaxCandidates
+  double window_s = 0.04;       // length of the Hann window
+  double focus_s = 0.018;      // length of the window around a frame's centre for its level
+  double min_hz = 55;         // lowest fundamental
+  double max_hz = 1400;       // highest fundamental
+  double band_hz = 3600;      // highest spectral peak used
+  double peak_range_db = 45;  // peaks this far below the frame's strongest are left out
+  double decay = 0.85;        // weight of a harmonic over that of the one below
+  int harmonics = 16;
+  double between = 0.3;          // weight of the positions between harmonics, over the harmonics'
+  double half_width_cents = 60;  // reach of one peak on the cent axis
+  int candidates = 6;            // per frame, at most kMaxCandidates
 };
 
 inline constexpr int kMaxCandidates = 8;
@@ -40,7 +41,8 @@ inline constexpr double kBinCents = 10;
 class Framing {
  public:
   /// `hop` in samples at `reference_rate`, whatever the sample rate.
-  Framing(int sample_rate, int hop, int reference_rate, double window_s, double band_hz);
+  Framing(int sample_rate, int hop, int reference_rate, double window_s, double focus_s,
+          double band_hz);
 
   int window() const { return static_cast<int>(window_.size()); }
   int fft_size() const { return fft_size_; }
@@ -52,8 +54,11 @@ class Framing {
   /// First sample that a frame needs, and one past the last (may lie outside the signal).
   std::int64_t first_sample(std::int64_t frame) const;
   std::int64_t last_sample(std::int64_t frame) const;
-  /// Windowed frames first .. first + count - 1, each a row of fft_size() values; `rows` zeroed.
-  void cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows) const;
+  /// Windowed frames first .. first + count - 1 without their mean, each a row of fft_size()
+  /// values; `rows` zeroed. `focus_db`: power around the centre of each frame over that of the
+  /// whole frame, which tells an edge of a note from its inside although the window covers both.
+  void cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
+           float* focus_db) const;
 
  private:
   std::int64_t centre(std::int64_t frame) const;
@@ -63,21 +68,24 @@ class Framing {
   double rate_;
   int fft_size_;
   std::vector<float> window_;
+  std::vector<float> focus_;  // a shorter Hann window, zero-padded to a multiple of 8
 };
 
 /// Candidates of many frames; rows of `candidates` values, strongest first, strength 0 if missing.
 struct CandidateRows {
   float* cents;     // above min_hz
   float* strength;  // 0..1
-  float* level_db;  // one a frame: power in the band, dB; -200 for digital silence
+  float* level_db;  // one a frame: power in the band around its centre, dB; -200 for silence
 };
 
 class Salience {
  public:
   Salience(const SalienceSettings& settings, double rate, int fft_size);
 
-  /// `spectrum`: rows of fft_size / 2 + 1 complex values as pairs of floats.
-  void run(const float* spectrum, std::int64_t count, const CandidateRows& out) const;
+  /// `spectrum`: rows of fft_size / 2 + 1 complex values as pairs of floats; `focus_db` as from
+  /// Framing::cut.
+  void run(const float* spectrum, const float* focus_db, std::int64_t count,
+           const CandidateRows& out) const;
 
  private:
   struct Workspace;

@@ -18,15 +18,19 @@
 
 namespace cantaor {
 
+/// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
+/// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.42;         // strength at which voiced and unvoiced cost the same
-  double octave_jump_cost = 0.35;// per octave and 10 ms
-  double voicing_cost = 0.14;    // per change between voiced and unvoiced and 10 ms
-  double octave_cost = 0.01;     // per octave below max: among equals, prefers the higher
-  double look_s = 4;             // half of the window in which the noise floor is taken, seconds
-  double floor_margin_db = 6;    // a voiced frame should be this far above the noise floor
-  double range_db = 45;          // and at most this far below the loudest frame of the window
-  double level_weight = 0.3;     // cost of being 10 dB below either
+  double voicing = 0.12;         // strength at which the loudest frames may be voiced
+  double level_slope = 0.012;    // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.006;   // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0075;   // per dB below the loudest frame of the after_s after it
+  double noisy_voicing = -0.07;    // more of it where the noise floor is 20 dB below or closer
+  double steady_voicing = 0.32;    // more of it where nothing is 6 dB below the loudest frame
+  double look_s = 4;             // half of the window around a frame, seconds
+  double before_s = 0.2, after_s = 0.05;
+  double octave_jump_cost = 1.0;  // per octave and 10 ms
+  double voicing_cost = 0.2;     // per change between voiced and unvoiced and 10 ms
 };
 
 struct Track {
@@ -36,8 +40,7 @@ struct Track {
 
 class Tracker {
  public:
-  Tracker(const TrackerSettings& settings, int candidates, double min_hz, double max_hz,
-          double hop_s);
+  Tracker(const TrackerSettings& settings, int candidates, double min_hz, double hop_s);
 
   /// Takes `count` rows of candidates (as Salience gives them).
   void push(const float* cents, const float* strength, const float* level_db, std::int64_t count);
@@ -63,27 +66,34 @@ class Tracker {
     std::int64_t frames;
   };
 
+  struct Around {
+    float loudest, voicing;
+  };
+
   void take(const Frame& frame);
+  Around around(std::size_t block) const;
   void close_block();
   void search_block(std::size_t index);
-  void search(const Frame& frame, float threshold);
+  float voicing_at(std::size_t frame, const Around& around) const;
+  void search(const Frame& frame, float voicing);
   void settle();
   void emit(std::size_t steps, int state);
 
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
-  float span_octaves_;
-  float jump_, change_;           // costs per frame
+  float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
-  std::deque<Frame> waiting_;     // frames whose look-ahead is not complete
-  std::deque<Block> blocks_;      // the window of blocks around the next one to be searched
-  std::size_t next_block_ = 0;    // index in blocks_ of the next one to be searched
+  std::size_t before_, after_;  // frames
+  std::vector<Frame> frames_;   // frames still needed, and
+  std::size_t next_ = 0;        // the first of them whose look-ahead was not complete
+  std::deque<Block> blocks_;    // the window of blocks around the next one to be searched
+  std::size_t next_block_ = 0;  // index in blocks_ of the next one to be searched
   Block open_;
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
   bool started_ = false;
-  std::vector<Step> steps_;       // trace-back of what is not final
+  std::vector<Step> steps_;  // trace-back of what is not final
   Track track_;
 };
 
