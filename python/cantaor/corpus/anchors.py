@@ -81,7 +81,7 @@ def shared_run(total_samples: int) -> int:
     Examples
     --------
     >>> shared_run(80_000_000), shared_run(10_000 * 180 * 44_100)
-    (64, 9954)
+    (64, 9953)
     """
     spread = max(LEAST_SHARED - WINDOW + 1, 2 * total_samples // _BUDGET)
     return spread + WINDOW - 1

@@ -209,6 +209,8 @@ def join_pairs(count: int, ones: Sequence[int], others: Sequence[int]) -> Int64A
 
 def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
     """Indices at which each code stands."""
+    if codes.size == 0:
+        return {}
     order = np.argsort(codes, kind="stable")
     found, starts = np.unique(codes[order], return_index=True)
     return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
