@@ -189,7 +189,8 @@ class MotifDictionary:
         """Arrow table, one row per entry.
 
         Columns: singer (string), symbols (large_list<int32>), support (int32), occurrences
-        (int64), duration_s (float64, null where unknown) and z_score (float64). Gap and singers stand in the metadata.
+        (int64), duration_s (float64, null where unknown) and z_score (float64). Gap and singers
+        stand in the metadata.
         """
         import pyarrow as pa
 
