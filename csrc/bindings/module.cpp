@@ -6,7 +6,9 @@
 namespace py = pybind11;
 
 namespace cantaor::python {
+void bind_anchors(py::module_& m);
 void bind_contour(py::module_& m);
+void bind_motifs(py::module_& m);
 void bind_pitch(py::module_& m);
 }  // namespace cantaor::python
 
@@ -17,6 +19,8 @@ PYBIND11_MODULE(_core, m) {
     return py::dict(py::arg("compiler") = info.compiler, py::arg("build_type") = info.build_type,
                     py::arg("sanitizers") = info.sanitizers);
   });
+  cantaor::python::bind_anchors(m);
   cantaor::python::bind_contour(m);
+  cantaor::python::bind_motifs(m);
   cantaor::python::bind_pitch(m);
 }

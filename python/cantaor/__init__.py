@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from cantaor.clusters import ClusterHistogram as ClusterHistogram
     from cantaor.clusters import kmeans_1d as kmeans_1d
     from cantaor.contour import segment_contour as segment_contour
+    from cantaor.dictionary import MotifDictionary as MotifDictionary
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
+    from cantaor.motifs import mine_right_closed as mine_right_closed
     from cantaor.pitch import extract_pitch as extract_pitch
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters
@@ -41,7 +43,9 @@ _HOME = {
     "ClusterHistogram": "cantaor.clusters",
     "segment_contour": "cantaor.contour",
     "mine_closed": "cantaor.motifs",
+    "mine_right_closed": "cantaor.motifs",
     "find_occurrences": "cantaor.motifs",
+    "MotifDictionary": "cantaor.dictionary",
     "cut_clips": "cantaor.clips",
     "Audio": "cantaor.types",
     "PitchTrack": "cantaor.types",

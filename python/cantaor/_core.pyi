@@ -1,11 +1,17 @@
 """Native kernels of cantaor; the public functions live in the stage modules."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 def build_info() -> dict[str, str]: ...
+def find_anchors(
+    samples: Float32Array, window: int, spread: int, least_values: int
+) -> tuple[NDArray[np.uint64], Int64Array]: ...
 def segments_in_clusters(
     cents: Float64Array, edges: Float64Array, hysteresis: float, min_frames: int, max_gap: int
 ) -> tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]: ...
@@ -82,3 +88,55 @@ class Tracker:
     ) -> None: ...
     def push(self, cents: Float32Array, strength: Float32Array, level_db: Float32Array) -> None: ...
     def finish(self) -> tuple[Float32Array, Float32Array]: ...
+
+_Progress: TypeAlias = Callable[[int], object] | None
+_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
+
+class TooManyPatterns(RuntimeError): ...  # noqa: N818
+
+def mine_any_gap(
+    values: Int32Array,
+    offsets: Int64Array,
+    min_support: int,
+    min_length: int,
+    max_length: int | None,
+    top_k: int | None,
+    max_patterns: int | None,
+    threads: int,
+    progress: _Progress,
+    layout: str = "automatic",
+) -> _Rows: ...
+def mine_gapped(
+    values: Int32Array,
+    offsets: Int64Array,
+    min_support: int,
+    min_length: int,
+    max_length: int | None,
+    top_k: int | None,
+    max_patterns: int | None,
+    threads: int,
+    progress: _Progress,
+    low: int,
+    high: int,
+) -> _Rows: ...
+def mine_contiguous(
+    values: Int32Array,
+    offsets: Int64Array,
+    min_support: int,
+    min_length: int,
+    max_length: int | None,
+    top_k: int | None,
+    max_patterns: int | None,
+    threads: int,
+    progress: _Progress,
+    right_side_only: bool = False,
+) -> _Rows: ...
+def find_occurrences(
+    motif_values: Int32Array,
+    motif_offsets: Int64Array,
+    values: Int32Array,
+    offsets: Int64Array,
+    low: int,
+    high: int,
+    progress: _Progress,
+) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array]: ...

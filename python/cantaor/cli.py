@@ -246,7 +246,7 @@ def export(
 ) -> None:
     """Write a model as one file that runs without cantaor."""
     from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.export import export_model
+    from cantaor.learn.formats import export_model
 
     path = export_model(load_bundle(_model_folder(model)).trained, out)
     if as_json:

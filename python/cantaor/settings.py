@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cantaor.errors import ArgumentError
 
@@ -59,7 +59,7 @@ class Settings:
 
     pitch_method: str = "salience"
     hop: int = 256
-    k: int | str = 24
+    k: int | Literal["auto"] = 24
     min_frames: int = 3
     max_gap_s: float = 0.1
     gap: tuple[int, int] | None = (0, 0)

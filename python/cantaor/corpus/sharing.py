@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int64Array
+
+BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,34 @@ def shares_audio(clips: Clips, one: Int64Array, other: Int64Array) -> bool:
     return bool(np.intersect1d(part[: one.size], part[one.size :]).size)
 
 
+def touching(clips: Clips, some: Int64Array, others: Int64Array) -> BoolArray:
+    """Which clips share audio with any of some other clips.
+
+    Parameters
+    ----------
+    clips
+        The clip table.
+    some, others
+        int64, clips asked about, and clips they are held against; no clip is in both.
+
+    Returns
+    -------
+    bool (``some.size``,).
+    """
+    touched: BoolArray = np.isin(clips.contents[some], clips.contents[others])
+    if clips.starts_s is None or clips.ends_s is None:
+        return touched | np.isin(clips.recordings[some], clips.recordings[others])
+    asked, held = _by_code(clips.recordings[some]), _by_code(clips.recordings[others])
+    for recording in asked.keys() & held.keys():
+        near, against = asked[recording], others[held[recording]]
+        starts, ends = np.sort(clips.starts_s[against]), np.sort(clips.ends_s[against])
+        # Spans that began before a clip ends, less those that were over when it began.
+        begun = np.searchsorted(starts, clips.ends_s[some[near]], side="left")
+        over = np.searchsorted(ends, clips.starts_s[some[near]], side="right")
+        touched[near] |= begun > over
+    return touched
+
+
 def join(*partitions: Int64Array) -> Int64Array:
     """The finest partition that keeps together whatever any of the given ones does.
 
@@ -167,6 +198,19 @@ def join(*partitions: Int64Array) -> Int64Array:
     parts = connected_components(links, directed=False)[1][:size]
     first, inverse = np.unique(parts, return_index=True, return_inverse=True)[1:]
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+
+
+def join_pairs(count: int, ones: Sequence[int], others: Sequence[int]) -> Int64Array:
+    """Number of the connected set of each of ``count`` items that are linked in pairs."""
+    links = coo_array((np.ones(len(ones), bool), (list(ones), list(others))), (count, count))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
+    """Indices at which each code stands."""
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
 
 
 def _overlapping(recordings: Int64Array, starts: Float64Array, ends: Float64Array) -> Int64Array:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cantaor.corpus.sharing import Clips, audio_components, describe, join, shares_audio
+from cantaor.corpus.sharing import Clips, audio_components, describe, join, shares_audio, touching
 from cantaor.corpus.splits import Split
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.types import Float64Array, Int64Array
@@ -102,7 +102,7 @@ def _settle(
     while True:
         held = np.unique(np.concatenate([np.zeros(0, np.int64), *spare.values()]))
         rest = np.setdiff1d(split.train, held)
-        dropped = rest[:0] if split.protocol == "paper" else rest[_touched(clips, rest, held)]
+        dropped = rest[:0] if split.protocol == "paper" else rest[touching(clips, rest, held)]
         left = clips.labels[np.setdiff1d(rest, dropped)]
         bare = np.setdiff1d(clips.labels[split.train], left).tolist()
         watched = [label for label, chosen in spare.items() if chosen.size]
@@ -156,21 +156,3 @@ def _last_part(
     order = np.lexsort((starts_s[mine], clips.recordings[mine]))
     size = int(np.clip(round(fraction * mine.size), 1, mine.size - 1))
     return mine[order[-size:]], "a single training recording, its last part is watched"
-
-
-def _touched(
-    clips: Clips, rest: Int64Array, held: Int64Array
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of the remaining clips share audio with a watched one, bool (rest,)."""
-    touched = np.isin(clips.contents[rest], clips.contents[held])
-    if clips.starts_s is None or clips.ends_s is None:
-        return touched | np.isin(clips.recordings[rest], clips.recordings[held])
-    for recording in np.unique(clips.recordings[held]):
-        one = held[clips.recordings[held] == recording]
-        near = np.flatnonzero(clips.recordings[rest] == recording)
-        starts, ends = np.sort(clips.starts_s[one]), np.sort(clips.ends_s[one])
-        # Watched spans that began before a clip ends, less those over before it begins.
-        begun = np.searchsorted(starts, clips.ends_s[rest[near]], side="left")
-        over = np.searchsorted(ends, clips.starts_s[rest[near]], side="right")
-        touched[near] |= begun > over
-    return touched

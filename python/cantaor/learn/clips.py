@@ -98,7 +98,8 @@ class ClipSet:
 
     def select(self, index: ArrayLike) -> ClipSet:
         """The clips at ``index`` (integers or a mask over all clips), in that order."""
-        chosen = np.arange(len(self))[np.asarray(index)]
+        wanted = np.asarray(index)
+        chosen = np.arange(len(self))[wanted if wanted.size else wanted.astype(np.int64)]
         lengths = self.lengths[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         source = np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
@@ -193,7 +194,7 @@ def bucketed_batches(
     order = rng.permutation(np.asarray(lengths).size)
     chunks = np.split(order, np.arange(chunk * size, order.size, chunk * size))
     ordered = [part[np.argsort(np.asarray(lengths)[part], kind="stable")] for part in chunks]
-    batches = [batch for part in ordered for batch in _cut(part, size)]
+    batches = _cut(np.concatenate(ordered), size)
     return [batches[index] for index in rng.permutation(len(batches))]
 
 

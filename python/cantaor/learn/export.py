@@ -7,6 +7,9 @@ format; it is here for those who deploy with it.
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -64,18 +67,28 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     path = Path(path)
     description = json.dumps(describe_model(trained), ensure_ascii=False)
     deployed = _Deployed(trained.module, list(trained.classes), description).eval()
-    scripted = torch.jit.script(deployed)
+    with _written(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.jit")
+        scripted = torch.jit.script(deployed)
+        torch.jit.save(scripted, str(partial), _extra_files={DESCRIPTION: description})
+        loaded = torch.jit.load(str(partial))  # type: ignore[no-untyped-call]
+        _compare(trained.module, loaded, path)
+    return path
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that becomes it when all went well."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.jit.save(scripted, str(partial), _extra_files={DESCRIPTION: description})
-        _compare(trained.module, torch.jit.load(str(partial)), path)  # type: ignore[no-untyped-call]
+        yield partial
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         raise ModelError(f"cannot write {path}: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
-    return path
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _compare(singer: Singer, exported: nn.Module, path: Path) -> None:

@@ -8,7 +8,6 @@ exactly.
 from __future__ import annotations
 
 import logging
-import pickle
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -252,7 +251,7 @@ def _read_checkpoint(path: Path, key: str, learner: _Learner, keep: _KeepBest) -
         state = torch.load(path, map_location="cpu", weights_only=True)
         mine = state["cantaor"]
         keep.load_state_dict(state["callbacks"][keep.state_key])
-    except (OSError, EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # A damaged pickle can raise anything.
         raise ModelError(
             f"checkpoint {path} is damaged ({type(error).__name__}); remove it to train anew"
         ) from error

@@ -93,6 +93,8 @@ class TrainingSettings:
                 raise ArgumentError(
                     f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
                 )
+        if self.width is not None and self.width < 1:
+            raise ArgumentError(f"width must be at least 1; got {self.width}")
         for name in ("batch", "epochs", "patience", "lr"):
             if not getattr(self, name) > 0:
                 raise ArgumentError(f"{name} must be above 0; got {getattr(self, name)}")

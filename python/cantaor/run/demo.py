@@ -11,7 +11,7 @@ from typing import Any
 from cantaor.corpus.synthetic import make_corpus
 from cantaor.errors import WorkspaceError
 from cantaor.learn.bundle import load_bundle
-from cantaor.learn.export import export_model
+from cantaor.learn.formats import export_model
 from cantaor.learn.training import TrainingSettings
 from cantaor.run.learning import evaluate_model, save_evaluation, train_workspace
 from cantaor.run.pipeline import Progress, mine
@@ -114,4 +114,4 @@ def _train_and_test(
     )
     result = timed(f"evaluate ({split})", lambda: evaluate_model(model, progress=stage))
     save_evaluation(workspace.path / f"evaluation-{split}.json", result, {})
-    return result.to_json()
+    return dict(result.to_json())

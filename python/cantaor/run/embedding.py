@@ -41,8 +41,9 @@ def embedding_table(heard: Sequence[HeardClips]) -> pa.Table:
 
 def _rows(heard: HeardClips) -> list[dict[str, object]]:
     ends = (float(np.min(heard.start_s)), float(np.max(heard.end_s)))
-    whole = (heard.path, "recording", [], *ends, heard.embeddings.mean(axis=0).tolist())
-    clips = [
+    mean = heard.embeddings.mean(axis=0).tolist()
+    whole: tuple[object, ...] = (heard.path, "recording", [], *ends, mean)
+    clips: list[tuple[object, ...]] = [
         (heard.path, "motif", list(motif), float(start), float(end), embedding.tolist())
         for motif, start, end, embedding in zip(
             heard.motifs, heard.start_s, heard.end_s, heard.embeddings, strict=True

@@ -12,7 +12,8 @@ same alone, in a batch and padded to any length:
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
+from torch.jit import is_scripting  # type: ignore[attr-defined]
+from torch.nn.functional import batch_norm, max_pool2d
 
 
 def halve(lengths: Tensor | None) -> Tensor | None:
@@ -43,6 +44,11 @@ def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     return total / (lengths * x.shape[-2]).to(x.dtype).unsqueeze(-1)
 
 
+def mean_of_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean over the real steps of (clips, steps, features), (clips, features)."""
+    return mean_of_real(x.transpose(1, 2).unsqueeze(2), lengths)
+
+
 def last_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     """The last real step of (clips, steps, features), (clips, features)."""
     if lengths is None:
@@ -65,7 +71,7 @@ def reverse_real(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 def as_steps(x: Tensor) -> Tensor:
     """Image as a sequence: (clips, channels, rows, frames) to (clips, frames, channels * rows)."""
-    return x.flatten(1, 2).transpose(1, 2)
+    return x.permute(0, 3, 1, 2).flatten(2)
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):
@@ -141,6 +147,14 @@ class Convolution(nn.Module):
         return self.norm(self.convolution(x), lengths), lengths
 
 
+def _pool(x: Tensor, stride: int) -> Tensor:
+    if not is_scripting():  # noqa: SIM102  # TorchScript leaves out the branch of this test only.
+        if torch.compiler.is_exporting():
+            # torch.export would tie a pool with a stride to even or odd numbers of frames.
+            return max_pool2d(x, 3, 1, 1)[..., ::stride, ::stride].contiguous()
+    return max_pool2d(x, 3, stride, 1)
+
+
 class MaxPool(nn.Module):
     """Maximum over 3 x 3 around every frame, or every second one, of the real frames.
 
@@ -153,11 +167,10 @@ class MaxPool(nn.Module):
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.pool = nn.MaxPool2d(3, stride=stride, padding=1)
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Returns the pooled image, zero after each clip, and its lengths."""
-        x = self.pool(silence(x, lengths, float("-inf")))
+        x = _pool(silence(x, lengths, float("-inf")), self.stride)
         if self.stride == 2:
             lengths = halve(lengths)
         return silence(x, lengths), lengths

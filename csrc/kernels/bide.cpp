@@ -1,0 +1,70 @@
+#include "cantaor/bide.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "cantaor/prefix_search.hpp"
+
+namespace cantaor {
+namespace bide {
+
+SortedSequences sort_sequences(const SequencesView& sequences, const EncodedSequences& encoded) {
+  const auto kept = [](std::uint32_t code) { return code != kNoCode; };
+  std::vector<std::uint32_t> lengths(sequences.size());
+  std::size_t total = 0, nonempty = 0;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto first = encoded.codes.begin() + sequences.offsets[i];
+    const auto last = encoded.codes.begin() + sequences.offsets[i + 1];
+    lengths[i] = static_cast<std::uint32_t>(std::count_if(first, last, kept));
+    total += lengths[i];
+    nonempty += lengths[i] > 0;
+  }
+  std::vector<std::uint32_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return lengths[a] < lengths[b]; });
+  SortedSequences out;
+  out.codes.reserve(total);
+  out.offsets.reserve(nonempty + 1);
+  for (const auto i : order) {
+    if (lengths[i] == 0) continue;
+    const auto first = encoded.codes.begin() + sequences.offsets[i];
+    const auto last = encoded.codes.begin() + sequences.offsets[i + 1];
+    std::copy_if(first, last, std::back_inserter(out.codes), kept);
+    out.offsets.push_back(static_cast<std::uint32_t>(out.codes.size()));
+  }
+  return out;
+}
+
+namespace {
+
+// Bitmaps win where sequences fill a good part of their 64-symbol blocks: the cost of lists grows
+// with the symbols behind a match, that of bitmaps with the size of the alphabet.
+bool bitmaps_pay(const SortedSequences& sequences, std::size_t alphabet) {
+  if (alphabet > 64) return false;
+  std::size_t blocks = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) blocks += sequences[i].size() / 64 + 1;
+  const std::size_t bytes = blocks * (alphabet * 8 + 64 * 9);
+  return blocks < (std::size_t{1} << 24) && bytes / 96 <= sequences.codes.size();
+}
+
+}  // namespace
+}  // namespace bide
+
+Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& options,
+                      Control& control, BideLayout layout) {
+  Pulse pulse(control, true);
+  const auto pass = [&](const MiningOptions& current) {
+    auto encoded = encode(sequences, current.min_support, pulse);
+    const auto sorted = bide::sort_sequences(sequences, encoded);
+    encoded.codes = {};
+    const bool bitmaps =
+        layout == BideLayout::bitmaps ||
+        (layout == BideLayout::automatic && bide::bitmaps_pay(sorted, encoded.symbols.size()));
+    return bitmaps ? bide::mine_bitmaps(sorted, encoded, current, control)
+                   : bide::mine_lists(sorted, encoded, current, control);
+  };
+  return lower_until_found(options, static_cast<std::int64_t>(sequences.size()), pass);
+}
+
+}  // namespace cantaor

@@ -1,0 +1,243 @@
+// BIDE over bitmaps, for at most 64 frequent symbols. Each sequence takes whole blocks of 64
+// positions, and for every block and symbol one word says where the symbol stands. The next or
+// previous occurrence, and whether a symbol stands between two positions, are a few bit operations.
+//
+// Wang and Han (2004): pseudo-projection to first instances (section 4.1), bi-directional
+// extension checks (4.2), BackScan pruning (4.3), ScanSkip (4.4). An entry is the position where
+// the first instance of the pattern ends; positions of other symbols of first and last
+// instances are found again when a check needs them, which ends after a few sequences.
+#include <bit>
+
+#include "cantaor/bide.hpp"
+#include "cantaor/prefix_search.hpp"
+#include "cantaor/sliced_counter.hpp"
+
+namespace cantaor::bide {
+namespace {
+
+using Word = std::uint64_t;
+constexpr Word kAll = ~Word{0};
+
+Word from(std::uint32_t position) {
+  return kAll << (position & 63);
+}
+Word above(std::uint32_t position) {
+  return (kAll << 1) << (position & 63);
+}
+Word below(std::uint32_t position) {
+  return ~from(position);
+}
+
+struct BitmapIndex {
+  std::uint32_t alphabet;
+  std::uint32_t single_block_end = 0;     // sequences of one block come before this position
+  std::vector<Word> bits;                 // [block * alphabet + code]
+  std::vector<Word> after;                // [position]: codes behind it in its sequence
+  std::vector<std::uint8_t> text;         // [position]
+  std::vector<std::uint32_t> first, end;  // [block]: bounds of the block's sequence
+
+  BitmapIndex(const SortedSequences& sequences, std::size_t symbols)
+      : alphabet(static_cast<std::uint32_t>(symbols)) {
+    std::size_t blocks = 0;
+    for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences[i].size() + 63) / 64;
+    bits.assign(blocks * alphabet, 0);
+    after.assign(blocks * 64, 0);
+    text.assign(blocks * 64, 0);
+    first.resize(blocks);
+    end.resize(blocks);
+    std::uint32_t start = 0;
+    for (std::size_t i = 0; i < sequences.size(); ++i) start = add(sequences[i], start);
+  }
+
+  std::uint32_t add(std::span<const std::uint32_t> sequence, std::uint32_t start) {
+    const auto length = static_cast<std::uint32_t>(sequence.size());
+    const std::uint32_t blocks = (length + 63) / 64;
+    for (std::uint32_t block = start / 64; block < start / 64 + blocks; ++block) {
+      first[block] = start;
+      end[block] = start + length;
+    }
+    Word behind = 0;
+    for (std::uint32_t i = length; i-- > 0;) {
+      const std::uint32_t position = start + i;
+      after[position] = behind;
+      behind |= Word{1} << sequence[i];
+      text[position] = static_cast<std::uint8_t>(sequence[i]);
+      word(position / 64, sequence[i]) |= Word{1} << (position & 63);
+    }
+    if (blocks == 1) single_block_end = start + 64;
+    return start + blocks * 64;
+  }
+
+  Word& word(std::size_t block, std::uint32_t code) { return bits[block * alphabet + code]; }
+  Word word(std::size_t block, std::uint32_t code) const { return bits[block * alphabet + code]; }
+
+  /// First position of the code at or behind `position`; it must exist.
+  std::uint32_t next(std::uint32_t code, std::uint32_t position) const {
+    std::size_t block = position / 64;
+    Word found = word(block, code) & from(position);
+    while (found == 0) found = word(++block, code);
+    return static_cast<std::uint32_t>(block * 64) +
+           static_cast<std::uint32_t>(std::countr_zero(found));
+  }
+
+  /// Last position of the code before `position`; it must exist.
+  std::uint32_t previous(std::uint32_t code, std::uint32_t position) const {
+    std::size_t block = position / 64;
+    Word found = (position & 63) == 0 ? 0 : word(block, code) & below(position);
+    while (found == 0) found = word(--block, code);
+    return static_cast<std::uint32_t>(block * 64 + 63) -
+           static_cast<std::uint32_t>(std::countl_zero(found));
+  }
+
+  /// Which of `candidates` stand in [begin, stop).
+  Word between(std::uint32_t begin, std::uint32_t stop, Word candidates) const {
+    if (begin >= stop) return 0;
+    if (stop - begin <= static_cast<std::uint32_t>(std::popcount(candidates))) {
+      Word seen = 0;
+      for (std::uint32_t position = begin; position < stop; ++position)
+        seen |= Word{1} << text[position];
+      return seen & candidates;
+    }
+    const std::uint32_t first_block = begin / 64, last_block = (stop - 1) / 64;
+    Word seen = 0;
+    for (std::uint32_t block = first_block; block <= last_block && candidates != 0; ++block) {
+      Word window = kAll;
+      if (block == first_block) window &= from(begin);
+      if (block == last_block) window &= ~above(stop - 1);
+      const Word* row = bits.data() + std::size_t{block} * alphabet;
+      for (Word open = candidates; open != 0; open &= open - 1) {
+        const int code = std::countr_zero(open);
+        if (row[code] & window) seen |= Word{1} << code;
+      }
+      candidates &= ~seen;
+    }
+    return seen;
+  }
+};
+
+class BitmapEngine {
+ public:
+  using Index = BitmapIndex;
+  BitmapEngine(const BitmapIndex& index, Pulse& pulse) : index_(index), pulse_(pulse) {}
+
+  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+               bool grow, Arena& arena, std::vector<Branch>& children) {
+    const auto counts = count(branch.entries, threshold);
+    const Word frequent = counts.at_least(static_cast<std::uint64_t>(threshold));
+    const bool extends_forward = frequent & counts.at_least(branch.support);
+    grow = grow && frequent != 0;
+    if (extends_forward && !grow) return false;
+    alive_.assign(pattern.size(), kAll >> (64 - index_.alphabet));
+    const bool extends_backward = !extends_forward && extends(pattern, branch.entries, false);
+    if (grow && (extends_forward || extends_backward) && extends(pattern, branch.entries, true))
+      return false;
+    if (grow)
+      for (Word open = frequent; open != 0; open &= open - 1)
+        children.push_back(
+            child(static_cast<unsigned>(std::countr_zero(open)), counts, branch, arena));
+    return !extends_forward && !extends_backward;
+  }
+
+ private:
+  // In how many sequences each symbol follows. Gives up, with too small counts, once no symbol
+  // can reach the threshold any more.
+  SlicedCounter count(std::span<const std::uint32_t> entries, std::int64_t threshold) {
+    SlicedCounter counter;
+    const std::size_t size = entries.size();
+    const std::size_t spare = size - std::min(size, static_cast<std::size_t>(threshold));
+    std::size_t next_look = spare + spare / 4 + 32;
+    std::size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+      std::array<Word, 8> words;
+      for (std::size_t j = 0; j < 8; ++j) words[j] = index_.after[entries[i + j]];
+      counter.add8(words);
+      if (i < next_look) continue;
+      if (counter.at_least(static_cast<std::uint64_t>(threshold) -
+                           std::min(static_cast<std::size_t>(threshold), size - i - 8)) == 0)
+        return {};
+      next_look = i + next_look / 2;
+    }
+    for (; i < size; ++i) counter.add(index_.after[entries[i]]);
+    return counter;
+  }
+
+  Branch child(std::uint32_t code, const SlicedCounter& counts, const Branch& parent,
+               Arena& arena) {
+    const std::uint32_t support = counts.count(code);
+    std::uint32_t* const out = arena.allocate(support + 1);  // one more: written, then dropped
+    std::size_t size = 0, i = 0;
+    const auto entries = parent.entries;
+    for (; i < entries.size() && entries[i] < index_.single_block_end; ++i) {
+      const std::uint32_t entry = entries[i];
+      const Word found = index_.word(entry / 64, code) & above(entry);
+      out[size] = (entry & ~63u) + (static_cast<std::uint32_t>(std::countr_zero(found)) & 63u);
+      size += found != 0;
+    }
+    for (; i < entries.size(); ++i)
+      if ((index_.after[entries[i]] >> code) & 1) out[size++] = index_.next(code, entries[i] + 1);
+    pulse_.spend(entries.size());
+    return {code, support, {out, support}};
+  }
+
+  // Whether some symbol stands in the same period of every sequence; alive_[i] keeps the symbols
+  // that stood in period i so far. Periods end at the last instance (maximum periods: backward
+  // extension), or at the last-in-first appearances (semi-maximum periods: BackScan).
+  bool extends(std::span<const std::uint32_t> pattern, std::span<const std::uint32_t> entries,
+               bool semi_maximum) {
+    std::size_t low = 0, high = pattern.size();  // periods outside have no symbol left
+    starts_.resize(high);
+    for (const auto entry : entries) {
+      const std::uint32_t block = entry / 64;
+      std::uint32_t position = index_.first[block];
+      for (std::size_t i = 0; i + 1 < high; ++i) {
+        starts_[i] = position;
+        position = index_.next(pattern[i], position) + 1;
+      }
+      starts_[high - 1] = position;
+      position = semi_maximum ? entry + 1 : index_.end[block];
+      for (std::size_t i = pattern.size(); i-- > low;) {
+        position = index_.previous(pattern[i], position);
+        if (i < high && alive_[i] != 0) alive_[i] = index_.between(starts_[i], position, alive_[i]);
+      }
+      while (high > low && alive_[high - 1] == 0) --high;
+      while (low < high && alive_[low] == 0) ++low;
+      if (low == high) return false;
+      pulse_.spend(pattern.size());
+    }
+    return true;
+  }
+
+  const BitmapIndex& index_;
+  Pulse& pulse_;
+  std::vector<Word> alive_;
+  std::vector<std::uint32_t> starts_;
+};
+
+}  // namespace
+
+Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& encoded,
+                      const MiningOptions& options, Control& control) {
+  if (encoded.symbols.empty()) return {};
+  const BitmapIndex index(sequences, encoded.symbols.size());
+  // First instances of single symbols, grouped by symbol.
+  std::vector<std::uint32_t> fill(index.alphabet + 1, 0);
+  for (std::uint32_t code = 0; code < index.alphabet; ++code)
+    fill[code + 1] = fill[code] + encoded.support[code];
+  std::vector<std::uint32_t> entries(fill.back());
+  std::vector<Branch> roots;
+  for (std::uint32_t code = 0; code < index.alphabet; ++code)
+    roots.push_back({code, encoded.support[code],
+                     std::span(entries).subspan(fill[code], encoded.support[code])});
+  for (std::uint32_t block = 0; block < index.first.size(); ++block) {
+    const std::uint32_t start = index.first[block];
+    if (start != block * 64) continue;
+    Word present = index.after[start] | (Word{1} << index.text[start]);
+    for (; present != 0; present &= present - 1) {
+      const auto code = static_cast<std::uint32_t>(std::countr_zero(present));
+      entries[fill[code]++] = index.next(code, start);
+    }
+  }
+  return search_prefixes<BitmapEngine>(index, roots, encoded.symbols, options, control);
+}
+
+}  // namespace cantaor::bide

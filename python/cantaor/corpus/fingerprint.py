@@ -1,0 +1,241 @@
+"""Landmark fingerprints: the same recording again after gain, resampling or lossy coding.
+
+A landmark is a constellation of three spectral peaks: their frequencies and the times between
+them. Copies of a recording have many landmarks in common at one time shift; other recordings have
+hardly any. Level does not enter, and peaks survive a codec. The paper pairs two peaks; with three
+a landmark is so specific that landmarks of different recordings rarely meet, and matching stays
+linear in the size of the corpus.
+
+References
+----------
+Wang, A. (2003). An industrial-strength audio search algorithm. ISMIR, sections 2.1 and 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft
+from scipy.ndimage import maximum_filter
+
+from cantaor.audio import resample
+from cantaor.types import Audio, Float32Array, Int32Array, Int64Array
+
+UInt64Array: TypeAlias = NDArray[np.uint64]
+
+#: Shortest audio that gets a fingerprint, in seconds: less holds too few landmarks to tell.
+SHORTEST_S = 1.0
+
+_RATE = 8000
+_WINDOW = 512
+_HOP = 128
+_PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
+_PEAK_FRAMES = 13
+_RANGE_DB = 50.0
+_PARTNERS = 4
+_MOST_LANDMARKS = 3000
+_FARTHEST_FRAMES = 63
+_WIDEST_BINS = 63
+_LOWEST_BIN = 5
+# Buckets with more landmarks than this say nothing about who is whose copy.
+_COMMONEST = 256
+_LEAST_COMMON = 8
+_LEAST_SHARE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """Fingerprint of one recording.
+
+    Attributes
+    ----------
+    hashes
+        uint64 (n,), frequency of the first peak, steps in frequency and time to the other two.
+    frames
+        int32 (n,), frame of the first peak, 16 ms each.
+    """
+
+    hashes: UInt64Array
+    frames: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class NearCopy:
+    """Two recordings that hold the same sound.
+
+    Attributes
+    ----------
+    one, other
+        Indices of the recordings, ``one < other``.
+    offset_s
+        Where ``other`` starts on the time axis of ``one``, within about 16 ms.
+    common
+        Number of landmarks in common at this offset.
+    share
+        The same relative to the recording with fewer landmarks, 0..1.
+    """
+
+    one: int
+    other: int
+    offset_s: float
+    common: int
+    share: float
+
+
+def landmarks(audio: Audio) -> Landmarks:
+    """Fingerprint of a recording.
+
+    Parameters
+    ----------
+    audio
+        Any rate and level; above 4 kHz nothing is looked at.
+
+    Returns
+    -------
+    Landmarks; none in silence and in audio shorter than :data:`SHORTEST_S`; of more than 3,000
+    those with the smallest hashes, which a copy keeps as well.
+    """
+    if audio.duration_s < SHORTEST_S:
+        return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
+    frames, bins = _peaks(_spectrogram(resample(audio, _RATE).samples))
+    first, second, third = _triples(frames, bins)
+    # 8 bits of frequency, then twice 7 bits of frequency step and 6 of time step.
+    hashes = bins[first]
+    for other in (second, third):
+        step, wait = bins[other] - bins[first] + _WIDEST_BINS, frames[other] - frames[first]
+        hashes = hashes << 13 | step << 6 | wait
+    mixed = _scatter(hashes.astype(np.uint64))
+    kept = np.argsort(mixed, kind="stable")[:_MOST_LANDMARKS]
+    return Landmarks(mixed[kept], frames[first][kept].astype(np.int32))
+
+
+def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
+    """Pairs of recordings with far more landmarks in common at one offset than chance gives.
+
+    Parameters
+    ----------
+    prints
+        Fingerprint of each recording.
+
+    Returns
+    -------
+    Pairs in order of their indices. A pair needs at least 8 landmarks in common at one offset
+    and 3 % of those of the recording that has fewer.
+    """
+    sizes = np.array([one.hashes.size for one in prints], dtype=np.int64)
+    if sizes.sum() == 0:
+        return ()
+    hashes = np.concatenate([one.hashes for one in prints])
+    frames = np.concatenate([one.frames for one in prints]).astype(np.int64)
+    owner = np.repeat(np.arange(sizes.size), sizes)
+    order = np.argsort(hashes, kind="stable")
+    hashes, frames, owner = hashes[order], frames[order], owner[order]
+    starts = np.flatnonzero(np.diff(hashes, prepend=hashes[0] + np.uint64(1)))
+    counts = np.diff(starts, append=hashes.size)
+    rows = [
+        _coincidences(frames, owner, starts[counts == count], count)
+        for count in np.unique(counts).tolist()
+        if 2 <= count <= _COMMONEST
+    ]
+    if not rows:
+        return ()
+    return _decide(np.concatenate(rows), sizes)
+
+
+def _spectrogram(samples: Float32Array) -> Float32Array:
+    """Level in dB, float32 (frames, bins)."""
+    padded = np.pad(samples, (0, max(_WINDOW - samples.size, 0)))
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
+    window = np.hanning(_WINDOW).astype(np.float32)
+    # In blocks: the windowed copies of a long recording would take four times its memory.
+    blocks = [
+        np.abs(rfft(pieces[i : i + 4096] * window, axis=1)) for i in range(0, len(pieces), 4096)
+    ]
+    power = np.concatenate(blocks)
+    level: Float32Array = 20 * np.log10(power + np.float32(1e-9))
+    return level.astype(np.float32, copy=False)
+
+
+def _peaks(level: Float32Array) -> tuple[Int64Array, Int64Array]:
+    """Frames and bins of the spectral peaks, ordered by time."""
+    around = maximum_filter(level, size=(_PEAK_FRAMES, _PEAK_BINS))
+    loud = level > max(float(level.max()) - _RANGE_DB, -100.0)
+    loud[:, :_LOWEST_BIN] = False
+    frames, bins = np.nonzero((level == around) & loud)
+    return frames.astype(np.int64), bins.astype(np.int64)
+
+
+def _triples(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Each peak with every two neighbours among the next few later ones near in frequency."""
+    index = np.arange(frames.size)
+    partners = np.full((frames.size, _PARTNERS), -1, dtype=np.int64)
+    found = np.zeros(frames.size, dtype=np.int64)
+    for ahead in range(1, min(6 * _PARTNERS, frames.size)):
+        one, other = index[:-ahead], index[ahead:]
+        wait = frames[other] - frames[one]
+        fits = (wait > 0) & (wait <= _FARTHEST_FRAMES) & (found[one] < _PARTNERS)
+        fits &= np.abs(bins[other] - bins[one]) <= _WIDEST_BINS
+        partners[one[fits], found[one[fits]]] = other[fits]
+        found[one[fits]] += 1
+    second, third = partners[:, :-1], partners[:, 1:]
+    complete = third >= 0
+    first = np.broadcast_to(index[:, None], complete.shape)
+    return first[complete], second[complete], third[complete]
+
+
+def _scatter(hashes: UInt64Array) -> UInt64Array:
+    """Spread hashes over all 64 bits, one to one, so that the smallest are a fair sample."""
+    for _ in range(2):
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15)
+        hashes = hashes ^ (hashes >> np.uint64(32))
+    return hashes
+
+
+def _coincidences(
+    frames: Int64Array, owner: Int64Array, starts: Int64Array, count: int
+) -> Int64Array:
+    """(one, other, shift) of every two landmarks in the buckets of one size."""
+    one, other = np.triu_indices(count, 1)
+    members = starts[:, None]
+    left, right = (members + one).ravel(), (members + other).ravel()
+    differ = owner[left] != owner[right]
+    left, right = left[differ], right[differ]
+    return np.stack([owner[left], owner[right], frames[left] - frames[right]], axis=1)
+
+
+def _decide(rows: Int64Array, sizes: Int64Array) -> tuple[NearCopy, ...]:
+    found, common = _count_rows(rows)
+    # A copy that starts between two frames scatters over two neighbouring shifts.
+    common = common + _of_next_shift(found, common)
+    share = common / np.minimum(sizes[found[:, 0]], sizes[found[:, 1]])
+    near = np.flatnonzero((common >= _LEAST_COMMON) & (share >= _LEAST_SHARE))
+    best: dict[tuple[int, int], NearCopy] = {}
+    for index in near.tolist():
+        one, other, shift = (int(value) for value in found[index])
+        pair = NearCopy(
+            one, other, shift * _HOP / _RATE, int(common[index]), min(float(share[index]), 1.0)
+        )
+        if (one, other) not in best or best[one, other].common < pair.common:
+            best[one, other] = pair
+    return tuple(best[key] for key in sorted(best))
+
+
+def _count_rows(rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+    order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))
+    rows = rows[order]
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
+    starts = np.flatnonzero(new)
+    return rows[starts], np.diff(starts, append=len(rows))
+
+
+def _of_next_shift(found: Int64Array, common: Int64Array) -> Int64Array:
+    """Landmarks in common at the shift one frame later, 0 where that row is missing."""
+    follows = np.zeros(common.size, dtype=np.int64)
+    same = np.all(found[1:, :2] == found[:-1, :2], axis=1) & (found[1:, 2] == found[:-1, 2] + 1)
+    follows[:-1][same] = common[1:][same]
+    return follows

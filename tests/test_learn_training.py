@@ -1,0 +1,251 @@
+"""Training: it learns, repeats itself, resumes after being killed, and says what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from cantaor.errors import ArgumentError, ModelError
+from cantaor.learn.clips import ClipSet
+from cantaor.learn.evaluation import predict
+from cantaor.learn.training import TrainingSettings, class_weights, train
+
+SMALL = TrainingSettings(width=2, epochs=3, batch=16, device="cpu", lr=0.003)
+
+
+def singers(count: int, seed: int, longest: int = 3_000) -> ClipSet:
+    """Clips of three tones that differ in their overtones, with noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    clips = []
+    for label in labels:
+        time = np.arange(rng.integers(800, longest)) / 16_000
+        f0 = rng.uniform(150, 300)
+        tone = sum(np.sin(2 * np.pi * f0 * k * time) / k ** (label + 0.5) for k in range(1, 20))
+        clips.append(0.1 * tone + 0.01 * rng.standard_normal(time.size))
+    return ClipSet.from_arrays(clips, labels, ["AM", "EC", "JT"], ["r0", "r1"], labels > 0)
+
+
+@pytest.fixture(scope="module")
+def sides() -> tuple[ClipSet, ClipSet]:
+    return singers(96, 1), singers(30, 2)
+
+
+class KilledError(Exception):
+    pass
+
+
+def weights_of(trained) -> dict[str, torch.Tensor]:
+    return trained.module.state_dict()
+
+
+def same(one, other) -> bool:
+    pairs = zip(weights_of(one).values(), weights_of(other).values(), strict=True)
+    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
+
+
+def test_it_learns_and_tells_every_epoch(sides):
+    told = []
+    settings = replace(SMALL, epochs=6, width=4, patience=6)
+    trained = train(*sides, settings, progress=lambda *epoch: told.append(epoch))
+    assert [epoch[:2] for epoch in told] == [(number, 6) for number in range(1, 7)]
+    assert tuple(epoch[2] for epoch in told) == trained.history
+    answers, _ = predict(trained, sides[1])
+    assert np.mean(answers.argmax(1) == sides[1].labels) > 0.8
+
+
+def test_same_seed_same_result_and_torchs_state_is_left_alone(sides):
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    first = train(*sides, SMALL)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not torch.are_deterministic_algorithms_enabled()
+    torch.manual_seed(6)
+    assert same(first, train(*sides, SMALL))
+    assert not same(first, train(*sides, replace(SMALL, seed=1)))
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training(sides):
+    settings = replace(SMALL, lr=0.3, epochs=12, patience=2)
+    trained = train(*sides, settings)
+    losses = [epoch["validation_loss"] for epoch in trained.history]
+    best = int(np.argmin(losses))
+    assert len(losses) == min(12, best + 3)
+    answers, _ = predict(trained, sides[1])
+    right = answers[np.arange(30), sides[1].labels]
+    assert -np.log(right.astype(np.float64)).mean() == pytest.approx(losses[best], rel=1e-3)
+
+
+def test_killed_training_resumes_to_the_same_result(sides, tmp_path):
+    whole = train(*sides, SMALL)
+
+    def kill(epoch, epochs, metrics):
+        if epoch == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(*sides, SMALL, checkpoint_dir=tmp_path, progress=kill)
+    told = []
+    resumed = train(
+        *sides, SMALL, checkpoint_dir=tmp_path, progress=lambda epoch, *_: told.append(epoch)
+    )
+    assert told == [2, 3]
+    assert same(whole, resumed)
+    timeless = [
+        [{**epoch, "seconds": 0} for epoch in trained.history] for trained in (whole, resumed)
+    ]
+    assert timeless[0] == timeless[1]
+    told.clear()
+    again = train(
+        *sides, SMALL, checkpoint_dir=tmp_path, progress=lambda epoch, *_: told.append(epoch)
+    )
+    assert told == []
+    assert same(whole, again)
+
+
+def test_a_damaged_or_foreign_checkpoint_is_named(sides, tmp_path):
+    train(*sides, replace(SMALL, epochs=1), checkpoint_dir=tmp_path)
+    (file,) = tmp_path.iterdir()
+    with pytest.raises(ModelError, match=r"training\.ckpt belongs to other clips or settings"):
+        train(*sides, replace(SMALL, lr=0.1), checkpoint_dir=tmp_path)
+    content = file.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"text", content[:-100]):
+        file.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"training\.ckpt is damaged"):
+            train(*sides, replace(SMALL, epochs=1), checkpoint_dir=tmp_path)
+
+
+def test_nothing_is_printed_or_left_behind(sides, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    before = logging.getLogger("lightning.pytorch").level
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(*sides, replace(SMALL, epochs=1))
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    assert logging.getLogger("lightning.pytorch").level == before
+
+
+@pytest.mark.parametrize("model", ["crnn", "residual50"])
+def test_the_other_networks_train(model, sides):
+    trained = train(*sides, replace(SMALL, model=model, epochs=1, features="log-mel+mfcc"))
+    assert np.isfinite(trained.history[0]["loss"])
+
+
+def test_padded_training_is_another_network(sides):
+    few = tuple(side.select(np.arange(9)) for side in sides)
+    padded = train(*few, replace(SMALL, epochs=1, padded=True))
+    assert not same(padded, train(*few, replace(SMALL, epochs=1)))
+
+
+def test_clips_past_426_frames_are_cut():
+    clips = singers(6, 3, longest=100_000)
+    assert clips.lengths.max() > 68_159
+    trained = train(clips, clips, replace(SMALL, epochs=1, width=1))
+    cut = ClipSet.from_arrays(
+        [clip[:68_159] for clip in map(clips.__getitem__, range(6))], clips.labels, clips.classes
+    )
+    assert np.array_equal(predict(trained, clips)[0], predict(trained, cut)[0])
+
+
+def test_balanced_weights_count_every_singer_the_same():
+    labels = [0, 0, 0, 1]
+    clips = ClipSet.from_arrays([[0.1]] * 4, labels, ["a", "b"])
+    weights = class_weights(clips, TrainingSettings(class_weights="balanced"))
+    np.testing.assert_allclose(weights.numpy(), [2 / 3, 2])
+    assert class_weights(clips, TrainingSettings()) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model": "svm"}, "model must be one of crnn"),
+        ({"features": "cqt"}, "features must be of"),
+        ({"device": "tpu"}, "device must be one of"),
+        ({"precision": "int8"}, "precision must be one of"),
+        ({"class_weights": "sqrt"}, "class_weights must be one of"),
+        ({"batch": 0}, "batch must be above 0; got 0"),
+        ({"lr": float("nan")}, "lr must be above 0; got nan"),
+        ({"width": 0}, "width must be at least 1; got 0"),
+    ],
+)
+def test_wrong_settings_are_named(setting, message):
+    with pytest.raises(ArgumentError, match=message):
+        TrainingSettings(**setting)
+
+
+def test_wrong_sides_are_named(sides):
+    clips, other = sides
+    one = clips.select(clips.labels == 0)
+    empty = clips.select([])
+    unlabelled = ClipSet.from_arrays([[0.1], [0.2]], [-1, 0], clips.classes)
+    renamed = ClipSet.from_arrays([[0.1]], [0], ["x", "y", "z"])
+    for train_side, validation, message in (
+        (empty, other, "train_clips holds no clips"),
+        (clips, empty, "validation_clips holds no clips"),
+        (one, other, "at least 2 singers; got 1"),
+        (unlabelled, other, "clip 0 of train_clips has no label"),
+        (clips, renamed, r"'AM', 'EC', 'JT'.*'x', 'y', 'z'"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            train(train_side, validation, SMALL)
+
+
+def test_wrong_clips_are_named():
+    for build, message in (
+        (lambda: ClipSet.from_arrays([[0.1], []], [0, 0], ["a"]), "clip 1 is empty"),
+        (lambda: ClipSet.from_arrays([[0.1, np.nan]], [0], ["a"]), "clip 0 holds a sample"),
+        (lambda: ClipSet.from_arrays([[0.1]], [1], ["a"]), r"labels must lie in -1\.\.0"),
+        (lambda: ClipSet.from_arrays([[0.1]], [0, 0], ["a"]), r"labels \(2\) must match clips"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            build()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_is_refused_where_there_is_none(sides):
+    with pytest.raises(ArgumentError, match="no CUDA device"):
+        train(*sides, replace(SMALL, device="cuda"))
+
+
+MISMATCH = """
+import sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+(folder / "torchaudio.py").write_text("raise RuntimeError('built for CUDA 12.9')")
+sys.path.insert(0, str(folder))
+try:
+    import cantaor.learn
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_torchaudio_for_another_torch_is_named_with_both_versions(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", MISMATCH, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("MissingExtraError torchaudio 2.")
+    assert f"torch {torch.__version__.split('+')[0]}" in run.stdout
+    assert "built for CUDA 12.9" in run.stdout
+    assert "pip install 'torch>=2.11,<2.13' 'torchaudio==2.11.*'" in run.stdout
+
+
+def test_a_missing_torch_is_named_with_the_line_that_installs_it():
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "try:\n    import cantaor.learn\n"
+        "except ImportError as error: print(type(error).__name__, error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("MissingExtraError torch cannot be imported")
+    assert "pip install 'cantaor[learn]'" in run.stdout
