@@ -121,6 +121,9 @@ def train(
     ] = "log-mel",
     width: Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")] = None,
     epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 20,
+    max_clips: Annotated[
+        int, typer.Option(help="Most training clips of one singer; 0 keeps all.")
+    ] = 1000,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
     seed: Seed = 0,
     device: Device = "auto",
@@ -150,7 +153,7 @@ def train(
         else:
             assert work is not None
             workspace = open_workspace(work)
-            prepared = prepare_clips(workspace, split, data, seed=seed)
+            prepared = prepare_clips(workspace, split, data, max_clips=max_clips or None, seed=seed)
             folder = train_workspace(workspace, prepared, settings, out, progress)
     _print_training(folder, as_json)
 
