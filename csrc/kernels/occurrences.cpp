@@ -1,6 +1,7 @@
 #include "cantaor/occurrences.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "cantaor/encoding.hpp"
@@ -8,14 +9,29 @@
 namespace cantaor {
 
 std::vector<std::uint32_t> lexicographic_order(const SequencesView& patterns) {
-  std::vector<std::uint32_t> order(patterns.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const auto x = patterns[a], y = patterns[b];
-    const bool less = std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
-    const bool equal = !less && std::equal(x.begin(), x.end(), y.begin(), y.end());
-    return less || (equal && a < b);
+  struct Keyed {
+    std::uint64_t key;  // the first symbols, as many as fit
+    std::uint32_t pattern;
+  };
+  const SymbolCodes codes(distinct_symbols(patterns.values));
+  const auto bits = static_cast<std::size_t>(std::bit_width(codes.symbols().size()));
+  std::vector<Keyed> keyed;
+  keyed.reserve(patterns.size());
+  for (std::uint32_t i = 0; i < patterns.size(); ++i) {
+    const auto pattern = patterns[i];
+    std::uint64_t key = 0;
+    for (std::size_t k = 0; k < 64 / std::max<std::size_t>(bits, 1); ++k)
+      key = key << bits | (k < pattern.size() ? codes(pattern[k]) + 1u : 0u);
+    keyed.push_back({key, i});
+  }
+  std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
+    if (a.key != b.key) return a.key < b.key;
+    const auto x = patterns[a.pattern], y = patterns[b.pattern];
+    if (std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end())) return true;
+    return a.pattern < b.pattern && std::equal(x.begin(), x.end(), y.begin(), y.end());
   });
+  std::vector<std::uint32_t> order(keyed.size());
+  for (std::size_t i = 0; i < keyed.size(); ++i) order[i] = keyed[i].pattern;
   return order;
 }
 
@@ -56,6 +72,15 @@ class Automaton {
   std::uint32_t pattern(std::uint32_t state) const { return states_[state].pattern; }
   /// The pattern that stands for an equal one, or kNoCode for those that stand for themselves.
   std::uint32_t stand_in(std::uint32_t pattern) const { return same_[pattern]; }
+
+  /// Counts the states that are whole patterns; kNoCode for all others.
+  std::vector<std::uint32_t> number_matches() const {
+    std::vector<std::uint32_t> numbers(size(), kNoCode);
+    std::uint32_t next = 0;
+    for (std::size_t state = 1; state < size(); ++state)
+      if (states_[state].pattern != kNoCode) numbers[state] = next++;
+    return numbers;
+  }
 
   /// How often each state's pattern matched, from how often each state was reached.
   void sum_matches(std::vector<std::int64_t>& reached) const {
@@ -148,16 +173,20 @@ class Automaton {
   std::uint32_t begun_ = 0;          // states whose first child is known
 };
 
-// Text positions where each pattern ends, pattern after pattern.
-std::vector<std::uint32_t> find_ends(const Automaton& automaton,
-                                     const std::vector<std::uint32_t>& states,
-                                     std::vector<std::int64_t>& cursor, std::size_t total,
-                                     Pulse& pulse) {
+/// A pattern found in the text: where its next end goes, and the longest pattern that ends it.
+struct Match {
+  std::int64_t cursor = 0;
+  std::uint32_t next = kNoCode;
+};
+
+// Text positions where each pattern ends, pattern after pattern; matched[i] is the longest match
+// that ends at position i.
+std::vector<std::uint32_t> find_ends(const std::vector<std::uint32_t>& matched,
+                                     std::vector<Match>& matches, std::size_t total, Pulse& pulse) {
   std::vector<std::uint32_t> ends(total);
-  for (std::uint32_t position = 0; position < states.size(); ++position) {
-    auto state = automaton.longest_match(states[position]);
-    for (; state != 0; state = automaton.next_match(state)) {
-      ends[static_cast<std::size_t>(cursor[state]++)] = position;
+  for (std::uint32_t position = 0; position < matched.size(); ++position) {
+    for (std::uint32_t i = matched[position]; i != kNoCode; i = matches[i].next) {
+      ends[static_cast<std::size_t>(matches[i].cursor++)] = position;
       pulse.spend(2);
     }
     pulse.spend(1);
@@ -195,29 +224,33 @@ OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesVi
                                 Control& control) {
   Pulse pulse(control, true);
   const Automaton automaton(patterns, pulse);
-  std::vector<std::uint32_t> states(sequences.values.size());
-  std::vector<std::int64_t> matches(automaton.size(), 0);
+  const std::vector<std::uint32_t> match_of = automaton.number_matches();
+  std::vector<std::uint32_t> matched(sequences.values.size());
+  std::vector<std::int64_t> reached(automaton.size(), 0);
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     std::uint32_t state = 0;
     for (auto i = sequences.offsets[s]; i < sequences.offsets[s + 1]; ++i) {
       const auto position = static_cast<std::size_t>(i);
       state = automaton.step(state, automaton.code(sequences.values[position]));
-      states[position] = state;
-      ++matches[state];
+      matched[position] = match_of[automaton.longest_match(state)];
+      ++reached[state];
       pulse.spend(4);
     }
   }
-  automaton.sum_matches(matches);
+  automaton.sum_matches(reached);
 
   // Where the ends of each pattern's matches go; equal patterns share them.
+  std::vector<Match> matches;
   std::vector<std::size_t> first_end(patterns.size(), 0);
   std::vector<std::int64_t> count(patterns.size(), 0);
   std::int64_t total = 0;
   for (std::uint32_t state = 1; state < automaton.size(); ++state) {
-    if (automaton.pattern(state) == kNoCode) continue;
-    count[automaton.pattern(state)] = matches[state];
-    first_end[automaton.pattern(state)] = static_cast<std::size_t>(total);
-    total += std::exchange(matches[state], total);
+    const std::uint32_t pattern = automaton.pattern(state);
+    if (pattern == kNoCode) continue;
+    matches.push_back({total, match_of[automaton.next_match(state)]});
+    count[pattern] = reached[state];
+    first_end[pattern] = static_cast<std::size_t>(total);
+    total += reached[state];
   }
   OccurrenceTable table;
   table.offsets.assign(1, 0);
@@ -226,8 +259,8 @@ OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesVi
     first_end[p] = first_end[source];
     table.offsets.push_back(table.offsets.back() + count[source]);
   }
-  const auto ends = find_ends(automaton, states, matches, static_cast<std::size_t>(total), pulse);
-  states = {};
+  const auto ends = find_ends(matched, matches, static_cast<std::size_t>(total), pulse);
+  matched = {};
   for (auto* column : {&table.sequence, &table.start, &table.end})
     column->resize(static_cast<std::size_t>(table.offsets.back()));
   fill_columns(table, ends, first_end, patterns, sequences, pulse);
