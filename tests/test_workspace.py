@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cantaor.errors import WorkspaceError
-from cantaor.run.tables import contour_from_table, contour_to_table, join_phrases
+from cantaor.run.tables import contour_from_table, contour_to_table, join_contours
 from cantaor.run.workspace import (
     begin,
     clusters_from_table,
@@ -98,9 +98,10 @@ def test_contours_survive_their_tables(phrases: list[int]) -> None:
     for name in ("cluster", "start_s", "segment_offsets", "symbols", "symbol_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(contour, name))
         assert getattr(again, name).dtype == getattr(contour, name).dtype
-    values, joined = join_phrases([contour, contour])
-    assert values.size == 2 * steps.size
-    assert joined.size == 2 * len(phrases) + 1
+    joined = join_contours([contour, contour])
+    assert joined.symbols.tolist() == 2 * steps.tolist()
+    assert joined.phrases == 2 * len(phrases)
+    assert joined.symbol_offsets[-1] == joined.symbols.size
 
 
 @given(st.text(), st.text())

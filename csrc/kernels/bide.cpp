@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 #include "cantaor/prefix_search.hpp"
 
@@ -58,6 +59,8 @@ Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& optio
     auto encoded = encode(sequences, current.min_support, pulse);
     const auto sorted = bide::sort_sequences(sequences, encoded);
     encoded.codes = {};
+    if (layout == BideLayout::bitmaps && encoded.symbols.size() > 64)
+      throw std::invalid_argument("bitmaps need at most 64 frequent symbols");
     const bool bitmaps =
         layout == BideLayout::bitmaps ||
         (layout == BideLayout::automatic && bide::bitmaps_pay(sorted, encoded.symbols.size()));

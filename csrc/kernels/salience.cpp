@@ -19,6 +19,10 @@ namespace cantaor {
 namespace {
 
 constexpr float kSilence = -200;  // dB
+constexpr std::size_t kSteps = 32;     // positions of a bump within a bin
+constexpr std::size_t kBumpSize = 16;  // bins
+constexpr std::size_t kCopies = 8;     // of the axis that are added in one pass
+constexpr float kWeakest = 0.3f;       // candidate, over the strongest of the frame
 constexpr double kBinsPerOctave = 1200 / kBinCents;
 
 int decimation(int sample_rate) {
@@ -45,6 +49,19 @@ std::vector<float> hann(int length) {
   return window;
 }
 
+/// Bumps (1 - x^2)^2 at each of kSteps positions within bin kBumpSize / 2.
+std::vector<float> bumps(double half_width) {
+  std::vector<float> table(kSteps * kBumpSize);
+  for (std::size_t step = 0; step < kSteps; ++step)
+    for (std::size_t bin = 0; bin < kBumpSize; ++bin) {
+      const double centre = kBumpSize / 2 + (static_cast<double>(step) + 0.5) / kSteps;
+      const double x = (static_cast<double>(bin) - centre) / half_width;
+      const double dip = std::max(0.0, 1 - x * x);
+      table[step * kBumpSize + bin] = static_cast<float>(dip * dip);
+    }
+  return table;
+}
+
 /// Sum over i of term(i), in a fixed order of additions that compilers can vectorise.
 template <typename Term>
 float sum_of(std::size_t size, Term term) {
@@ -61,19 +78,53 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
 }
 
-/// sum[i] += four weighted shifted copies of the axis.
-CANTAOR_WIDE void add_four(float* __restrict sum, const float* __restrict a,
-                           const float* __restrict b, const float* __restrict c,
-                           const float* __restrict d, const float* __restrict weights,
-                           std::size_t size) {
-  const float wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
+/// sum[i] = the weighted sum of eight shifted copies of the axis, added to what is there.
+CANTAOR_WIDE void add_shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
+                              const float* weight, std::size_t size) {
+  const float *a = axis + shift[0], *b = axis + shift[1], *c = axis + shift[2],
+              *d = axis + shift[3], *e = axis + shift[4], *f = axis + shift[5],
+              *g = axis + shift[6], *h = axis + shift[7];
+  const float wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3], we = weight[4],
+              wf = weight[5], wg = weight[6], wh = weight[7];
   for (std::size_t i = 0; i < size; ++i)
-    sum[i] += (wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i]);
+    sum[i] += ((wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i])) +
+              ((we * e[i] + wf * f[i]) + (wg * g[i] + wh * h[i]));
 }
 
 CANTAOR_WIDE void powers(const float* __restrict pairs, float* __restrict out, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i)
     out[i] = pairs[2 * i] * pairs[2 * i] + pairs[2 * i + 1] * pairs[2 * i + 1];
+}
+
+/// Eighth roots, in place.
+CANTAOR_WIDE void compress(float* __restrict values, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) values[i] = std::sqrt(std::sqrt(std::sqrt(values[i])));
+}
+
+/// Largest of the values, by lanes that compilers can vectorise; 0 if none is above 0.
+float largest(const float* values, std::size_t size) {
+  constexpr std::size_t lanes = 8;
+  float most[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= size; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
+  for (; i < size; ++i) most[0] = std::max(most[0], values[i]);
+  return *std::max_element(most, most + lanes);
+}
+
+/// Indices of local maxima above a threshold in values[first..last], without branches.
+std::size_t local_maxima(const float* values, std::size_t first, std::size_t last, float threshold,
+                         std::uint32_t* found) {
+  std::size_t count = 0;
+  for (std::size_t i = first; i <= last; ++i) {
+    found[count] = static_cast<std::uint32_t>(i);
+    const bool above = values[i] > threshold;
+    const bool rising = values[i] > values[i - 1];
+    const bool falling = values[i] >= values[i + 1];
+    count += static_cast<std::size_t>(above & rising & falling);
+  }
+  return count;
 }
 
 }  // namespace
@@ -87,7 +138,7 @@ Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, 
                  std::min(0.9, band_hz * 2 * decimation(sample_rate) / sample_rate)),
       rate_(static_cast<double>(sample_rate) / decimation(sample_rate)) {
   const int length = std::max(16, static_cast<int>(std::lround(window_s * rate_)) / 2 * 2);
-  fft_size_ = good_size(length + length / 4);
+  fft_size_ = good_size(length + length / 32);
   window_ = hann(length);
   focus_ = hann(std::min(length, static_cast<int>(std::lround(focus_s * rate_)) / 2 * 2));
 }
@@ -145,7 +196,7 @@ void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count, 
 struct Salience::Workspace {
   explicit Workspace(std::size_t bins, std::size_t axis_size, std::size_t sum_size)
       : power(bins),
-        peak(bins),
+        peak(std::max(bins, sum_size)),
         left(bins),
         middle(bins),
         right(bins),
@@ -163,15 +214,16 @@ struct Salience::Workspace {
 
 Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
     : settings_(settings), row_(static_cast<std::size_t>(fft_size / 2 + 1) * 2) {
+  if (!(settings.half_width_cents > 0 && settings.half_width_cents < 7 * kBinCents))
+    throw std::invalid_argument("half_width_cents must lie in 0..70");
   if (settings.candidates < 1 || settings.candidates > kMaxCandidates)
     throw std::invalid_argument("candidates must lie in 1.." + std::to_string(kMaxCandidates));
   const double spacing = rate / fft_size;
   const double band = std::min(settings.band_hz, rate / 2 - 2 * spacing);
-  half_width_ = static_cast<float>(settings.half_width_cents / kBinCents);
-  spread_bins_ = static_cast<int>(std::floor(2 * half_width_)) + 1;
+  bumps_ = bumps(settings.half_width_cents / kBinCents);
   threshold_ = static_cast<float>(std::pow(10.0, -settings.peak_range_db / 10));
   const auto bins = [&](double ratio) { return kBinsPerOctave * std::log2(ratio); };
-  const auto margin = static_cast<std::size_t>(std::ceil(half_width_)) + 2;
+  const auto margin = kBumpSize;
   below_ = static_cast<std::size_t>(kBinsPerOctave) + margin;
   size_ = static_cast<std::size_t>(std::ceil(bins(settings.max_hz / settings.min_hz))) + 1;
   first_bin_ =
@@ -194,7 +246,7 @@ Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
     squares += weight * weight;
     furthest = shift(h);
   }
-  offsets_.resize((offsets_.size() + 3) / 4 * 4, below_);
+  offsets_.resize((offsets_.size() + kCopies - 1) / kCopies * kCopies, below_);
   weights_.resize(offsets_.size(), 0.0f);
   weight_norm_ = static_cast<float>(1 / std::sqrt(squares));
   axis_ = std::max(furthest + size_, static_cast<std::size_t>(position_.back()) + margin) + margin;
@@ -219,12 +271,10 @@ void Salience::run(const float* spectrum, const float* focus_db, std::int64_t co
 void Salience::spread_peaks(const float* row, Workspace& work) const {
   const std::size_t low = first_bin_ - 1;
   powers(row + 2 * low, work.power.data() + low, last_bin_ + 2 - low);
-  float strongest = 0;
-  work.level = 0;
-  for (std::size_t k = first_bin_; k <= last_bin_; ++k) {
-    strongest = std::max(strongest, work.power[k]);
-    work.level += work.power[k];
-  }
+  const float* inside = work.power.data() + first_bin_;
+  const std::size_t bins = last_bin_ + 1 - first_bin_;
+  const float strongest = largest(inside, bins);
+  work.level = sum_of(bins, [inside](std::size_t i) { return inside[i]; });
   std::fill(work.axis.begin(), work.axis.end(), 0.0f);
   work.energy = 0;
   if (!(work.level > 1e-20f)) return;
@@ -246,14 +296,9 @@ void Salience::spread_peaks(const float* row, Workspace& work) const {
 /// the exponent at which parabolic interpolation of a Hann window's peak is least biased
 /// (Werner & Germain, JASA 2016).
 std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
-  std::size_t peaks = 0;
   const float* power = work.power.data();
-  for (std::size_t k = first_bin_; k <= last_bin_; ++k) {
-    work.peak[peaks] = static_cast<std::uint32_t>(k);
-    const bool is_peak =
-        power[k] > threshold && power[k] > power[k - 1] && power[k] >= power[k + 1];
-    peaks += is_peak ? 1 : 0;
-  }
+  const std::size_t peaks =
+      local_maxima(power, first_bin_, last_bin_, threshold, work.peak.data());
   for (std::size_t i = 0; i < peaks; ++i) {
     const auto k = work.peak[i];
     work.left[i] = power[k - 1];
@@ -261,46 +306,42 @@ std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
     work.right[i] = power[k + 1];
   }
   for (float* side : {work.left.data(), work.middle.data(), work.right.data()})
-    for (std::size_t i = 0; i < peaks; ++i) side[i] = std::sqrt(std::sqrt(std::sqrt(side[i])));
+    compress(side, peaks);
   return peaks;
 }
 
-/// Adds a bump (1 - x^2)^2 around a position on the cent axis.
+/// Adds a bump around a position on the cent axis.
 void Salience::spread(float position, float weight, float* axis) const {
-  const float first = std::ceil(position - half_width_);
-  float x = (first - position) / half_width_;
-  const float step = 1 / half_width_;
-  float* bin = axis + static_cast<std::size_t>(first);
-  for (int i = 0; i < spread_bins_; ++i, x += step) {
-    const float dip = std::max(0.0f, 1 - x * x);
-    bin[i] += weight * dip * dip;
-  }
+  const auto steps = static_cast<std::size_t>(position * kSteps);
+  const float* bump = bumps_.data() + steps % kSteps * kBumpSize;
+  float* bin = axis + steps / kSteps - kBumpSize / 2;
+  for (std::size_t i = 0; i < kBumpSize; ++i) bin[i] += weight * bump[i];
 }
 
 void Salience::sum_harmonics(Workspace& work) const {
   std::fill(work.sum.begin(), work.sum.end(), 0.0f);
-  const float* axis = work.axis.data();
-  for (std::size_t i = 0; i < offsets_.size(); i += 4)
-    add_four(work.sum.data(), axis + offsets_[i], axis + offsets_[i + 1], axis + offsets_[i + 2],
-             axis + offsets_[i + 3], weights_.data() + i, size_);
+  for (std::size_t i = 0; i < offsets_.size(); i += kCopies)
+    add_shifted(work.sum.data(), work.axis.data(), offsets_.data() + i, weights_.data() + i, size_);
 }
 
-void Salience::pick(const Workspace& work, float* cents, float* strength) const {
+void Salience::pick(Workspace& work, float* cents, float* strength) const {
   const float* sum = work.sum.data();
   const float norm = weight_norm_ / std::sqrt(work.energy);
   const int most = settings_.candidates;
-  for (std::size_t b = 1; b + 1 < size_; ++b) {
+  const float least = kWeakest * largest(sum, size_);
+  const std::size_t found = local_maxima(sum, 1, size_ - 2, least, work.peak.data());
+  for (std::size_t i = 0; i < found; ++i) {
+    const std::size_t b = work.peak[i];
     const float here = sum[b];
-    if (!(here > 0 && here > sum[b - 1] && here >= sum[b + 1])) continue;
     const float bend = sum[b - 1] - 2 * here + sum[b + 1];
     const float shift = bend < 0 ? 0.5f * (sum[b - 1] - sum[b + 1]) / bend : 0.0f;
     const float height = (here - 0.25f * (sum[b - 1] - sum[b + 1]) * shift) * norm;
     int place = most;
     while (place > 0 && height > strength[place - 1]) --place;
     if (place == most) continue;
-    for (int i = most - 1; i > place; --i) {
-      cents[i] = cents[i - 1];
-      strength[i] = strength[i - 1];
+    for (int j = most - 1; j > place; --j) {
+      cents[j] = cents[j - 1];
+      strength[j] = strength[j - 1];
     }
     cents[place] = (static_cast<float>(b) + shift) * static_cast<float>(kBinCents);
     strength[place] = std::min(height, 1.0f);

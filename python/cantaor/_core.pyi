@@ -40,6 +40,8 @@ class TrackerSettings:
     before_slope: float
     after_slope: float
     noisy_voicing: float
+    near_slope: float
+    near_s: float
     steady_voicing: float
     look_s: float
     before_s: float

@@ -6,6 +6,7 @@ resampling is soxr's; both are well-kept libraries and nothing here replaces the
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -180,7 +181,10 @@ def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate
     path = Path(path)
     draft = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        soundfile.write(draft, samples, sample_rate)
+        # By way of memory: libsndfile would wait for the disk at the end of every file.
+        encoded = io.BytesIO()
+        soundfile.write(encoded, samples, sample_rate, format=path.suffix[1:].upper())
+        draft.write_bytes(encoded.getbuffer())
         draft.replace(path)
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
         draft.unlink(missing_ok=True)

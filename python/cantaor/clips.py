@@ -52,10 +52,7 @@ def cut_clips(
     >>> clips.tolist(), lengths.tolist()
     ([[0.0, 1.0, 0.0], [5.0, 6.0, 7.0]], [2, 3])
     """
-    starts, ends = _check_spans(starts_s, ends_s, audio.duration_s)
-    rate, total = audio.sample_rate, audio.samples.size
-    first = np.minimum(np.rint(starts * rate).astype(np.int64), total - 1)
-    last = np.clip(np.rint(ends * rate).astype(np.int64), first + 1, total)
+    first, last = clip_bounds(audio, starts_s, ends_s)
     lengths = last - first
     longest = int(lengths.max(initial=0))
     if samples is not None and longest > samples:
@@ -63,6 +60,39 @@ def cut_clips(
     clips = np.empty((first.size, longest if samples is None else samples), np.float32)
     gather_rows(np.ascontiguousarray(audio.samples, np.float32), first, lengths, clips)
     return clips, lengths
+
+
+def clip_bounds(
+    audio: Audio, starts_s: ArrayLike, ends_s: ArrayLike
+) -> tuple[Int64Array, Int64Array]:
+    """First sample of every clip and the one after its last.
+
+    Parameters
+    ----------
+    audio
+        The recording.
+    starts_s, ends_s
+        float (n,), seconds, as for :func:`cut_clips`.
+
+    Returns
+    -------
+    int64 (n,) each, ``0 <= first < last <= samples``.
+
+    Raises
+    ------
+    ArgumentError
+        The bounds differ in number, are out of order, not finite or outside the recording.
+
+    Examples
+    --------
+    >>> first, last = clip_bounds(Audio(np.zeros(10, np.float32), 10), [0.5], [2.0])
+    >>> first.tolist(), last.tolist()
+    ([5], [10])
+    """
+    starts, ends = _check_spans(starts_s, ends_s, audio.duration_s)
+    rate, total = audio.sample_rate, audio.samples.size
+    first = np.minimum(np.rint(starts * rate).astype(np.int64), total - 1)
+    return first, np.clip(np.rint(ends * rate).astype(np.int64), first + 1, total)
 
 
 def segment_spans(

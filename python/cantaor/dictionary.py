@@ -164,6 +164,16 @@ class MotifDictionary:
             raise ArgumentError(f"singer {singer!r} is not among {list(self.singers)}")
         return np.flatnonzero(self.singer == self.singers.index(singer))
 
+    def motifs_of(self, singer: str) -> Motifs:
+        """The motifs of one singer, in the order of :meth:`of`.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such singer.
+        """
+        return _select(self.motifs, self.of(singer))
+
     def union(self) -> Motifs:
         """Every motif once, by length, then lexicographically.
 
@@ -189,7 +199,8 @@ class MotifDictionary:
         """Arrow table, one row per entry.
 
         Columns: singer (string), symbols (large_list<int32>), support (int32), occurrences
-        (int64), duration_s (float64, null where unknown) and z_score (float64). Gap and singers stand in the metadata.
+        (int64), duration_s (float64, null where unknown) and z_score (float64). Gap and singers
+        stand in the metadata.
         """
         import pyarrow as pa
 

@@ -40,7 +40,7 @@ from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 
-_CHUNK = 256  # frames transformed at once: their spectra fit the cache
+_CHUNK = 64  # frames transformed at once: small enough for the cache
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
 

@@ -21,7 +21,7 @@
 namespace cantaor {
 
 struct SalienceSettings {
-  double window_s = 0.04;       // length of the Hann window
+  double window_s = 0.045;       // length of the Hann window
   double focus_s = 0.018;      // length of the window around a frame's centre for its level
   double min_hz = 55;         // lowest fundamental
   double max_hz = 1400;       // highest fundamental
@@ -94,17 +94,16 @@ class Salience {
   std::size_t find_peaks(float threshold, Workspace& work) const;
   void spread(float position, float weight, float* axis) const;
   void sum_harmonics(Workspace& work) const;
-  void pick(const Workspace& work, float* cents, float* strength) const;
+  void pick(Workspace& work, float* cents, float* strength) const;
 
   SalienceSettings settings_;
   std::size_t row_;                   // floats in one row of the spectrum
   std::size_t first_bin_, last_bin_;  // of the spectrum
   std::size_t below_, size_, axis_;   // cent bins under min_hz, of fundamentals, in all
-  float half_width_;                  // of a bump, in cent bins
-  int spread_bins_;
+  std::vector<float> bumps_;          // a peak on the cent axis, at every position within a bin
   float threshold_;                   // of peaks, over the power of the strongest
   std::vector<float> position_;       // of each spectral bin on the cent axis
-  std::vector<std::size_t> offsets_;  // shifts of the axis that are summed, four at a time
+  std::vector<std::size_t> offsets_;  // shifts of the axis that are summed, eight at a time
   std::vector<float> weights_;
   float weight_norm_;
 };

@@ -16,7 +16,7 @@ import numpy as np
 
 from cantaor.audio import read_audio, resample
 from cantaor.chain import MotifFinder, clip_spans
-from cantaor.clips import cut_clips
+from cantaor.clips import clip_bounds
 from cantaor.errors import AudioError, ModelError
 from cantaor.learn.bundle import Bundle, load_bundle
 from cantaor.learn.clips import ClipSet
@@ -182,8 +182,11 @@ def hear(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> HeardClips:
         )
     kind = str(bundle.extra["data"])
     starts, ends = clip_spans(kind, found, contour, recording.duration_s, [0])
-    clips, lengths = cut_clips(resample(recording, CLIP_RATE), starts, ends)
-    probabilities, embeddings = predict(bundle.trained, _unlabelled(clips, lengths, bundle))
+    voice = resample(recording, CLIP_RATE)
+    bounds = zip(*clip_bounds(voice, starts, ends), strict=True)
+    rows = [voice.samples[first:last] for first, last in bounds]
+    unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
+    probabilities, embeddings = predict(bundle.trained, unlabelled)
     motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
     return HeardClips(path, motifs, starts, ends, probabilities, embeddings)
 
@@ -250,9 +253,3 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
     motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
     return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
 
-
-def _unlabelled(
-    clips: Float32Array, lengths: np.ndarray[Any, np.dtype[np.int64]], bundle: Bundle
-) -> ClipSet:
-    rows = [clip[:length] for clip, length in zip(clips, lengths, strict=True)]
-    return ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from cantaor.audio import write_audio
 from cantaor.chain import Instances, locate
-from cantaor.clips import cut_clips
+from cantaor.clips import clip_bounds
 from cantaor.corpus.manifest import Recording
-from cantaor.motifs import MotifDictionary
+from cantaor.dictionary import MotifDictionary
 from cantaor.run.recordings import read_entry
 from cantaor.run.workspace import Workspace, file_name
 from cantaor.settings import Settings
@@ -58,21 +58,19 @@ class ClipJob:
 
 def motif_names(dictionary: MotifDictionary) -> list[str]:
     """Name of every motif of a dictionary: its singer and a number, such as ``"AM-0007"``."""
-    counts: dict[str, int] = {}
-    names = []
-    for singer in dictionary.singer:
-        counts[singer] = counts.get(singer, 0) + 1
-        names.append(f"{singer}-{counts[singer]:04d}")
-    return names
+    return [
+        f"{singer}-{number:04d}"
+        for singer in dictionary.singers
+        for number in range(1, dictionary.of(singer).size + 1)
+    ]
 
 
 def own_instances(
     dictionary: MotifDictionary, singer: str, contour: Contour, settings: Settings
 ) -> Instances:
     """Instances of a singer's own motifs in one contour; ``motif`` indexes the dictionary."""
-    rows = np.flatnonzero(np.asarray(dictionary.singer) == singer)
-    found = locate(dictionary.select(rows).motifs, contour, settings)
-    return Instances(rows[found.motif], found.phrase, found.start_s, found.end_s)
+    found = locate(dictionary.motifs_of(singer), contour, settings)
+    return Instances(dictionary.of(singer)[found.motif], found.phrase, found.start_s, found.end_s)
 
 
 def instance_tables(
@@ -122,11 +120,11 @@ def cut_recording(job: ClipJob) -> int:
     if not job.clips:
         return 0
     audio = read_entry(job.file, job.entry)
-    samples, lengths = cut_clips(audio, job.start_s, job.end_s)
-    for name, row, length in zip(job.clips, samples, lengths, strict=True):
-        path = job.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(path, row[:length], audio.sample_rate)
+    for folder in {(job.folder / name).parent for name in job.clips}:
+        folder.mkdir(parents=True, exist_ok=True)
+    bounds = zip(*clip_bounds(audio, job.start_s, job.end_s), strict=True)
+    for name, (first, last) in zip(job.clips, bounds, strict=True):
+        write_audio(job.folder / name, audio.samples[first:last], audio.sample_rate)
     return len(job.clips)
 
 

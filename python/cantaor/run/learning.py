@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.audio import read_audio
-from cantaor.clips import cut_clips
+from cantaor.clips import clip_bounds
 from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
@@ -234,9 +234,8 @@ def _cut_file(
     spans = [entries[i].span for i in indices]
     starts = [start for start, _ in spans]
     ends = [min(end, audio.duration_s) for _, end in spans]
-    clips, lengths = cut_clips(audio, starts, ends)
-    for row, index, length in zip(clips, indices, lengths, strict=True):
-        rows[index] = row[:length].copy()
+    for index, first, last in zip(indices, *clip_bounds(audio, starts, ends), strict=True):
+        rows[index] = audio.samples[first:last]
 
 
 def clips_manifest(path: str | os.PathLike[str]) -> Manifest:

@@ -20,8 +20,8 @@ import pyarrow as pa
 from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.loaders import read_corpus
 from cantaor.corpus.manifest import Manifest, Recording, select_singers
+from cantaor.dictionary import MotifDictionary
 from cantaor.errors import CantaorError, CorpusError
-from cantaor.motifs import MotifDictionary
 from cantaor.run.batch import map_recordings, open_executor
 from cantaor.run.instances import (
     ClipJob,
@@ -38,7 +38,7 @@ from cantaor.run.recordings import (
     reduce_recording,
     track_recording,
 )
-from cantaor.run.tables import contour_from_table, join_phrases
+from cantaor.run.tables import contour_from_table, join_contours
 from cantaor.run.workspace import (
     Workspace,
     begin,
@@ -165,15 +165,16 @@ def mine_singers(
     singers: Sequence[str], contours: Sequence[Contour], settings: Settings
 ) -> MotifDictionary:
     """Closed motifs of every singer over the phrases of all that singer's recordings."""
-    phrases = {
-        singer: join_phrases(
+    sung = {
+        singer: join_contours(
             [c for name, c in zip(singers, contours, strict=True) if name == singer]
         )
         for singer in sorted(set(singers))
     }
     return MotifDictionary.build(
-        phrases,
-        min_support=settings.min_support,
+        {singer: (one.symbols, one.symbol_offsets) for singer, one in sung.items()},
+        settings.min_support,
+        spans={singer: one.span_s for singer, one in sung.items()},
         min_length=settings.min_length,
         max_length=settings.max_length,
         gap=settings.gap,

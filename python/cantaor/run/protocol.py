@@ -20,8 +20,8 @@ from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.splits import Split, split_clips
 from cantaor.corpus.validation import validation_split
+from cantaor.dictionary import MotifDictionary
 from cantaor.errors import ArgumentError, SplitError
-from cantaor.motifs import MotifDictionary
 from cantaor.run.instances import own_instances
 from cantaor.run.pipeline import load_contour, mine_singers
 from cantaor.run.workspace import Workspace, read_table, track_from_table

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from cantaor.types import Contour, Int32Array, Int64Array
+from cantaor.types import Contour, Int64Array
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 def contour_to_table(contour: Contour) -> pa.Table:
@@ -41,13 +46,26 @@ def contour_from_table(table: pa.Table) -> Contour:
     )
 
 
-def join_phrases(contours: list[Contour]) -> tuple[Int32Array, Int64Array]:
-    """The phrases of several recordings as one database of symbols and offsets."""
-    values = [contour.symbols for contour in contours]
-    lengths = [np.diff(contour.symbol_offsets) for contour in contours]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths]))])
-    joined = np.concatenate([np.empty(0, np.int32), *values])
-    return joined.astype(np.int32), offsets.astype(np.int64)
+def join_contours(contours: list[Contour]) -> Contour:
+    """The phrases of several recordings as one contour; times stay those of each recording."""
+    return Contour(
+        cluster=_join([c.cluster for c in contours], np.int32),
+        cents=_join([c.cents for c in contours], np.float64),
+        start_s=_join([c.start_s for c in contours], np.float64),
+        end_s=_join([c.end_s for c in contours], np.float64),
+        segment_offsets=_join_offsets([c.segment_offsets for c in contours]),
+        symbols=_join([c.symbols for c in contours], np.int32),
+        symbol_offsets=_join_offsets([c.symbol_offsets for c in contours]),
+    )
+
+
+def _join(parts: list[NDArray[Any]], dtype: type[Number]) -> NDArray[Number]:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype, copy=False)
+
+
+def _join_offsets(parts: list[Int64Array]) -> Int64Array:
+    lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part) for part in parts)])
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def _inner(segment_offsets: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

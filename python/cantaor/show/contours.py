@@ -37,8 +37,8 @@ def marking_spans(workspace: Workspace, recording: str) -> list[MotifSpan]:
     instances = [
         row for row in workspace.table("instances").to_pylist() if row["recording"] == recording
     ]
-    log_odds = {row["motif"]: row["log_odds"] for row in workspace.table("motifs").to_pylist()}
-    sung = sorted({row["motif"] for row in instances}, key=lambda m: (-log_odds[m], m))
+    z_score = {row["motif"]: row["z_score"] for row in workspace.table("motifs").to_pylist()}
+    sung = sorted({row["motif"] for row in instances}, key=lambda m: (-z_score[m], m))
     chosen = set(sung[:_MOTIFS_SHOWN])
     return [
         MotifSpan(row["motif"], row["start_s"], row["end_s"])

@@ -36,7 +36,7 @@ class MotifCard:
     ----------
     name, symbols
         The motif.
-    support, occurrences, log_odds
+    support, occurrences, z_score
         As in the table of motifs.
     sketch
         Points of its contour in an SVG of 150 x 44 units.
@@ -48,7 +48,7 @@ class MotifCard:
     symbols: tuple[int, ...]
     support: int
     occurrences: int
-    log_odds: float
+    z_score: float
     sketch: str
     sounds: tuple[tuple[str, str], ...]
 
@@ -129,7 +129,7 @@ def _cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
         if len(kept) < 2:
             kept.append(row)
     cards: dict[str, list[MotifCard]] = {}
-    for row in sorted(motifs, key=lambda m: (-m["log_odds"], m["motif"])):
+    for row in sorted(motifs, key=lambda m: (-m["z_score"], m["motif"])):
         shown = cards.setdefault(row["singer"], [])
         if len(shown) < count:
             shown.append(
@@ -138,7 +138,7 @@ def _cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
                     tuple(row["symbols"]),
                     row["support"],
                     row["occurrences"],
-                    row["log_odds"],
+                    row["z_score"],
                     sketch_points(row["symbols"]),
                     tuple(_sound(workspace, one) for one in first.get(row["motif"], [])),
                 )

@@ -58,7 +58,7 @@ def motif_rows(workspace: Workspace) -> list[dict[str, Any]]:
     for singer in sorted({row["singer"] for row in recordings}):
         own = [row for row in recordings if row["singer"] == singer]
         found = [row for row in motifs if row["singer"] == singer]
-        best = max(found, key=lambda row: row["log_odds"], default=None)
+        best = max(found, key=lambda row: row["z_score"], default=None)
         rows.append(
             {
                 "singer": singer,
