@@ -232,6 +232,18 @@ def test_spans_are_cut_and_checked(tmp_path: Path, voices: dict[str, np.ndarray]
     assert "lies outside the file of 9.000 s" in report.faults[0].detail
 
 
+def test_where_nobody_owns_the_audio_all_labels_are_dropped(
+    tmp_path: Path, voices: dict[str, np.ndarray]
+) -> None:
+    for name, sound in (("AM-1", "V1-01"), ("EC-1", "V1-01"), ("EC-2", "V2-01")):
+        store_float(tmp_path, f"{name}.wav", voices[sound])
+    manifest = read_corpus(tmp_path)
+    report = audit(manifest)
+    assert report.two_labels == ((0, 1),)
+    assert report.conflicts == (0, 1)
+    assert fix(manifest, report).recordings == ("EC-2",)
+
+
 def test_the_order_of_clips_does_not_matter(tmp_path: Path, voices: dict[str, np.ndarray]) -> None:
     store_float(tmp_path, "b.wav", voices["V1-01"])
     store_float(tmp_path, "a.wav", voices["V1-01"][50_000:150_000])
