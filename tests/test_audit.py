@@ -232,6 +232,31 @@ def test_spans_are_cut_and_checked(tmp_path: Path, voices: dict[str, np.ndarray]
     assert "lies outside the file of 9.000 s" in report.faults[0].detail
 
 
+def test_where_nobody_owns_the_audio_all_labels_are_dropped(
+    tmp_path: Path, voices: dict[str, np.ndarray]
+) -> None:
+    for name, sound in (("AM-1", "V1-01"), ("EC-1", "V1-01"), ("EC-2", "V2-01")):
+        store_float(tmp_path, f"{name}.wav", voices[sound])
+    manifest = read_corpus(tmp_path)
+    report = audit(manifest)
+    assert report.two_labels == ((0, 1),)
+    assert report.conflicts == (0, 1)
+    assert fix(manifest, report).recordings == ("EC-2",)
+
+
+def test_the_order_of_clips_does_not_matter(tmp_path: Path, voices: dict[str, np.ndarray]) -> None:
+    store_float(tmp_path, "b.wav", voices["V1-01"])
+    store_float(tmp_path, "a.wav", voices["V1-01"][50_000:150_000])
+    spans = [("b.wav", 0.0, 2.0), ("a.wav", 0.5, 1.5), ("b.wav", 1.5, 3.0), ("b.wav", 5.0, 6.0)]
+    rows = [Recording(p, "V1", f"r{i}", start_s=a, end_s=b) for i, (p, a, b) in enumerate(spans)]
+    rows.append(replace(rows[2], recording="r4"))
+    for order in ([0, 1, 2, 3, 4], [3, 4, 1, 2, 0]):
+        report = audit(Manifest(tuple(rows[i] for i in order), tmp_path))
+        (found,) = [{order[i] for i in part} for part in report.overlapping]
+        assert found == {0, 1, 2, 4}
+        assert [{order[i] for i in members} for members in report.duplicates] == [{2, 4}]
+
+
 def test_no_entries() -> None:
     with pytest.raises(CorpusError, match="no entries to audit"):
         audit(Manifest((), Path()))

@@ -136,8 +136,11 @@ def fix(manifest: Manifest, report: AuditReport) -> Manifest:
 def _lay_clips(manifest: Manifest, sounds: list[Sound]) -> Clips:
     """The entries as a clip table: strands for recordings, samples for seconds."""
     keys = [_key(sound, index) for index, sound in enumerate(sounds)]
-    first, contents = np.unique(keys, return_index=True, return_inverse=True)[1:]
-    strands = lay_strands([sounds[index].anchors for index in first.tolist()])
+    contents = np.unique(keys, return_inverse=True)[1]
+    # Silences are first of their content only once, but each has a key of its own.
+    first = {code: index for index, code in reversed(list(enumerate(contents.tolist())))}
+    first |= {code: i for i, code in enumerate(contents.tolist()) if sounds[i].is_first}
+    strands = lay_strands([sounds[first[code]].anchors for code in range(len(first))])
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
