@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks import mining_data, mining_peers
 from benchmarks.mining_data import Database
-
 from cantaor import find_occurrences, mine_closed
 from cantaor.types import Motifs
 

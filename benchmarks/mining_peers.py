@@ -13,9 +13,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.mining_data import Database
-from tests.reference import motifs as reference
-
 from cantaor.types import Motifs
+from tests.reference import motifs as reference
 
 Supports = dict[tuple[int, ...], int]
 
