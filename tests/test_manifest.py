@@ -78,7 +78,7 @@ def test_a_wrong_table_is_refused_by_line(tmp_path: Path, text: str, message: st
 
 
 def test_files_that_are_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no manifest at"):
+    with pytest.raises(CorpusError, match="no table at"):
         read_manifest(tmp_path / "none.csv")
     for name, content in (("a.parquet", b"PAR1"), ("a.csv", b"path,singer\n\xff\xfe,AM\n")):
         (tmp_path / name).write_bytes(content)

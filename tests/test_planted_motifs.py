@@ -130,7 +130,9 @@ def score(corpus: SyntheticCorpus, contours: list[Contour]) -> Score:
     return Score(len(found) / len(corpus.motifs), good / counted, mined)
 
 
-@pytest.fixture(scope="module", params=[0, 1])
+@pytest.fixture(
+    scope="module", params=[0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+)
 def corpus(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> SyntheticCorpus:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.sharing import join
+from cantaor.corpus.sides import read_sides
 from cantaor.corpus.splits import PROTOCOLS, Split, group_splits, split_clips
 from cantaor.corpus.validation import validation_split
-from cantaor.errors import ArgumentError, SplitError
+from cantaor.errors import ArgumentError, CorpusError, SplitError
 
 
 def corpus(recordings: int = 4, clips: int = 10) -> dict[str, list]:  # type: ignore[type-arg]
@@ -80,6 +84,29 @@ def test_a_given_column_is_taken_and_checked() -> None:
     split = split_clips(**data, protocol="column", column=sides)
     assert split.leaks
     assert split.notes[0] == "training and test share audio"
+
+
+def test_a_split_can_come_from_a_file(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    manifest = Manifest(tuple(Recording(f"{n}.wav", "AM", n) for n in names), tmp_path)
+    file = tmp_path / "sides.csv"
+    file.write_text("recording,split\nc,test\na,train\nb,train\nd,test\n")
+    assert read_sides(file, manifest) == ("train", "train", "test")
+    file.write_text("path,split\nc.wav,test\na.wav,train\nb.wav,train\n")
+    assert read_sides(file, manifest) == ("train", "train", "test")
+    file.write_text("recording,split\na,train\na,test\n")
+    with pytest.raises(SplitError, match="'a' is on two sides, train and test"):
+        read_sides(file, manifest)
+    file.write_text("recording,split\na,train\n")
+    with pytest.raises(SplitError, match="no side for 2 of 3 entries, such as recording 'b'"):
+        read_sides(file, manifest)
+    for text, message in (
+        ("name,split\na,x\n", "recording or path"),
+        ("path\na\n", "column split"),
+    ):
+        file.write_text(text)
+        with pytest.raises(CorpusError, match=message):
+            read_sides(file, manifest)
 
 
 def test_what_cannot_be_split_names_singer_and_number() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cantaor.clusters import ClusterHistogram as ClusterHistogram
     from cantaor.clusters import kmeans_1d as kmeans_1d
     from cantaor.contour import segment_contour as segment_contour
+    from cantaor.corpus.audit import audit as audit
     from cantaor.dictionary import MotifDictionary as MotifDictionary
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
@@ -47,6 +48,7 @@ _HOME = {
     "find_occurrences": "cantaor.motifs",
     "MotifDictionary": "cantaor.dictionary",
     "cut_clips": "cantaor.clips",
+    "audit": "cantaor.corpus.audit",
     "Audio": "cantaor.types",
     "PitchTrack": "cantaor.types",
     "Clusters": "cantaor.types",

@@ -81,7 +81,7 @@ def shared_run(total_samples: int) -> int:
     Examples
     --------
     >>> shared_run(80_000_000), shared_run(10_000 * 180 * 44_100)
-    (64, 9954)
+    (64, 9953)
     """
     spread = max(LEAST_SHARED - WINDOW + 1, 2 * total_samples // _BUDGET)
     return spread + WINDOW - 1
@@ -124,34 +124,35 @@ def lay_strands(clips: Sequence[ClipAnchors]) -> Strands:
     ([0, 0], [0.0, 500.0])
     """
     count = len(clips)
-    one, other, shift, weight = _ties(clips)
+    ties = _ties(clips)
+    own = ties[:, 0] == ties[:, 1]
+    one, other, shift, weight = ties[~own].T
     place, strand = _place(count, one, other, shift, weight)
     start = place.astype(np.float64)
     end = start + np.array([clip.samples for clip in clips], dtype=np.float64)
     torn = place[other] - place[one] != shift
-    for loose in (one[torn], other[torn]):
+    for loose in (ties[own, 0], one[torn], other[torn]):
         start[loose], end[loose] = -np.inf, np.inf
     return Strands(strand, start, end)
 
 
-def _ties(clips: Sequence[ClipAnchors]) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array]:
-    """Pairs of clips with an anchor in common, the shift between them, and how many anchors."""
-    if not clips:
-        nothing = np.zeros(0, dtype=np.int64)
-        return nothing, nothing, nothing, nothing
-    hashes = np.concatenate([clip.hashes for clip in clips])
-    positions = np.concatenate([clip.positions for clip in clips])
+def _ties(clips: Sequence[ClipAnchors]) -> Int64Array:
+    """Rows (clip, clip, shift, number of anchors) for clips with an anchor in common.
+
+    A clip that holds the same samples twice is tied to itself.
+    """
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(clip.hashes for clip in clips)])
+    positions = np.concatenate([np.zeros(0, np.int64), *(clip.positions for clip in clips)])
     owner = np.repeat(np.arange(len(clips)), [clip.hashes.size for clip in clips])
     order = np.argsort(hashes, kind="stable")
     hashes, positions, owner = hashes[order], positions[order], owner[order]
     # A chain through the equal anchors is enough to connect them all, and stays linear.
     equal = np.flatnonzero(hashes[1:] == hashes[:-1])
-    equal = equal[owner[equal] != owner[equal + 1]]
     rows = np.stack(
         [owner[equal], owner[equal + 1], positions[equal] - positions[equal + 1]], axis=1
     )
     ties, weight = np.unique(rows, axis=0, return_counts=True)
-    return ties[:, 0], ties[:, 1], ties[:, 2], weight.astype(np.int64)
+    return np.column_stack([ties, weight]).astype(np.int64)
 
 
 def _place(

@@ -8,7 +8,7 @@ audio is joined to source groups, which a fair split keeps on one side.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -136,15 +136,20 @@ def fix(manifest: Manifest, report: AuditReport) -> Manifest:
 def _lay_clips(manifest: Manifest, sounds: list[Sound]) -> Clips:
     """The entries as a clip table: strands for recordings, samples for seconds."""
     keys = [_key(sound, index) for index, sound in enumerate(sounds)]
-    first, contents = np.unique(keys, return_index=True, return_inverse=True)[1:]
-    strands = lay_strands([sounds[index].anchors for index in first.tolist()])
-    singers, labels = np.unique([e.singer for e in manifest.entries], return_inverse=True)
-    sources = np.unique([e.source for e in manifest.entries], return_inverse=True)[1]
+    contents = np.unique(keys, return_inverse=True)[1]
+    # Silences are first of their content only once, but each has a key of its own.
+    first = {code: index for index, code in reversed(list(enumerate(contents.tolist())))}
+    first |= {code: i for i, code in enumerate(contents.tolist()) if sounds[i].is_first}
+    strands = lay_strands([sounds[first[code]].anchors for code in range(len(first))])
+    entries = manifest.entries
+    singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
+    # A group and a recording may bear the same name without being the same thing.
+    named = [("group", e.group) if e.group else ("entry", str(i)) for i, e in enumerate(entries)]
     return Clips(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
         recordings=strands.strand[contents],
-        sources=sources.astype(np.int64),
+        sources=_codes(named),
         contents=contents.astype(np.int64),
         starts_s=strands.start[contents],
         ends_s=strands.end[contents],
@@ -154,6 +159,11 @@ def _lay_clips(manifest: Manifest, sounds: list[Sound]) -> Clips:
 def _key(sound: Sound, index: int) -> str:
     # Silences are alike without being copies of each other.
     return sound.content if sound.content and sound.fault != "silent" else f"own {index}"
+
+
+def _codes(names: Sequence[tuple[str, str]]) -> Int64Array:
+    order = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    return np.array([order[name] for name in names], dtype=np.int64)
 
 
 def _near_entries(clips: Clips, sounds: list[Sound]) -> tuple[NearCopy, ...]:
@@ -173,9 +183,7 @@ def _sources(
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
     sound = join(clips.recordings, clips.contents, linked)
-    recordings = np.unique(manifest.recordings, return_inverse=True)[1]
-    code = dict(zip(manifest.recordings, recordings.tolist(), strict=True))
-    takes = np.array([code[entry.recording] for entry in manifest.entries], dtype=np.int64)
+    takes = _codes([(entry.singer, entry.recording) for entry in manifest.entries])
     group = join(sound, takes, clips.sources)
     owner = _owners(clips, group)
     mixed = _label_count(clips.labels, sound) > 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import PurePosixPath
 
@@ -63,8 +63,10 @@ class Sound:
         Length in seconds, 0 where unreadable.
     sample_rate
         Hz, 0 where unreadable.
+    is_first
+        Whether no entry with the same content was read before.
     anchors
-        For shared samples; empty where another entry with the same content came before.
+        For shared samples; empty where not the first.
     prints
         For near copies; empty likewise, and where not asked for.
     fault
@@ -76,6 +78,7 @@ class Sound:
     content: str
     duration_s: float
     sample_rate: int
+    is_first: bool
     anchors: ClipAnchors
     prints: Landmarks
     fault: str = ""
@@ -153,12 +156,15 @@ def examine(
         Called with the number of entries done.
     """
     seen: set[str] = set()
-    sounds = []
-    for done, audio in enumerate(decode(manifest), start=1):
-        sounds.append(_sound(audio, seen, least_shared, near))
+    sounds: dict[int, Sound] = {}
+    # Clips of one file may stand anywhere in the table; the file is decoded once all the same.
+    order = sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path)
+    by_file = replace(manifest, entries=tuple(manifest.entries[index] for index in order))
+    for index, audio in zip(order, decode(by_file), strict=True):
+        sounds[index] = _sound(audio, seen, least_shared, near)
         if progress is not None:
-            progress(done)
-    return sounds
+            progress(len(sounds))
+    return [sounds[index] for index in range(len(manifest))]
 
 
 def validate(manifest: Manifest) -> tuple[Fault, ...]:
@@ -209,7 +215,7 @@ def _decode_file(manifest: Manifest, entry: Recording) -> Audio | AudioError:
 
 def _sound(audio: Audio | AudioError, seen: set[str], least_shared: int, near: bool) -> Sound:
     if isinstance(audio, AudioError):
-        return Sound("", 0.0, 0, _no_anchors(0), _NO_PRINTS, "unreadable", str(audio))
+        return Sound("", 0.0, 0, True, _no_anchors(0), _NO_PRINTS, "unreadable", str(audio))
     content, size = content_hash(audio.samples), audio.samples.size
     peak = float(np.abs(audio.samples).max(initial=0.0))
     fault, detail = "", ""
@@ -217,12 +223,14 @@ def _sound(audio: Audio | AudioError, seen: set[str], least_shared: int, near: b
         fault, detail = "silent", f"largest sample {peak:.2g} of full scale"
     elif audio.duration_s < SHORTEST_S:
         fault, detail = "too short", f"{audio.duration_s:.4f} s, at least {SHORTEST_S} s are needed"
-    known = content in seen or not audio.samples.any()
+    is_first = content not in seen
+    known = not is_first or not audio.samples.any()
     seen.add(content)
     return Sound(
         content,
         audio.duration_s,
         audio.sample_rate,
+        is_first,
         _no_anchors(size) if known else clip_anchors(audio.samples, least_shared),
         _NO_PRINTS if known or not near else landmarks(audio),
         fault,

@@ -37,14 +37,14 @@ _PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frame
 _PEAK_FRAMES = 13
 _RANGE_DB = 50.0
 _PARTNERS = 4
-_MOST_LANDMARKS = 3000
+_MOST_LANDMARKS = 4000
 _FARTHEST_FRAMES = 63
 _WIDEST_BINS = 63
 _LOWEST_BIN = 5
 # Buckets with more landmarks than this say nothing about who is whose copy.
 _COMMONEST = 256
-_LEAST_COMMON = 8
-_LEAST_SHARE = 0.03
+_LEAST_COMMON = 12
+_LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +96,19 @@ def landmarks(audio: Audio) -> Landmarks:
 
     Returns
     -------
-    Landmarks; none in silence and in audio shorter than :data:`SHORTEST_S`; of more than 3,000
+    Landmarks; none in silence and in audio shorter than :data:`SHORTEST_S`; of more than 4,000
     those with the smallest hashes, which a copy keeps as well.
     """
     if audio.duration_s < SHORTEST_S:
         return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
-    frames, bins = _peaks(_spectrogram(resample(audio, _RATE).samples))
-    first, second, third = _triples(frames, bins)
-    # 8 bits of frequency, then twice 7 bits of frequency step and 6 of time step.
-    hashes = bins[first]
-    for other in (second, third):
-        step, wait = bins[other] - bins[first] + _WIDEST_BINS, frames[other] - frames[first]
-        hashes = hashes << 13 | step << 6 | wait
-    mixed = _scatter(hashes.astype(np.uint64))
+    samples = resample(audio, _RATE).samples
+    # A copy that starts between two frames has other peaks: of two sets of frames, half a hop
+    # apart, one lies within a quarter of a hop of one of the copy's.
+    both = [_constellations(samples[phase:]) for phase in (0, _HOP // 2)]
+    mixed = _scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
+    frames = np.concatenate([frames for _, frames in both]).astype(np.int32)
     kept = np.argsort(mixed, kind="stable")[:_MOST_LANDMARKS]
-    return Landmarks(mixed[kept], frames[first][kept].astype(np.int32))
+    return Landmarks(mixed[kept], frames[kept])
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
@@ -123,8 +121,8 @@ def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
 
     Returns
     -------
-    Pairs in order of their indices. A pair needs at least 8 landmarks in common at one offset
-    and 3 % of those of the recording that has fewer.
+    Pairs in order of their indices. A pair needs at least 12 landmarks in common at one offset
+    and 5 % of those of the recording that has fewer.
     """
     sizes = np.array([one.hashes.size for one in prints], dtype=np.int64)
     if sizes.sum() == 0:
@@ -144,6 +142,18 @@ def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
     if not rows:
         return ()
     return _decide(np.concatenate(rows), sizes)
+
+
+def _constellations(samples: Float32Array) -> tuple[Int64Array, Int64Array]:
+    """Hash and first frame of each three peaks."""
+    frames, bins = _peaks(_spectrogram(samples))
+    first, second, third = _triples(frames, bins)
+    # 8 bits of frequency, then twice 7 bits of frequency step and 6 of time step.
+    hashes = bins[first]
+    for other in (second, third):
+        step, wait = bins[other] - bins[first] + _WIDEST_BINS, frames[other] - frames[first]
+        hashes = hashes << 13 | step << 6 | wait
+    return hashes, frames[first]
 
 
 def _spectrogram(samples: Float32Array) -> Float32Array:

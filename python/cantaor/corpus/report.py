@@ -99,10 +99,10 @@ class AuditReport:
 
     @cached_property
     def overlapping(self) -> tuple[tuple[int, ...], ...]:
-        """Sets of entries joined by shared samples, exact copies included."""
+        """Sets of entries joined by shared samples, exact copies included, by first entry."""
         order = np.argsort(self.strands, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(self.strands[order])) + 1)
-        return tuple(tuple(part.tolist()) for part in parts if part.size > 1)
+        return tuple(sorted(tuple(part.tolist()) for part in parts if part.size > 1))
 
     @cached_property
     def two_labels(self) -> tuple[tuple[int, ...], ...]:

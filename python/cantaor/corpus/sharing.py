@@ -203,11 +203,14 @@ def join(*partitions: Int64Array) -> Int64Array:
 def join_pairs(count: int, ones: Sequence[int], others: Sequence[int]) -> Int64Array:
     """Number of the connected set of each of ``count`` items that are linked in pairs."""
     links = coo_array((np.ones(len(ones), bool), (list(ones), list(others))), (count, count))
-    return connected_components(links, directed=False)[1].astype(np.int64)
+    part: Int64Array = connected_components(links, directed=False)[1].astype(np.int64)
+    return part
 
 
 def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
     """Indices at which each code stands."""
+    if codes.size == 0:
+        return {}
     order = np.argsort(codes, kind="stable")
     found, starts = np.unique(codes[order], return_index=True)
     return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))

@@ -212,7 +212,7 @@ def _hold_out(
     """Clips of the units chosen for every singer, int64 ascending."""
     owned = [_units_of(clips, units, label, protocol) for label in range(len(clips.singers))]
     sizes = [
-        np.array([np.sum((units == unit) & (clips.labels == label)) for unit in mine])
+        np.bincount(units[clips.labels == label], minlength=int(units.max()) + 1)[mine]
         for label, mine in enumerate(owned)
     ]
     for _ in range(_ATTEMPTS):

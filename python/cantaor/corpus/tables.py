@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path, PurePosixPath
 from tempfile import mkstemp
@@ -38,16 +38,34 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         are named); a row is wrong (its line is named); two rows are the same audio and label.
     """
     file = Path(path)
-    if not file.is_file():
-        raise CorpusError(f"no manifest at {file}")
-    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
-    if file.suffix.lower() not in readers:
-        raise CorpusError(f"{file}: a manifest ends in .csv or .parquet, not {file.suffix!r}")
-    entries = [_entry(row, where) for where, row in readers[file.suffix.lower()](file)]
+    entries = [_entry(row, where) for where, row in read_rows(file, REQUIRED)]
     if not entries:
         raise CorpusError(f"{file} has a header but no rows")
     _refuse_twins(entries, file)
     return Manifest(tuple(entries), file.parent)
+
+
+def read_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows of a CSV or Parquet table, each with the place to name in a message about it.
+
+    Parameters
+    ----------
+    file
+        The table, told by its extension.
+    required
+        Columns that must be there.
+
+    Raises
+    ------
+    CorpusError
+        The file is missing, of another kind, damaged, or lacks a required column.
+    """
+    if not file.is_file():
+        raise CorpusError(f"no table at {file}")
+    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
+    if file.suffix.lower() not in readers:
+        raise CorpusError(f"{file}: a table ends in .csv or .parquet, not {file.suffix!r}")
+    yield from readers[file.suffix.lower()](file, required)
 
 
 def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> Path:
@@ -64,7 +82,7 @@ def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     writers = {".csv": _write_csv, ".parquet": _write_parquet}
     if file.suffix.lower() not in writers:
-        raise CorpusError(f"{file}: a manifest ends in .csv or .parquet, not {file.suffix!r}")
+        raise CorpusError(f"{file}: a table ends in .csv or .parquet, not {file.suffix!r}")
     rows = [_row(manifest, entry, file.parent) for entry in manifest.entries]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,11 +100,11 @@ def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def _csv_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _csv_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle, strict=True)
-            _require_columns(reader.fieldnames or (), file)
+            _require_columns(reader.fieldnames or (), required, file)
             for row in reader:
                 where = f"{file}, line {reader.line_num}"
                 if None in row or None in row.values():
@@ -98,7 +116,7 @@ def _csv_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise CorpusError(f"{file} is not a CSV file in UTF-8: {error}") from error
 
 
-def _parquet_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parquet_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -106,15 +124,15 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise CorpusError(f"{file} is not a Parquet file: {error}") from error
-    _require_columns(table.column_names, file)
+    _require_columns(table.column_names, required, file)
     kept = table.select([name for name in COLUMNS if name in table.column_names])
     for index, row in enumerate(kept.to_pylist()):
         yield f"{file}, row {index}", row
 
 
-def _require_columns(found: Iterable[str], file: Path) -> None:
+def _require_columns(found: Iterable[str], required: Sequence[str], file: Path) -> None:
     names = list(found)
-    missing = [name for name in REQUIRED if name not in names]
+    missing = [name for name in required if name not in names]
     if missing:
         raise CorpusError(
             f"{file}: column {' and '.join(missing)} missing; "

@@ -17,6 +17,8 @@ from cantaor.corpus.splits import Split
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.types import Float64Array, Int64Array
 
+_DRAWS = 16
+
 
 def validation_split(
     split: Split,
@@ -125,16 +127,31 @@ def _spare(
     if split.protocol == "paper":
         size = int(np.clip(round(fraction * mine.size), 1, mine.size - 1))
         return rng.permutation(mine)[:size], ""
+    has_times = clips.starts_s is not None and clips.ends_s is not None
+    several = False
     for units, what in _ladder(clips, mine, split.protocol):
         names, sizes = np.unique(units, return_counts=True)
         if names.size > 1:
-            order = rng.permutation(names.size)
-            filled = np.cumsum(sizes[order])[:-1]
-            best = int(np.argmin(np.abs(filled - fraction * mine.size)))
-            return mine[np.isin(units, names[order[: best + 1]])], what
-    if clips.starts_s is None or clips.ends_s is None:
+            chosen = _nearest_share(sizes, fraction * mine.size, rng)
+            # A long recording must not take most of what there is to learn from.
+            if 2 * sizes[chosen].sum() <= mine.size or not has_times:
+                return mine[np.isin(units, names[chosen])], what
+            several = True
+    if clips.starts_s is None or not has_times:
         return nothing, "a single training recording and no times to cut it at, not watched"
-    return _last_part(clips, clips.starts_s, mine, fraction)
+    why = "training recordings too unlike in length" if several else "a single training recording"
+    return _last_part(clips, clips.starts_s, mine, fraction), f"{why}, its last part is watched"
+
+
+def _nearest_share(sizes: Int64Array, wanted: float, rng: np.random.Generator) -> Int64Array:
+    """Some units, never all, whose sizes come nearest to a number of clips among random draws."""
+    draws = []
+    for _ in range(_DRAWS):
+        order = rng.permutation(sizes.size)
+        filled = np.cumsum(sizes[order])[:-1]
+        best = int(np.argmin(np.abs(filled - wanted)))
+        draws.append((abs(float(filled[best]) - wanted), order[: best + 1]))
+    return min(draws, key=lambda draw: draw[0])[1]
 
 
 def _ladder(clips: Clips, mine: Int64Array, protocol: str) -> list[tuple[Int64Array, str]]:
@@ -151,8 +168,8 @@ def _ladder(clips: Clips, mine: Int64Array, protocol: str) -> list[tuple[Int64Ar
 
 def _last_part(
     clips: Clips, starts_s: Float64Array, mine: Int64Array, fraction: float
-) -> tuple[Int64Array, str]:
+) -> Int64Array:
     # Recordings joined by shared content are laid end to end: the last part is of the last one.
     order = np.lexsort((starts_s[mine], clips.recordings[mine]))
     size = int(np.clip(round(fraction * mine.size), 1, mine.size - 1))
-    return mine[order[-size:]], "a single training recording, its last part is watched"
+    return mine[order[-size:]]
