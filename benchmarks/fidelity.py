@@ -5,7 +5,8 @@
 ``DATA`` holds ``recordings/*.flac`` and ``instances.csv`` (one row per published clip: motif,
 recording, start_s, end_s, label_conflict). Every recording goes through the contour in the mode of
 the authors' program: greedy segments, interval classes at 70 and 112 cents, positive where the
-pitch falls. An instance is found if its motif's string occurs with both ends within the tolerance of its own.
+pitch falls. An instance is found if its motif's string occurs with both ends within the tolerance
+of its own.
 There is no target: the table says what the reconstruction can and cannot reproduce.
 """
 
