@@ -54,7 +54,7 @@ def test_synthetic_singing(name: str) -> None:
     audio, hz = sung(VOICES[name])
     raw_pitch, overall = scores(extract_pitch(audio), hz)
     assert raw_pitch >= 0.95
-    assert overall >= 0.93
+    assert overall >= 0.94
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
@@ -72,11 +72,15 @@ def test_frames_and_times_at_every_rate(rate: int, hop: int) -> None:
     np.testing.assert_allclose(1200 * np.log2(middle / 220.0), 0, atol=4)
 
 
-@pytest.mark.parametrize("hz", [60.0, 82.4, 110.0, 233.1, 440.0, 880.0, 1300.0])
-def test_steady_tones_within_a_few_cents(hz: float) -> None:
+@pytest.mark.parametrize(
+    ("hz", "cents"),
+    # Two periods of 60 Hz hardly fill the window: its harmonics lean on each other.
+    [(60.0, 20), (82.4, 8), (110.0, 5), (233.1, 3), (440.0, 3), (880.0, 3), (1300.0, 3)],
+)
+def test_steady_tones_within_a_few_cents(hz: float, cents: float) -> None:
     track = extract_pitch(harmonic_tone(hz, 0.6, 44_100))
     inner = track.hz[15:-15]
-    np.testing.assert_allclose(1200 * np.log2(inner / hz), 0, atol=5)
+    np.testing.assert_allclose(1200 * np.log2(inner / hz), 0, atol=cents)
 
 
 @pytest.mark.parametrize("gain_db", [-60, -20, 20])

@@ -18,7 +18,7 @@
 namespace cantaor {
 namespace {
 
-constexpr float kSilence = -200;  // dB
+constexpr float kSilence = -200;       // dB
 constexpr std::size_t kSteps = 32;     // positions of a bump within a bin
 constexpr std::size_t kBumpSize = 16;  // bins
 constexpr std::size_t kCopies = 8;     // of the axis that are added in one pass
@@ -297,8 +297,7 @@ void Salience::spread_peaks(const float* row, Workspace& work) const {
 /// (Werner & Germain, JASA 2016).
 std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
   const float* power = work.power.data();
-  const std::size_t peaks =
-      local_maxima(power, first_bin_, last_bin_, threshold, work.peak.data());
+  const std::size_t peaks = local_maxima(power, first_bin_, last_bin_, threshold, work.peak.data());
   for (std::size_t i = 0; i < peaks; ++i) {
     const auto k = work.peak[i];
     work.left[i] = power[k - 1];

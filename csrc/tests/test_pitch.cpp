@@ -73,8 +73,7 @@ std::vector<float> spectrum_of(const std::vector<float>& row) {
 
 void test_candidates_of_a_harmonic_tone() {
   const SalienceSettings settings;
-  const Framing framing(44'100, 256, 44'100, settings.window_s, settings.focus_s,
-                        settings.band_hz);
+  const Framing framing(44'100, 256, 44'100, settings.window_s, settings.focus_s, settings.band_hz);
   std::vector<float> x(8000, 0.0f);
   for (int h = 1; h <= 10; ++h) {
     const auto part = tone(200.0 * h, 44'100, x.size());
@@ -94,7 +93,8 @@ void test_candidates_of_a_harmonic_tone() {
 void test_silence_and_odd_spectra() {
   const SalienceSettings settings;
   const Salience salience(settings, 11'025, 576);
-  std::vector<float> spectrum(20 * 578, 0.0f), focus(20, 0.0f), level(20), cents(120), strength(120);
+  std::vector<float> spectrum(20 * 578, 0.0f), focus(20, 0.0f), level(20), cents(120),
+      strength(120);
   salience.run(spectrum.data(), focus.data(), 20, {cents.data(), strength.data(), level.data()});
   for (float value : strength) CHECK(value == 0);
   std::mt19937 random(1);

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +35,6 @@ from cantaor.types import Clusters, Float64Array, Int64Array
 
 #: Largest k that ``k="auto"`` considers.
 AUTO_LARGEST = 48
-
 _EXACT_ATOMS = 8_192
 _GROUPS = 3_072
 _EXTREMES = 256
@@ -163,6 +162,8 @@ class ClusterHistogram:
         ArgumentError
             A value is infinite or out of range (nothing is added then), or weights do not fit.
         """
+        from cantaor import _kmeans
+
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
         fixed = self._fixed_weights(flat, weights)
         outside = (flat < self.LOWEST) | (flat >= self.HIGHEST)
@@ -171,7 +172,7 @@ class ClusterHistogram:
                 f"values must lie in {self.LOWEST}..{self.HIGHEST} cents, "
                 f"not {flat[np.argmax(outside)]}"
             )
-        self._kernels().add_to_bins(
+        _kmeans.add_to_bins(
             flat, fixed, self.LOWEST * self._PER_CENT, (self._FRACTION, self._INSIDE), self._bins
         )
 
@@ -180,8 +181,7 @@ class ClusterHistogram:
 
         Parameters
         ----------
-        other
-            Left as it is.
+        other : left as it is.
         """
         self._bins += other._bins
 
@@ -254,12 +254,6 @@ class ClusterHistogram:
         for row, values in zip(histogram._bins, rows, strict=True):
             np.add.at(row, index, values)
         return histogram
-
-    @staticmethod
-    def _kernels() -> Any:
-        from cantaor import _kmeans
-
-        return _kmeans
 
     def _fixed_weights(self, values: Float64Array, weights: ArrayLike | None) -> Int64Array:
         unit = 1 << self._WEIGHT
@@ -358,8 +352,8 @@ def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
 def _ladder(atoms: _Atoms, largest: int) -> list[Clusters]:
     if largest < 1:
         raise ArgumentError(f"largest must be at least 1, not {largest}")
-    rows = _boundaries(atoms, min(largest, atoms.means.size), every=True)
-    return [_clusters(atoms, row) for row in rows]
+    k = min(largest, atoms.means.size)
+    return [_clusters(atoms, row) for row in _boundaries(atoms, k, every=True)]
 
 
 def _boundaries(atoms: _Atoms, k: int, every: bool = False) -> list[Int64Array]:

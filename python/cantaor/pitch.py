@@ -41,6 +41,7 @@ from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 
 _CHUNK = 64  # frames transformed at once: small enough for the cache
+_GROUP = 16  # chunks that a thread takes at once
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
 
@@ -292,15 +293,20 @@ class PitchStream:
         if self._threads == 1 or len(spans) < 2:
             yield from (run(buffer, origin, *span) for span in spans)
             return
+        groups = [spans[i : i + _GROUP] for i in range(0, len(spans), _GROUP)]
+
+        def run_group(group: list[tuple[int, int]]) -> list[_Chunk]:
+            return [run(buffer, origin, *span) for span in group]
+
         with ThreadPoolExecutor(self._threads) as pool:
-            ahead: deque[Future[_Chunk]] = deque()
+            ahead: deque[Future[list[_Chunk]]] = deque()
             try:
-                for span in spans:
-                    ahead.append(pool.submit(run, buffer, origin, *span))
+                for group in groups:
+                    ahead.append(pool.submit(run_group, group))
                     if len(ahead) > 3 * self._threads:
-                        yield ahead.popleft().result()
+                        yield from ahead.popleft().result()
                 while ahead:
-                    yield ahead.popleft().result()
+                    yield from ahead.popleft().result()
             finally:
                 for future in ahead:
                     future.cancel()

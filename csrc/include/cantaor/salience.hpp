@@ -21,15 +21,15 @@
 namespace cantaor {
 
 struct SalienceSettings {
-  double window_s = 0.045;       // length of the Hann window
-  double focus_s = 0.018;      // length of the window around a frame's centre for its level
+  double window_s = 0.042;    // length of the Hann window
+  double focus_s = 0.018;     // length of the window around a frame's centre for its level
   double min_hz = 55;         // lowest fundamental
   double max_hz = 1400;       // highest fundamental
-  double band_hz = 3600;      // highest spectral peak used
+  double band_hz = 3200;      // highest spectral peak used
   double peak_range_db = 45;  // peaks this far below the frame's strongest are left out
   double decay = 0.85;        // weight of a harmonic over that of the one below
   int harmonics = 16;
-  double between = 0.3;          // weight of the positions between harmonics, over the harmonics'
+  double between = 0.4;          // weight of the positions between harmonics, over the harmonics'
   double half_width_cents = 60;  // reach of one peak on the cent axis
   int candidates = 6;            // per frame, at most kMaxCandidates
 };
