@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from cantaor.errors import ModelError
+from cantaor.learn.augmentation import MASKS, augment, mask_image
 from cantaor.learn.clips import ClipSet, bucketed_batches
 from cantaor.learn.singer import LONGEST, Singer
 from cantaor.learn.training import Progress, TrainingSettings, fingerprint
@@ -103,8 +104,11 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         self.learned, self.watched = _Side(), _Side()
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
-        logits, loss = self._answer(batch, self.weights)
-        self.learned.add(loss, logits, batch[2])
+        waveforms, lengths, labels = batch
+        with torch.no_grad():
+            waveforms, lengths = augment(waveforms, lengths, self.settings.augmentation, LONGEST)
+        logits, loss = self._answer((waveforms, lengths, labels), self.weights)
+        self.learned.add(loss, logits, labels)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
@@ -117,6 +121,8 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         waveforms, lengths, labels = batch
         with torch.autocast(self.device.type, enabled=False):
             images, counts = self.singer.images(waveforms, lengths)
+            if self.training and MASKS in self.settings.augmentation:
+                images = mask_image(images, counts)
         logits, _ = self.singer.classify(images, counts)
         return logits, cross_entropy(logits.float(), labels, weights)
 
