@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cantaor.learn.augmentation import CHANGES, MASKS, augment, mask_image
+from cantaor.learn.augmentation import CHANGES, MASKS, augment, mask_image, mix_pairs
 
 LENGTHS = torch.tensor([4_000, 1, 900, 2_222])
 
@@ -66,3 +66,13 @@ def test_masks_hide_little_and_only_real_frames():
         assert clip.sum() <= 0.2 * count + 1
         assert not clip[count:].any()
     assert MASKS not in CHANGES
+
+
+def test_mixup_blends_pairs_as_far_as_the_shorter_one():
+    torch.manual_seed(0)
+    images, counts = torch.randn(5, 1, 128, 9), torch.tensor([9, 7, 5, 3, 1])
+    blends, frames, other, share = mix_pairs(images, counts)
+    assert sorted(other.tolist()) == [0, 1, 2, 3, 4]
+    assert 0 <= share <= 1
+    torch.testing.assert_close(blends, share * images + (1 - share) * images[other])
+    assert frames.tolist() == torch.minimum(counts, counts[other]).tolist()

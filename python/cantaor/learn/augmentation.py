@@ -8,7 +8,8 @@ under the clip's loudest value) except through noise and codec, whose levels are
 References
 ----------
 Park, D. S. et al. (2019). SpecAugment. Interspeech. Schlüter, J. and Grill, T. (2015). Exploring
-data augmentation for improved singing voice detection with neural networks. ISMIR.
+data augmentation for improved singing voice detection with neural networks. ISMIR. Zhang, H. et
+al. (2018). mixup: beyond empirical risk minimization. ICLR.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ CHANGES: dict[str, Change] = {
     "noise": noise,
     "codec": codec,
 }
-#: The change of images, after the features: see :func:`mask_image`.
-MASKS = "masks"
+#: The changes of images, after the features: see :func:`mask_image` and :func:`mix_pairs`.
+MASKS, MIXUP = "masks", "mixup"
 
 
 def augment(
@@ -103,7 +104,7 @@ def augment(
     waveforms, lengths
         A batch.
     names
-        Which changes; :data:`MASKS` is left to :func:`mask_image`.
+        Which changes; those of images are left to :func:`mask_image` and :func:`mix_pairs`.
     longest
         Samples after which the result is cut.
     """
@@ -129,6 +130,28 @@ def mask_image(images: Tensor, counts: Tensor) -> Tensor:
     return images.masked_fill(hidden, 0.0)
 
 
+def mix_pairs(images: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Mixup: every image blended with another of its batch, as far as the shorter one lasts.
+
+    Parameters
+    ----------
+    images
+        float32 (clips, channels, 128, frames).
+    counts
+        int64 (clips,), real frames.
+
+    Returns
+    -------
+    The blends, their real frames, int64 (clips,) the other image of each, and the share of the
+    first, Beta(0.4, 0.4): the loss is that share of the loss on the own label and the rest of the
+    loss on the other's.
+    """
+    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    other = torch.randperm(len(counts), device=counts.device)
+    blends = share * images + (1 - share) * images[other]
+    return blends, torch.minimum(counts, counts[other]), other, share
+
+
 def _stripe(size: int, whole: Tensor, share: float) -> Tensor:
     """One random run of at most ``share`` of each clip's ``whole``, bool (clips, size)."""
     width = torch.rand(len(whole), device=whole.device) * share * whole
@@ -140,7 +163,7 @@ def _stripe(size: int, whole: Tensor, share: float) -> Tensor:
 
 def check_augmentation(names: tuple[str, ...]) -> None:
     """Raise ArgumentError unless all names are known."""
-    known = (*CHANGES, MASKS)
+    known = (*CHANGES, MASKS, MIXUP)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ArgumentError(

@@ -63,8 +63,8 @@ class TrainingSettings:
     class_weights
         ``"none"``, or ``"balanced"``: every singer weighs the same in the loss.
     augmentation
-        Changes to training clips, of :data:`cantaor.learn.augmentation.CHANGES` and ``"masks"``;
-        none in the paper.
+        Changes to training clips, of :data:`cantaor.learn.augmentation.CHANGES` ``"masks"`` and
+        ``"mixup"``; none in the paper.
 
     Raises
     ------
@@ -196,6 +196,8 @@ def train(
     settings = settings or TrainingSettings()
     _check_sides(train_clips, validation_clips)
     device = pick_device(settings.device)
+    if settings.precision == "float16" and device.type == "cpu":
+        raise ArgumentError("precision 'float16' needs a CUDA device; a CPU mixes 'bfloat16'")
     from cantaor.learn.loop import run_epochs  # Lightning takes seconds to import.
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
