@@ -51,15 +51,25 @@ class Split:
     test: ClipSet
 
 
-def read_instances(folder: Path) -> Instances:
-    """Read and cut the instances of a folder at 16 kHz."""
+def read_instances(folder: Path, data: str = "motifs") -> Instances:
+    """Read and cut the instances of a folder at 16 kHz.
+
+    Parameters
+    ----------
+    folder
+        Holds ``instances.csv`` and ``recordings``.
+    data
+        ``"motifs"``; ``"motifs+segment"``: 3 s around each motif, at most its phrase; ``"random"``:
+        as many clips of the same lengths from random places of the same recording's phrases.
+    """
     with (folder / "instances.csv").open() as file:
         rows = list(csv.DictReader(file))
     names = sorted({row["recording"] for row in rows})
     audio = {name: _read(folder / "recordings" / f"{name}.flac") for name in names}
+    spans = _spans(rows, data)
     classes = sorted({row["published_singer"] for row in rows})
     clips = ClipSet.from_arrays(
-        [_cut(audio[row["recording"]], row) for row in rows],
+        [_cut(audio[row["recording"]], *span) for row, (_, *span) in zip(rows, spans, strict=True)],
         [classes.index(row["published_singer"]) for row in rows],
         classes,
         names,
@@ -68,9 +78,56 @@ def read_instances(folder: Path) -> Instances:
     return Instances(
         clips,
         np.array([row["audio_id"] for row in rows]),
-        np.array([row["recording"] + row["phrase"] for row in rows]),
+        np.array([phrase for phrase, *_ in spans]),
         np.array([row["label_conflict"] == "1" for row in rows]),
     )
+
+
+Span = tuple[str, float, float]
+
+
+def _spans(rows: list[dict[str, str]], data: str) -> list[Span]:
+    """Phrase, start and end in seconds of every row's clip."""
+    motifs = [
+        (row["recording"] + row["phrase"], float(row["start_s"]), float(row["end_s"]))
+        for row in rows
+    ]
+    if data == "motifs":
+        return motifs
+    phrases: dict[str, tuple[float, float]] = {}
+    for phrase, start, end in motifs:
+        low, high = phrases.get(phrase, (start, end))
+        phrases[phrase] = min(low, start), max(high, end)
+    if data == "motifs+segment":
+        return [_around(span, phrases[span[0]]) for span in motifs]
+    rng = np.random.default_rng(0)
+    homes: dict[str, list[str]] = {}
+    for row, (phrase, *_) in zip(rows, motifs, strict=True):
+        homes.setdefault(row["recording"], []).append(phrase)
+    return [
+        _anywhere(end - start, homes[row["recording"]], phrases, rng)
+        for row, (_, start, end) in zip(rows, motifs, strict=True)
+    ]
+
+
+def _around(motif: Span, phrase: tuple[float, float], length: float = 3.0) -> Span:
+    """``length`` seconds with the motif in the middle, moved or cut to stay in its phrase."""
+    middle = (motif[1] + motif[2]) / 2
+    start = max(phrase[0], min(middle - length / 2, phrase[1] - length))
+    return motif[0], start, min(phrase[1], start + length)
+
+
+def _anywhere(
+    length: float,
+    candidates: list[str],
+    phrases: dict[str, tuple[float, float]],
+    rng: np.random.Generator,
+) -> Span:
+    """A place for ``length`` seconds in one of the candidates that is long enough."""
+    fitting = [name for name in candidates if np.diff(phrases[name])[0] >= length]
+    name = fitting[rng.integers(len(fitting))]
+    start = rng.uniform(phrases[name][0], phrases[name][1] - length)
+    return name, start, start + length
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -78,8 +135,8 @@ def _read(path: Path) -> NDArray[np.float32]:
     return soxr.resample(samples, rate, RATE)
 
 
-def _cut(samples: NDArray[np.float32], row: dict[str, str]) -> NDArray[np.float32]:
-    return samples[round(float(row["start_s"]) * RATE) : round(float(row["end_s"]) * RATE)]
+def _cut(samples: NDArray[np.float32], start: float, end: float) -> NDArray[np.float32]:
+    return samples[round(start * RATE) : round(end * RATE)]
 
 
 def paper(instances: Instances, seed: int) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ class Database:
         """As lists, for peers that take nothing else."""
         symbols = self.values.tolist()
         bounds = self.offsets.tolist()
-        return [symbols[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [symbols[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def _offsets(lengths: np.ndarray) -> Int64Array:

@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from cantaor.errors import ModelError
-from cantaor.learn.export import export_torchscript
+from cantaor.learn.card import write_model_card
+from cantaor.learn.evaluation import measure
+from cantaor.learn.export import export_onnx, export_pt2, export_torchscript
 from tests.test_learn_bundle import model
+from tests.test_learn_evaluation import clips_of
 
 LENGTHS = [1, 800, 801, 4_800, 16_000, 64_000]
 
@@ -81,3 +84,89 @@ def test_an_unwritable_path_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match=r"cannot write .*model\.ts"):
         export_torchscript(model(), tmp_path / "file" / "model.ts")
+
+
+OTHERS = """
+import sys
+sys.modules["cantaor"] = None
+import numpy as np
+import onnxruntime
+import torch
+folder = sys.argv[1]
+clips = np.load(folder + "/clips.npz")
+extra = {"cantaor.json": ""}
+program = torch.export.load(folder + "/model.pt2", extra_files=extra).module()
+waveforms, lengths = torch.from_numpy(clips["waveforms"]), torch.from_numpy(clips["lengths"])
+with torch.inference_mode():
+    together, embeddings = program(waveforms, lengths)
+    alone = [program(row[None, :n], n[None])[0][0] for row, n in zip(waveforms, lengths)]
+session = onnxruntime.InferenceSession(folder + "/model.onnx")
+def run(images, counts):
+    return session.run(["probabilities"], {"features": images, "lengths": counts})[0]
+images, counts = clips["images"], clips["counts"]
+onnx = run(images, counts)
+onnx_alone = [run(images[i:i + 1, ..., :n], counts[i:i + 1])[0] for i, n in enumerate(counts)]
+np.savez(folder + "/answers.npz", together=together, alone=torch.stack(alone),
+         embeddings=embeddings, onnx=onnx, onnx_alone=onnx_alone)
+print(extra["cantaor.json"])
+print(session.get_modelmeta().custom_metadata_map["cantaor.json"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["crnn", "residual50", "residual-blstm"])
+def test_torch_export_and_onnx_without_cantaor(name, tmp_path, waveforms, capfd):
+    mine = model(model=name, features="log-mel+mfcc")
+    with torch.inference_mode():
+        expected, embeddings = mine.module(*waveforms)
+        features = [part(*waveforms, 401) for part in mine.module.features]
+    export_pt2(mine, tmp_path / "model.pt2")
+    export_onnx(mine, tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")
+    assert {file.name for file in tmp_path.iterdir()} == {"model.pt2", "model.onnx"}
+    np.savez(
+        tmp_path / "clips.npz",
+        waveforms=waveforms[0],
+        lengths=waveforms[1],
+        images=torch.stack(features, dim=1),
+        counts=1 + waveforms[1] // 160,
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", OTHERS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    answers = np.load(tmp_path / "answers.npz")
+    for answer in ("together", "alone", "onnx", "onnx_alone"):
+        np.testing.assert_allclose(answers[answer], expected, atol=1e-5, err_msg=answer)
+    np.testing.assert_allclose(answers["embeddings"], embeddings, atol=1e-4)
+    for description in run.stdout.strip().splitlines():
+        assert json.loads(description)["classes"] == list(mine.classes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["crnn", "residual50", "residual-blstm"])
+def test_padded_models_export_too(name, tmp_path):
+    mine = model(model=name, padded=True)
+    export_pt2(mine, tmp_path / "model.pt2")
+    export_onnx(mine, tmp_path / "model.onnx")
+
+
+def test_the_card_holds_figures_limits_and_settings(tmp_path, rng):
+    mine = model()
+    probabilities = rng.dirichlet(np.ones(3), 9).astype(np.float32)
+    labels = np.zeros(9, np.int32)
+    figures = measure(probabilities, labels, mine.classes, clips_of(labels), "paper")
+    text = write_model_card(tmp_path / "card.md", mine, figures, "Synthetic voices.").read_text()
+    assert f"| {figures.accuracy:.4f} | {figures.balanced_accuracy:.4f} | none |" in text
+    assert "Protocol: paper; 9 clips." in text
+    assert "Without clips to be tested on: EC, JT." in text
+    assert "Synthetic voices." in text
+    assert "| model | residual-blstm |" in text
+    bare = write_model_card(tmp_path / "card.md", mine).read_text()
+    assert "None were measured." in bare
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match=r"cannot write .*card\.md"):
+        write_model_card(tmp_path / "file" / "card.md", mine)

@@ -10,7 +10,7 @@ from torch import nn
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.models import MODELS, Network, build_model
-from cantaor.learn.models.masking import MaskedBatchNorm, halve, last_of_real, reverse_real
+from cantaor.learn.models.masking import MaskedBatchNorm, halve, mean_of_steps, reverse_real
 
 
 def lively(name: str, channels: int = 1, width: int = 4) -> Network:
@@ -105,13 +105,14 @@ def test_strides_never_leave_zero_frames():
     assert halve(torch.tensor([1, 2, 3, 426])).tolist() == [1, 1, 2, 213]
 
 
-def test_reversal_and_last_step():
+def test_reversal_and_mean_of_steps():
     x = torch.arange(8.0).reshape(2, 4, 1)
     lengths = torch.tensor([4, 2])
     back = reverse_real(x, lengths)[..., 0]
     assert back[0].tolist() == [3, 2, 1, 0]
     assert back[1, :2].tolist() == [5, 4]
-    assert last_of_real(x, lengths).flatten().tolist() == [3, 5]
+    assert mean_of_steps(x, lengths).flatten().tolist() == [1.5, 4.5]
+    assert mean_of_steps(x, None).flatten().tolist() == [1.5, 5.5]
 
 
 def test_unknown_names_and_numbers():

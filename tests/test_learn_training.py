@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 import warnings
@@ -108,6 +109,17 @@ def test_killed_training_resumes_to_the_same_result(sides, tmp_path):
     )
     assert told == []
     assert same(whole, again)
+
+
+def test_ctrl_c_leaves_as_itself(sides):
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(epoch, epochs, metrics):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(*sides, SMALL, progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_damaged_or_foreign_checkpoint_is_named(sides, tmp_path):

@@ -39,14 +39,19 @@ SortedSequences sort_sequences(const SequencesView& sequences, const EncodedSequ
 
 namespace {
 
-// Bitmaps win where sequences fill a good part of their 64-symbol blocks: the cost of lists grows
-// with the symbols behind a match, that of bitmaps with the size of the alphabet.
+// Bitmaps win wherever sequences fill a fair part of their 64-symbol blocks; they lose where most
+// sequences have a few symbols, and take more memory the more symbols there are.
 bool bitmaps_pay(const SortedSequences& sequences, std::size_t alphabet) {
-  if (alphabet > 64) return false;
+  constexpr std::size_t kWorthPerSymbol = 128, kMostPerSymbol = 64;  // bytes
+  constexpr std::size_t kAlwaysFits = std::size_t{24} << 20;
+  if (alphabet > kMostBitmapSymbols) return false;
   std::size_t blocks = 0;
-  for (std::size_t i = 0; i < sequences.size(); ++i) blocks += sequences[i].size() / 64 + 1;
-  const std::size_t bytes = blocks * (alphabet * 8 + 64 * 9);
-  return blocks < (std::size_t{1} << 24) && bytes / 96 <= sequences.codes.size();
+  for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences[i].size() + 63) / 64;
+  const std::size_t symbols = sequences.codes.size();
+  const std::size_t words = alphabet <= 64 ? 1 : alphabet <= 128 ? 2 : 4;
+  const std::size_t bytes = blocks * (alphabet * 8 + 64 * 8 * words + 64 + 8);
+  return blocks < (std::size_t{1} << 24) && bytes <= kWorthPerSymbol * symbols &&
+         bytes <= std::max(kAlwaysFits, kMostPerSymbol * symbols);
 }
 
 }  // namespace
@@ -59,8 +64,8 @@ Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& optio
     auto encoded = encode(sequences, current.min_support, pulse);
     const auto sorted = bide::sort_sequences(sequences, encoded);
     encoded.codes = {};
-    if (layout == BideLayout::bitmaps && encoded.symbols.size() > 64)
-      throw std::invalid_argument("bitmaps need at most 64 frequent symbols");
+    if (layout == BideLayout::bitmaps && encoded.symbols.size() > bide::kMostBitmapSymbols)
+      throw std::invalid_argument("bitmaps need at most 256 frequent symbols");
     const bool bitmaps =
         layout == BideLayout::bitmaps ||
         (layout == BideLayout::automatic && bide::bitmaps_pay(sorted, encoded.symbols.size()));

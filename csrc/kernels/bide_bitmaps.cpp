@@ -1,4 +1,4 @@
-// BIDE over bitmaps, for at most 64 frequent symbols. Each sequence takes whole blocks of 64
+// BIDE over bitmaps, for at most 256 frequent symbols. Each sequence takes whole blocks of 64
 // positions, and for every block and symbol one word says where the symbol stands. The next or
 // previous occurrence, and whether a symbol stands between two positions, are a few bit operations.
 //
@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "cantaor/bide.hpp"
+#include "cantaor/code_set.hpp"
 #include "cantaor/prefix_search.hpp"
 #include "cantaor/sliced_counter.hpp"
 
@@ -28,11 +29,14 @@ Word below(std::uint32_t position) {
   return ~from(position);
 }
 
+template <std::size_t Words>
 struct BitmapIndex {
+  using Set = CodeSet<Words>;
+
   std::uint32_t alphabet;
   std::uint32_t single_block_end = 0;     // sequences of one block come before this position
   std::vector<Word> bits;                 // [block * alphabet + code]
-  std::vector<Word> after;                // [position]: codes behind it in its sequence
+  std::vector<Set> after;                 // [position]: codes behind it in its sequence
   std::vector<std::uint8_t> text;         // [position]
   std::vector<std::uint32_t> first, end;  // [block]: bounds of the block's sequence
 
@@ -41,7 +45,7 @@ struct BitmapIndex {
     std::size_t blocks = 0;
     for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences[i].size() + 63) / 64;
     bits.assign(blocks * alphabet, 0);
-    after.assign(blocks * 64, 0);
+    after.assign(blocks * 64, Set{});
     text.assign(blocks * 64, 0);
     first.resize(blocks);
     end.resize(blocks);
@@ -56,11 +60,11 @@ struct BitmapIndex {
       first[block] = start;
       end[block] = start + length;
     }
-    Word behind = 0;
+    Set behind;
     for (std::uint32_t i = length; i-- > 0;) {
       const std::uint32_t position = start + i;
       after[position] = behind;
-      behind |= Word{1} << sequence[i];
+      behind.insert(sequence[i]);
       text[position] = static_cast<std::uint8_t>(sequence[i]);
       word(position / 64, sequence[i]) |= Word{1} << (position & 63);
     }
@@ -90,83 +94,92 @@ struct BitmapIndex {
   }
 
   /// Which of `candidates` stand in [begin, stop).
-  Word between(std::uint32_t begin, std::uint32_t stop, Word candidates) const {
-    if (begin >= stop) return 0;
-    if (stop - begin <= static_cast<std::uint32_t>(std::popcount(candidates))) {
-      Word seen = 0;
-      for (std::uint32_t position = begin; position < stop; ++position)
-        seen |= Word{1} << text[position];
-      return seen & candidates;
+  Set between(std::uint32_t begin, std::uint32_t stop, Set candidates) const {
+    Set seen;
+    if (begin >= stop) return seen;
+    if (stop - begin <= candidates.size()) {
+      for (std::uint32_t position = begin; position < stop; ++position) seen.insert(text[position]);
+      return seen &= candidates;
     }
     const std::uint32_t first_block = begin / 64, last_block = (stop - 1) / 64;
-    Word seen = 0;
-    for (std::uint32_t block = first_block; block <= last_block && candidates != 0; ++block) {
+    for (std::uint32_t block = first_block; block <= last_block; ++block) {
       Word window = kAll;
       if (block == first_block) window &= from(begin);
       if (block == last_block) window &= ~above(stop - 1);
       const Word* row = bits.data() + std::size_t{block} * alphabet;
-      for (Word open = candidates; open != 0; open &= open - 1) {
-        const int code = std::countr_zero(open);
-        if (row[code] & window) seen |= Word{1} << code;
-      }
-      candidates &= ~seen;
+      candidates.for_each([&](std::uint32_t code) {
+        if (row[code] & window) seen.insert(code);
+      });
+      if (block < last_block) candidates.remove(seen);
     }
     return seen;
   }
 };
 
+template <std::size_t Words>
 class BitmapEngine {
  public:
-  using Index = BitmapIndex;
-  BitmapEngine(const BitmapIndex& index, Pulse& pulse) : index_(index), pulse_(pulse) {}
+  using Index = BitmapIndex<Words>;
+  using Set = CodeSet<Words>;
+  BitmapEngine(const Index& index, Pulse& pulse)
+      : index_(index), pulse_(pulse), everything_(Set::all_below(index.alphabet)) {}
 
   bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
                bool grow, Arena& arena, std::vector<Branch>& children) {
-    const auto counts = count(branch.entries, threshold);
-    const Word frequent = counts.at_least(static_cast<std::uint64_t>(threshold));
-    const bool extends_forward = frequent & counts.at_least(branch.support);
-    grow = grow && frequent != 0;
+    count(branch.entries, static_cast<std::uint64_t>(threshold));
+    const Set frequent = at_least(static_cast<std::uint64_t>(threshold));
+    Set everywhere = at_least(branch.support);
+    everywhere &= frequent;
+    const bool extends_forward = !everywhere.empty();
+    grow = grow && !frequent.empty();
     if (extends_forward && !grow) return false;
-    alive_.assign(pattern.size(), kAll >> (64 - index_.alphabet));
+    alive_.assign(pattern.size(), everything_);
     const bool extends_backward = !extends_forward && extends(pattern, branch.entries, false);
     if (grow && (extends_forward || extends_backward) && extends(pattern, branch.entries, true))
       return false;
     if (grow)
-      for (Word open = frequent; open != 0; open &= open - 1)
-        children.push_back(
-            child(static_cast<unsigned>(std::countr_zero(open)), counts, branch, arena));
+      frequent.for_each(
+          [&](std::uint32_t code) { children.push_back(child(code, branch.entries, arena)); });
     return !extends_forward && !extends_backward;
   }
 
  private:
-  // In how many sequences each symbol follows. Gives up, with too small counts, once no symbol
-  // can reach the threshold any more.
-  SlicedCounter count(std::span<const std::uint32_t> entries, std::int64_t threshold) {
-    SlicedCounter counter;
+  // In how many sequences each symbol follows. Gives up, with all counts zero, once no symbol can
+  // reach the threshold any more.
+  void count(std::span<const std::uint32_t> entries, std::uint64_t threshold) {
+    counters_ = {};
     const std::size_t size = entries.size();
-    const std::size_t spare = size - std::min(size, static_cast<std::size_t>(threshold));
-    std::size_t next_look = spare + spare / 4 + 32;
+    std::size_t next_look = size - std::min<std::uint64_t>(size, threshold);
+    next_look += next_look / 4 + 32;
     std::size_t i = 0;
     for (; i + 8 <= size; i += 8) {
-      std::array<Word, 8> words;
-      for (std::size_t j = 0; j < 8; ++j) words[j] = index_.after[entries[i + j]];
-      counter.add8(words);
+      for (std::size_t w = 0; w < Words; ++w) {
+        std::array<Word, 8> words;
+        for (std::size_t j = 0; j < 8; ++j) words[j] = index_.after[entries[i + j]].words[w];
+        counters_[w].add8(words);
+      }
       if (i < next_look) continue;
-      if (counter.at_least(static_cast<std::uint64_t>(threshold) -
-                           std::min(static_cast<std::size_t>(threshold), size - i - 8)) == 0)
-        return {};
+      const std::uint64_t open = size - i - 8;
+      if (open < threshold && at_least(threshold - open).empty()) {
+        counters_ = {};
+        return;
+      }
       next_look = i + next_look / 2;
     }
-    for (; i < size; ++i) counter.add(index_.after[entries[i]]);
-    return counter;
+    for (; i < size; ++i)
+      for (std::size_t w = 0; w < Words; ++w) counters_[w].add(index_.after[entries[i]].words[w]);
   }
 
-  Branch child(std::uint32_t code, const SlicedCounter& counts, const Branch& parent,
-               Arena& arena) {
-    const std::uint32_t support = counts.count(code);
+  Set at_least(std::uint64_t threshold) const {
+    Set out;
+    for (std::size_t w = 0; w < Words; ++w) out.words[w] = counters_[w].at_least(threshold);
+    return out;
+  }
+
+  Branch child(std::uint32_t code, std::span<const std::uint32_t> entries, Arena& arena) {
+    const std::uint32_t support = counters_[code / 64].count(code & 63);
     std::uint32_t* const out = arena.allocate(support + 1);  // one more: written, then dropped
     std::size_t size = 0, i = 0;
-    const auto entries = parent.entries;
     for (; i < entries.size() && entries[i] < index_.single_block_end; ++i) {
       const std::uint32_t entry = entries[i];
       const Word found = index_.word(entry / 64, code) & above(entry);
@@ -174,7 +187,7 @@ class BitmapEngine {
       size += found != 0;
     }
     for (; i < entries.size(); ++i)
-      if ((index_.after[entries[i]] >> code) & 1) out[size++] = index_.next(code, entries[i] + 1);
+      if (index_.after[entries[i]].contains(code)) out[size++] = index_.next(code, entries[i] + 1);
     pulse_.spend(entries.size());
     return {code, support, {out, support}};
   }
@@ -197,28 +210,29 @@ class BitmapEngine {
       position = semi_maximum ? entry + 1 : index_.end[block];
       for (std::size_t i = pattern.size(); i-- > low;) {
         position = index_.previous(pattern[i], position);
-        if (i < high && alive_[i] != 0) alive_[i] = index_.between(starts_[i], position, alive_[i]);
+        if (i < high && !alive_[i].empty())
+          alive_[i] = index_.between(starts_[i], position, alive_[i]);
       }
-      while (high > low && alive_[high - 1] == 0) --high;
-      while (low < high && alive_[low] == 0) ++low;
+      while (high > low && alive_[high - 1].empty()) --high;
+      while (low < high && alive_[low].empty()) ++low;
       if (low == high) return false;
       pulse_.spend(pattern.size());
     }
     return true;
   }
 
-  const BitmapIndex& index_;
+  const Index& index_;
   Pulse& pulse_;
-  std::vector<Word> alive_;
+  const Set everything_;
+  std::array<SlicedCounter, Words> counters_;
+  std::vector<Set> alive_;
   std::vector<std::uint32_t> starts_;
 };
 
-}  // namespace
-
-Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& encoded,
-                      const MiningOptions& options, Control& control) {
-  if (encoded.symbols.empty()) return {};
-  const BitmapIndex index(sequences, encoded.symbols.size());
+template <std::size_t Words>
+Patterns mine(const SortedSequences& sequences, const EncodedSequences& encoded,
+              const MiningOptions& options, Control& control) {
+  const BitmapIndex<Words> index(sequences, encoded.symbols.size());
   // First instances of single symbols, grouped by symbol.
   std::vector<std::uint32_t> fill(index.alphabet + 1, 0);
   for (std::uint32_t code = 0; code < index.alphabet; ++code)
@@ -231,13 +245,22 @@ Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& 
   for (std::uint32_t block = 0; block < index.first.size(); ++block) {
     const std::uint32_t start = index.first[block];
     if (start != block * 64) continue;
-    Word present = index.after[start] | (Word{1} << index.text[start]);
-    for (; present != 0; present &= present - 1) {
-      const auto code = static_cast<std::uint32_t>(std::countr_zero(present));
-      entries[fill[code]++] = index.next(code, start);
-    }
+    CodeSet<Words> present = index.after[start];
+    present.insert(index.text[start]);
+    present.for_each([&](std::uint32_t code) { entries[fill[code]++] = index.next(code, start); });
   }
-  return search_prefixes<BitmapEngine>(index, roots, encoded.symbols, options, control);
+  return search_prefixes<BitmapEngine<Words>>(index, roots, encoded.symbols, options, control);
+}
+
+}  // namespace
+
+Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& encoded,
+                      const MiningOptions& options, Control& control) {
+  const std::size_t alphabet = encoded.symbols.size();
+  if (alphabet == 0) return {};
+  if (alphabet <= 64) return mine<1>(sequences, encoded, options, control);
+  if (alphabet <= 128) return mine<2>(sequences, encoded, options, control);
+  return mine<4>(sequences, encoded, options, control);
 }
 
 }  // namespace cantaor::bide

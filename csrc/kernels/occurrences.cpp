@@ -2,88 +2,56 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "cantaor/encoding.hpp"
 
 namespace cantaor {
 
 std::vector<std::uint32_t> lexicographic_order(const SequencesView& patterns) {
-  std::vector<std::uint32_t> order(patterns.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const auto x = patterns[a], y = patterns[b];
-    const bool less = std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
-    const bool equal = !less && std::equal(x.begin(), x.end(), y.begin(), y.end());
-    return less || (equal && a < b);
+  struct Keyed {
+    std::uint64_t key;  // the first symbols, as many as fit
+    std::uint32_t pattern;
+  };
+  const SymbolCodes codes(distinct_symbols(patterns.values));
+  const auto bits = static_cast<std::size_t>(std::bit_width(codes.symbols().size()));
+  std::vector<Keyed> keyed;
+  keyed.reserve(patterns.size());
+  for (std::uint32_t i = 0; i < patterns.size(); ++i) {
+    const auto pattern = patterns[i];
+    std::uint64_t key = 0;
+    for (std::size_t k = 0; k < 64 / std::max<std::size_t>(bits, 1); ++k)
+      key = key << bits | (k < pattern.size() ? codes(pattern[k]) + 1u : 0u);
+    keyed.push_back({key, i});
+  }
+  std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
+    if (a.key != b.key) return a.key < b.key;
+    const auto x = patterns[a.pattern], y = patterns[b.pattern];
+    if (std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end())) return true;
+    return a.pattern < b.pattern && std::equal(x.begin(), x.end(), y.begin(), y.end());
   });
+  std::vector<std::uint32_t> order(keyed.size());
+  for (std::size_t i = 0; i < keyed.size(); ++i) order[i] = keyed[i].pattern;
   return order;
 }
 
 namespace {
 
-/// Edges (state, code) -> state in open addressing: memory follows the number of edges, never the
-/// alphabet times the number of states.
-class Edges {
- public:
-  explicit Edges(std::size_t expected)
-      : slots_(std::bit_ceil(2 * expected + 2)), shift_(64 - std::countr_zero(slots_.size())) {}
+std::uint32_t common_prefix(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
+  const auto limit = a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  return static_cast<std::uint32_t>(std::mismatch(a.begin(), limit, b.begin()).first - a.begin());
+}
 
-  void insert(std::uint32_t state, std::uint32_t code, std::uint32_t target) {
-    std::size_t slot = home(state, code);
-    while (slots_[slot].target != 0) slot = (slot + 1) & (slots_.size() - 1);
-    slots_[slot] = {state, code, target};
-  }
-
-  /// 0 where there is no such edge: no edge leads to the root.
-  std::uint32_t find(std::uint32_t state, std::uint32_t code) const {
-    std::size_t slot = home(state, code);
-    while (slots_[slot].target != 0) {
-      if (slots_[slot].state == state && slots_[slot].code == code) return slots_[slot].target;
-      slot = (slot + 1) & (slots_.size() - 1);
-    }
-    return 0;
-  }
-
- private:
-  struct Slot {
-    std::uint32_t state = 0, code = 0, target = 0;
-  };
-  std::size_t home(std::uint32_t state, std::uint32_t code) const {
-    const std::uint64_t key = std::uint64_t{state} << 32 | code;
-    return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15ull) >> shift_);
-  }
-  std::vector<Slot> slots_;
-  int shift_;
-};
-
-/// The automaton's states are prefixes of patterns; state 0 is the empty one.
+/// The automaton's states are the prefixes of the patterns by length, then lexicographically;
+/// state 0 is the empty one. The children of a state follow each other, so memory grows with the
+/// number of states, never with the alphabet times that.
 class Automaton {
  public:
   Automaton(const SequencesView& patterns, Pulse& pulse)
-      : codes_(distinct_symbols(patterns.values)), edges_(patterns.values.size()) {
-    grow({}, 0);
-    first_pattern_.assign(1, kNoCode);
-    same_.assign(patterns.size(), kNoCode);
-    const auto order = lexicographic_order(patterns);
-    std::vector<std::uint32_t> path{0};  // states of the prefixes of the last pattern
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      const auto pattern = patterns[order[i]];
-      std::size_t shared = 0;
-      if (i > 0) {
-        const auto last = patterns[order[i - 1]];
-        const auto limit = std::min(last.size(), pattern.size());
-        while (shared < limit && last[shared] == pattern[shared]) ++shared;
-      }
-      path.resize(shared + 1);
-      for (std::size_t k = shared; k < pattern.size(); ++k)
-        path.push_back(add(path.back(), codes_(pattern[k])));
-      // Equal patterns follow each other: the first one stands for all.
-      if (first_pattern_[path.back()] == kNoCode)
-        first_pattern_[path.back()] = order[i];
-      else
-        same_[order[i]] = first_pattern_[path.back()];
-      pulse.spend(pattern.size() + 1);
-    }
+      : codes_(distinct_symbols(patterns.values)),
+        root_(codes_.symbols().size(), 0),
+        same_(patterns.size(), kNoCode) {
+    grow(patterns, pulse);
     link(pulse);
   }
 
@@ -91,65 +59,164 @@ class Automaton {
 
   std::uint32_t step(std::uint32_t state, std::uint32_t code) const {
     if (code == kNoCode) return 0;
-    for (;; state = failure_[state]) {
-      const std::uint32_t target = edges_.find(state, code);
-      if (target != 0 || state == 0) return target;
-    }
+    for (; state != 0; state = states_[state].failure)
+      if (const std::uint32_t target = child(state, code); target != 0) return target;
+    return root_[code];
   }
 
   /// The longest state at or above `state` along failures that is a whole pattern, or 0.
-  std::uint32_t longest_match(std::uint32_t state) const { return match_[state]; }
-  std::uint32_t next_match(std::uint32_t state) const { return match_[failure_[state]]; }
-  std::uint32_t pattern(std::uint32_t state) const { return first_pattern_[state]; }
+  std::uint32_t longest_match(std::uint32_t state) const { return states_[state].match; }
+  std::uint32_t next_match(std::uint32_t state) const {
+    return states_[states_[state].failure].match;
+  }
+  std::uint32_t pattern(std::uint32_t state) const { return states_[state].pattern; }
+  /// The pattern that stands for an equal one, or kNoCode for those that stand for themselves.
   std::uint32_t stand_in(std::uint32_t pattern) const { return same_[pattern]; }
-  std::uint32_t length(std::uint32_t state) const { return depth_[state]; }
+
+  /// Counts the states that are whole patterns; kNoCode for all others.
+  std::vector<std::uint32_t> number_matches() const {
+    std::vector<std::uint32_t> numbers(size(), kNoCode);
+    std::uint32_t next = 0;
+    for (std::size_t state = 1; state < size(); ++state)
+      if (states_[state].pattern != kNoCode) numbers[state] = next++;
+    return numbers;
+  }
 
   /// How often each state's pattern matched, from how often each state was reached.
   void sum_matches(std::vector<std::int64_t>& reached) const {
-    for (std::size_t i = by_depth_.size(); i-- > 0;)
-      reached[failure_[by_depth_[i]]] += reached[by_depth_[i]];
+    for (std::size_t state = size(); state-- > 1;)
+      reached[states_[state].failure] += reached[state];
   }
-  std::size_t size() const { return depth_.size(); }
+  std::size_t size() const { return states_.size() - 1; }
 
  private:
-  struct Origin {
-    std::uint32_t parent = 0, code = 0;
+  struct State {
+    std::uint32_t code = 0;         // that led here from the parent
+    std::uint32_t first_child = 0;  // children end where those of the next state begin
+    std::uint32_t failure = 0, match = 0, pattern = kNoCode;
   };
 
-  std::uint32_t grow(Origin origin, std::uint32_t depth) {
-    origin_.push_back(origin);
-    depth_.push_back(depth);
-    first_pattern_.push_back(kNoCode);
-    return static_cast<std::uint32_t>(depth_.size() - 1);
+  std::uint32_t child(std::uint32_t state, std::uint32_t code) const {
+    std::uint32_t first = states_[state].first_child, last = states_[state + 1].first_child;
+    while (last - first > 8) {
+      const std::uint32_t middle = first + (last - first) / 2;
+      (states_[middle].code <= code ? first : last) = middle;
+    }
+    for (; first != last; ++first)
+      if (states_[first].code == code) return first;
+    return 0;
   }
 
-  std::uint32_t add(std::uint32_t parent, std::uint32_t code) {
-    const std::uint32_t state = grow({parent, code}, depth_[parent] + 1);
-    edges_.insert(parent, code, state);
-    return state;
+  // One length after the other over the patterns in lexicographic order: a prefix is new where it
+  // differs from that of the pattern before.
+  void grow(const SequencesView& patterns, Pulse& pulse) {
+    struct Open {
+      std::uint32_t pattern, shared, state;
+    };
+    std::vector<Open> open;
+    const auto order = lexicographic_order(patterns);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      open.push_back(
+          {order[i], i > 0 ? common_prefix(patterns[order[i - 1]], patterns[order[i]]) : 0, 0});
+    states_.emplace_back();
+    for (std::uint32_t length = 0; !open.empty(); ++length) {
+      std::size_t kept = 0;
+      std::uint32_t parent = kNoCode;
+      for (const Open& each : open) {
+        const auto code = codes_(patterns[each.pattern][length]);
+        if (each.shared <= length) {
+          if (each.state != parent) begin_children(parent, each.state);
+          parent = each.state;
+          states_.push_back({code, 0, 0, 0, kNoCode});
+          if (length == 0) root_[code] = static_cast<std::uint32_t>(states_.size() - 1);
+        }
+        const auto state = static_cast<std::uint32_t>(states_.size() - 1);
+        if (patterns[each.pattern].size() > length + 1u)
+          open[kept++] = {each.pattern, each.shared, state};
+        else if (states_[state].pattern == kNoCode)
+          states_[state].pattern = each.pattern;
+        else
+          same_[each.pattern] = states_[state].pattern;
+        pulse.spend(2);
+      }
+      begin_children(parent, kNoCode);
+      open.resize(kept);
+    }
+    const auto end = static_cast<std::uint32_t>(states_.size());
+    for (; begun_ < end; ++begun_) states_[begun_].first_child = end;
+    states_.push_back({0, end, 0, 0, kNoCode});
   }
 
-  // Failures lead to shorter states, so states are linked by depth.
+  // States up to `state` that have no child yet get an empty range before the next state made.
+  void begin_children(std::uint32_t parent, std::uint32_t state) {
+    if (state == kNoCode || parent == state) return;
+    for (; begun_ <= state; ++begun_)
+      states_[begun_].first_child = static_cast<std::uint32_t>(states_.size());
+  }
+
+  // Failures lead to shorter states, which come first.
   void link(Pulse& pulse) {
-    by_depth_.resize(size() - 1);
-    for (std::uint32_t i = 0; i < by_depth_.size(); ++i) by_depth_[i] = i + 1;
-    std::stable_sort(by_depth_.begin(), by_depth_.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return depth_[a] < depth_[b]; });
-    failure_.assign(size(), 0);
-    match_.assign(size(), 0);
-    for (const auto state : by_depth_) {
-      const Origin origin = origin_[state];
-      if (origin.parent != 0) failure_[state] = step(failure_[origin.parent], origin.code);
-      match_[state] = first_pattern_[state] != kNoCode ? state : match_[failure_[state]];
+    for (std::uint32_t state = 0; state < size(); ++state) {
+      for (std::uint32_t next = states_[state].first_child; next < states_[state + 1].first_child;
+           ++next)
+        states_[next].failure = state == 0 ? 0 : step(states_[state].failure, states_[next].code);
+      State& here = states_[state];
+      here.match = here.pattern != kNoCode ? state : states_[here.failure].match;
       pulse.spend(4);
     }
   }
 
   SymbolCodes codes_;
-  Edges edges_;
-  std::vector<Origin> origin_;
-  std::vector<std::uint32_t> depth_, failure_, match_, first_pattern_, same_, by_depth_;
+  std::vector<std::uint32_t> root_;  // [code]: child of the empty prefix
+  std::vector<std::uint32_t> same_;  // [pattern]
+  std::vector<State> states_;        // one more at the end
+  std::uint32_t begun_ = 0;          // states whose first child is known
 };
+
+/// A pattern found in the text: where its next end goes, and the longest pattern that ends it.
+struct Match {
+  std::int64_t cursor = 0;
+  std::uint32_t next = kNoCode;
+};
+
+// Text positions where each pattern ends, pattern after pattern; matched[i] is the longest match
+// that ends at position i.
+std::vector<std::uint32_t> find_ends(const std::vector<std::uint32_t>& matched,
+                                     std::vector<Match>& matches, std::size_t total, Pulse& pulse) {
+  std::vector<std::uint32_t> ends(total);
+  for (std::uint32_t position = 0; position < matched.size(); ++position) {
+    for (std::uint32_t i = matched[position]; i != kNoCode; i = matches[i].next) {
+      ends[static_cast<std::size_t>(matches[i].cursor++)] = position;
+      pulse.spend(2);
+    }
+    pulse.spend(1);
+  }
+  return ends;
+}
+
+// Sequence, start and end from text positions; equal patterns read the same ones.
+void fill_columns(OccurrenceTable& table, const std::vector<std::uint32_t>& ends,
+                  const std::vector<std::size_t>& first_end, const SequencesView& patterns,
+                  const SequencesView& sequences, Pulse& pulse) {
+  std::vector<std::uint32_t> sequence_of(sequences.values.size());
+  for (std::uint32_t s = 0; s < sequences.size(); ++s)
+    std::fill(sequence_of.begin() + sequences.offsets[s],
+              sequence_of.begin() + sequences.offsets[s + 1u], s);
+  for (std::size_t p = 0; p < patterns.size(); ++p) {
+    const auto length = static_cast<std::int64_t>(patterns[p].size());
+    const auto first = static_cast<std::size_t>(table.offsets[p]);
+    const auto count = static_cast<std::size_t>(table.offsets[p + 1]) - first;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t position = ends[first_end[p] + i];
+      const std::uint32_t sequence = sequence_of[position];
+      const std::int64_t end = std::int64_t{position} + 1 - sequences.offsets[sequence];
+      table.sequence[first + i] = sequence;
+      table.start[first + i] = end - length;
+      table.end[first + i] = end;
+    }
+    pulse.spend(count);
+  }
+}
 
 }  // namespace
 
@@ -157,61 +224,46 @@ OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesVi
                                 Control& control) {
   Pulse pulse(control, true);
   const Automaton automaton(patterns, pulse);
-  std::vector<std::uint32_t> states(sequences.values.size());
-  std::vector<std::int64_t> matches(automaton.size(), 0);
+  const std::vector<std::uint32_t> match_of = automaton.number_matches();
+  std::vector<std::uint32_t> matched(sequences.values.size());
+  std::vector<std::int64_t> reached(automaton.size(), 0);
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     std::uint32_t state = 0;
     for (auto i = sequences.offsets[s]; i < sequences.offsets[s + 1]; ++i) {
       const auto position = static_cast<std::size_t>(i);
       state = automaton.step(state, automaton.code(sequences.values[position]));
-      states[position] = state;
-      ++matches[state];
+      matched[position] = match_of[automaton.longest_match(state)];
+      ++reached[state];
       pulse.spend(4);
     }
   }
-  automaton.sum_matches(matches);
+  automaton.sum_matches(reached);
 
+  // Where the ends of each pattern's matches go; equal patterns share them.
+  std::vector<Match> matches;
+  std::vector<std::size_t> first_end(patterns.size(), 0);
+  std::vector<std::int64_t> count(patterns.size(), 0);
+  std::int64_t total = 0;
+  for (std::uint32_t state = 1; state < automaton.size(); ++state) {
+    const std::uint32_t pattern = automaton.pattern(state);
+    if (pattern == kNoCode) continue;
+    matches.push_back({total, match_of[automaton.next_match(state)]});
+    count[pattern] = reached[state];
+    first_end[pattern] = static_cast<std::size_t>(total);
+    total += reached[state];
+  }
   OccurrenceTable table;
-  table.offsets.assign(patterns.size() + 1, 0);
-  for (std::uint32_t state = 1; state < automaton.size(); ++state)
-    if (automaton.pattern(state) != kNoCode)
-      table.offsets[automaton.pattern(state) + 1u] = matches[state];
-  for (std::uint32_t i = 0; i < patterns.size(); ++i)
-    if (automaton.stand_in(i) != kNoCode)
-      table.offsets[i + 1] = table.offsets[automaton.stand_in(i) + 1];
-  for (std::size_t i = 0; i < patterns.size(); ++i) table.offsets[i + 1] += table.offsets[i];
-  const auto total = static_cast<std::size_t>(table.offsets.back());
-  table.sequence.resize(total);
-  table.start.resize(total);
-  table.end.resize(total);
-
-  auto& cursor = matches;  // per state, from here on
-  for (std::uint32_t state = 1; state < automaton.size(); ++state)
-    if (automaton.pattern(state) != kNoCode)
-      cursor[state] = table.offsets[automaton.pattern(state)];
-  for (std::size_t s = 0; s < sequences.size(); ++s) {
-    const auto first = sequences.offsets[s];
-    for (auto i = first; i < sequences.offsets[s + 1]; ++i) {
-      auto state = automaton.longest_match(states[static_cast<std::size_t>(i)]);
-      for (; state != 0; state = automaton.next_match(state)) {
-        const auto place = static_cast<std::size_t>(cursor[state]++);
-        table.sequence[place] = static_cast<std::int64_t>(s);
-        table.start[place] = i + 1 - first - automaton.length(state);
-        table.end[place] = i + 1 - first;
-        pulse.spend(4);
-      }
-      pulse.spend(1);
-    }
+  table.offsets.assign(1, 0);
+  for (std::uint32_t p = 0; p < patterns.size(); ++p) {
+    const auto source = automaton.stand_in(p) == kNoCode ? p : automaton.stand_in(p);
+    first_end[p] = first_end[source];
+    table.offsets.push_back(table.offsets.back() + count[source]);
   }
-  for (std::uint32_t i = 0; i < patterns.size(); ++i) {
-    const auto stand_in = automaton.stand_in(i);
-    if (stand_in == kNoCode) continue;
-    const auto size = table.offsets[i + 1u] - table.offsets[i];
-    for (auto* column : {&table.sequence, &table.start, &table.end})
-      std::copy_n(column->begin() + table.offsets[stand_in], size,
-                  column->begin() + table.offsets[i]);
-    pulse.spend(static_cast<std::size_t>(size));
-  }
+  const auto ends = find_ends(matched, matches, static_cast<std::size_t>(total), pulse);
+  matched = {};
+  for (auto* column : {&table.sequence, &table.start, &table.end})
+    column->resize(static_cast<std::size_t>(table.offsets.back()));
+  fill_columns(table, ends, first_end, patterns, sequences, pulse);
   return table;
 }
 

@@ -16,27 +16,54 @@ struct Suffix {
   std::uint32_t position;
 };
 
-// Stable sort by the lowest `bits` of the keys, eight at a time; bytes all keys share are skipped.
+// Stable sort by bits [low, high) of the keys, eight at a time; bytes all keys share are skipped.
 template <class Item, class Key>
-void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, const Key& key,
-                Pulse& pulse) {
+void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int low, int high,
+                const Key& key, Pulse& pulse) {
   constexpr std::size_t kSlice = 1 << 16;
+  const auto digit = [&](const Item& item, std::size_t pass) {
+    return (key(item) >> (low + 8 * static_cast<int>(pass))) & 255u;
+  };
+  const auto passes = static_cast<std::size_t>((high - low + 7) / 8);
+  std::array<std::array<std::size_t, 256>, 8> places{};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    for (std::size_t pass = 0; pass < passes; ++pass) ++places[pass][digit(items[i], pass)];
+    if (i % kSlice == 0) pulse.beat();
+  }
   spare.resize(items.size());
-  for (int shift = 0; shift < bits; shift += 8) {
-    const auto byte = [&](const Item& item) { return (key(item) >> shift) & 255u; };
-    std::array<std::size_t, 256> place{};
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      ++place[byte(items[i])];
-      if (i % kSlice == 0) pulse.beat();
-    }
-    if (place[byte(items.front())] == items.size()) continue;
+  for (std::size_t pass = 0; pass < passes; ++pass) {
+    auto& place = places[pass];
+    if (items.empty() || place[digit(items.front(), pass)] == items.size()) continue;
     std::size_t total = 0;
     for (auto& count : place) total += std::exchange(count, total);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      spare[place[byte(items[i])]++] = items[i];
+      spare[place[digit(items[i], pass)]++] = items[i];
       if (i % kSlice == 0) pulse.beat();
     }
     items.swap(spare);
+  }
+}
+
+// Sorts by the lowest `bits` of the keys, then position. Few suffixes share the highest 40 bits,
+// so those are sorted by radix and the short runs that remain by comparison; long runs mean
+// repetitive text, where radix does it all.
+void sort_suffixes(std::vector<Suffix>& suffixes, int bits, Pulse& pulse) {
+  constexpr std::ptrdiff_t kLongRun = 1 << 10;
+  const auto key = [](const Suffix& suffix) { return suffix.key; };
+  std::vector<Suffix> spare;
+  const int low = std::max(0, bits - 40);
+  radix_sort(suffixes, spare, low, bits, key, pulse);
+  if (low == 0) return;
+  for (auto first = suffixes.begin(); first != suffixes.end();) {
+    auto last = first + 1;
+    while (last != suffixes.end() && last->key >> low == first->key >> low) ++last;
+    if (last - first > kLongRun) return radix_sort(suffixes, spare, 0, bits, key, pulse);
+    if (last - first > 1)
+      std::sort(first, last, [](const Suffix& a, const Suffix& b) {
+        return a.key != b.key ? a.key < b.key : a.position < b.position;
+      });
+    pulse.spend(static_cast<std::size_t>(last - first));
+    first = last;
   }
 }
 
@@ -63,7 +90,7 @@ class Builder {
   };
 
   void sort_by_keys() {
-    std::vector<Suffix> suffixes, spare;
+    std::vector<Suffix> suffixes;
     suffixes.reserve(text_.size());
     const int used = bits_ * static_cast<int>(symbols_);
     std::uint64_t key = 0;
@@ -74,8 +101,7 @@ class Builder {
     }
     std::reverse(suffixes.begin(), suffixes.end());
     if (suffixes.empty()) return;
-    radix_sort(suffixes, spare, used, [](const Suffix& s) { return s.key; }, pulse_);
-    spare = {};
+    sort_suffixes(suffixes, used, pulse_);
     take_keys(suffixes, used);
   }
 
@@ -143,7 +169,7 @@ class Builder {
     if (items_.size() <= kSmallGroup)
       std::sort(items_.begin(), items_.end());
     else
-      radix_sort(items_, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+      radix_sort(items_, spare_, 0, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
     for (std::size_t i = 0, j = 0; i < items_.size(); i = j) {
       const std::uint64_t key = items_[i] >> 32;
       for (j = i; j < items_.size() && items_[j] >> 32 == key; ++j) {
@@ -176,7 +202,7 @@ class Builder {
     std::vector<std::uint64_t> unknown;
     for (std::size_t j = 0; j < out_.lcp.size(); ++j)
       if (out_.lcp[j] == kUnknown) unknown.push_back(std::uint64_t{out_.positions[j]} << 32 | j);
-    radix_sort(unknown, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+    radix_sort(unknown, spare_, 0, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
     std::uint64_t expected = 0;
     std::uint32_t length = 0;
     for (const auto item : unknown) {

@@ -17,6 +17,7 @@ from cantaor.errors import ArgumentError, CantaorError
 from cantaor.run.workspace import Workspace, open_workspace
 from cantaor.show.terminal import (
     motif_rows,
+    print_audit,
     print_evaluation,
     print_motifs,
     print_rows,
@@ -121,6 +122,9 @@ def train(
     ] = "log-mel",
     width: Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")] = None,
     epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 20,
+    max_clips: Annotated[
+        int, typer.Option(help="Most training clips of one singer; 0 keeps all.")
+    ] = 1000,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
     seed: Seed = 0,
     device: Device = "auto",
@@ -150,7 +154,7 @@ def train(
         else:
             assert work is not None
             workspace = open_workspace(work)
-            prepared = prepare_clips(workspace, split, data, seed=seed)
+            prepared = prepare_clips(workspace, split, data, max_clips=max_clips or None, seed=seed)
             folder = train_workspace(workspace, prepared, settings, out, progress)
     _print_training(folder, as_json)
 
@@ -253,6 +257,32 @@ def export(
         _print_json({"path": str(path)})
     else:
         typer.echo(f"written: {path}")
+
+
+@app.command(epilog="Example: `cantaor audit recordings --fix clean.csv`")
+def audit(
+    corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
+    fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Find copies, shared audio, contradicting labels, and what leaks across splits."""
+    from cantaor.corpus.audit import audit as audit_manifest
+    from cantaor.corpus.audit import fix as fix_manifest
+    from cantaor.corpus.loaders import read_corpus
+    from cantaor.corpus.tables import write_manifest
+
+    manifest = read_corpus(corpus)
+    with show_progress(as_json) as progress:
+        found = audit_manifest(
+            manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
+        )
+    if fix is not None:
+        write_manifest(fix_manifest(manifest, found), fix)
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        print_audit(found.summary(), found.tables())
 
 
 @app.command(epilog="Example: `cantaor report work --out report.html`")

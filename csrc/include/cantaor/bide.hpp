@@ -10,11 +10,13 @@ enum class BideLayout { automatic, bitmaps, lists };
 
 /// BIDE: Wang, J. and Han, J. (2004), "BIDE: efficient mining of frequent closed sequences".
 /// A pattern is closed when no proper super-sequence has the same support. `layout` is a choice
-/// of speed and memory alone; `bitmaps` needs at most 64 frequent symbols.
+/// of speed and memory alone; `bitmaps` needs at most 256 frequent symbols.
 Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& options,
                       Control& control, BideLayout layout = BideLayout::automatic);
 
 namespace bide {
+
+inline constexpr std::size_t kMostBitmapSymbols = 256;
 
 /// Frequent symbols only, every sequence as (first, last) into `codes`, shortest first: a short
 /// sequence has the least room for a symbol that would extend a pattern, so checks end early.

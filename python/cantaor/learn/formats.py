@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from cantaor.errors import ModelError
-from cantaor.learn.export import export_torchscript
+from cantaor.learn.export import export_onnx, export_pt2, export_torchscript
 from cantaor.learn.training import TrainedModel
 
-_WRITERS = {".ts": export_torchscript}
+_WRITERS = {".ts": export_torchscript, ".pt2": export_pt2, ".onnx": export_onnx}
 
 
 def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
@@ -20,7 +20,8 @@ def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
     trained
         The model.
     path
-        File to write; ``.ts`` is TorchScript.
+        File to write: ``.ts`` (TorchScript) and ``.pt2`` (torch.export) take waveforms, ``.onnx``
+        takes features.
 
     Returns
     -------

@@ -252,4 +252,3 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
     )
     motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
     return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
-

@@ -8,6 +8,8 @@ exactly.
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,7 +220,7 @@ def run_epochs(
         callbacks.append(_SaveEpoch(checkpoint_dir / _CHECKPOINT, key))
         resume = _read_checkpoint(checkpoint_dir / _CHECKPOINT, key, learner, keep)
     if keep.waited < settings.patience and len(learner.history) < settings.epochs:
-        with _quiet(), _determinism():
+        with _quiet(), _determinism(), _interruptible():
             _trainer(settings, device, callbacks).fit(learner, ckpt_path=resume)
     singer.load_state_dict(keep.weights)
     return learner.history
@@ -279,6 +281,22 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C leave as KeyboardInterrupt: Lightning ignores further ones and exits instead."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from cantaor.show.terminal import motif_rows
 
 #: Small enough to train in seconds on two cores; the paper's width is 128.
 WIDTH = 16
+#: Training clips of one singer.
+MAX_CLIPS = 400
 
 
 def run_demo(
@@ -105,7 +107,7 @@ def _train_and_test(
     def stage(name: str, done: int, total: int) -> None:
         progress(f"{name} {split}", done, total)
 
-    prepared = prepare_clips(workspace, split, seed=seed)
+    prepared = prepare_clips(workspace, split, max_clips=MAX_CLIPS, seed=seed)
     # The last split, `recording`, keeps the workspace's own model; the other stands beside it.
     folder = None if split == "recording" else workspace.path / f"model-{split}"
     model = timed(

@@ -32,6 +32,9 @@ DISJOINT = ("recording", "group")
 #: Protocols that mine first and split the instances.
 MINED_FIRST = ("paper", "audio")
 
+#: Training clips of one singer, unless more are asked for.
+MAX_CLIPS = 1000
+
 _ADVICE = "mine with a lower min_length or min_support, or add recordings"
 
 
@@ -79,6 +82,7 @@ def prepare_clips(
     data: str = "motifs",
     *,
     test_fraction: float = 0.2,
+    max_clips: int | None = MAX_CLIPS,
     seed: int = 0,
 ) -> PreparedClips:
     """Cut the clips of a workspace and split them.
@@ -95,8 +99,12 @@ def prepare_clips(
         spans of the same lengths, anywhere in the voice).
     test_fraction
         Share held out, in (0, 1).
+    max_clips
+        Most training clips of one singer, drawn at random where there are more: instances of long
+        motifs hold those of their parts, so more add little but time. ``None`` keeps all. Clips
+        that are watched or tested on are never thinned.
     seed
-        Decides the split and the random spans.
+        Decides the split, the random spans and what is drawn.
 
     Raises
     ------
@@ -115,9 +123,11 @@ def prepare_clips(
     singers = sorted({one.singer for one in recordings})
     if len(singers) < 2:
         raise SplitError(f"{workspace.path}: one singer only ({singers[0]}); two are needed")
-    if protocol in DISJOINT:
-        return _split_recordings(workspace, recordings, protocol, data, test_fraction, seed)
-    return _split_instances(workspace, recordings, protocol, data, test_fraction, seed)
+    if max_clips is not None and max_clips < 1:
+        raise ArgumentError(f"max_clips must be at least 1, not {max_clips}")
+    split = _split_recordings if protocol in DISJOINT else _split_instances
+    prepared = split(workspace, recordings, protocol, data, test_fraction, seed)
+    return prepared if max_clips is None else _thin(prepared, max_clips, seed)
 
 
 def mined_recordings(workspace: Workspace) -> list[MinedRecording]:
@@ -237,6 +247,21 @@ def _split_instances(
     finder = MotifFinder(workspace.clusters(), dictionary.union(), settings)
     note = "motifs were mined from all recordings before the split"
     return PreparedClips(clips, finder, protocol, data, (note, *notes))
+
+
+def _thin(prepared: PreparedClips, max_clips: int, seed: int) -> PreparedClips:
+    rng = np.random.default_rng(seed)
+    entries = prepared.clips.entries
+    dropped: set[int] = set()
+    notes = []
+    for singer in prepared.clips.singers:
+        own = [i for i, e in enumerate(entries) if e.split == "train" and e.singer == singer]
+        if len(own) > max_clips:
+            dropped.update(rng.permutation(own)[max_clips:].tolist())
+            notes.append(f"singer {singer}: {max_clips} of {len(own)} training clips drawn")
+    kept = tuple(entry for i, entry in enumerate(entries) if i not in dropped)
+    clips = Manifest(kept, prepared.clips.root)
+    return replace(prepared, clips=clips, notes=(*prepared.notes, *notes))
 
 
 def _require_clips(

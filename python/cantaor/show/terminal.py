@@ -13,6 +13,8 @@ from rich.table import Table
 
 from cantaor.run.workspace import Workspace
 
+_ROWS_SHOWN = 10
+
 
 @contextmanager
 def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
@@ -97,6 +99,24 @@ def print_evaluation(result: Mapping[str, Any]) -> None:
     ]
     columns = ("recording", "singer", "answer", "probability", "clips")
     print_rows("Votes of the recordings", columns, votes)
+
+
+def print_audit(summary: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Print an audit: its figures, then every kind of finding, ten rows of each."""
+    rows = [[name.replace("_", " "), _flat(value)] for name, value in summary.items()]
+    print_rows("Audit", ["", "found"], rows)
+    for name, found in tables.items():
+        if not found:
+            continue
+        shown = [[_flat(value) for value in row.values()] for row in found[:_ROWS_SHOWN]]
+        title = f"{name} ({len(shown)} of {len(found)})"
+        print_rows(title, [column.replace("_", " ") for column in found[0]], shown)
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_cell(one)}" for name, one in value.items())
+    return value
 
 
 def _cell(value: object) -> str:

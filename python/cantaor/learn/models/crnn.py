@@ -5,7 +5,8 @@ References
 Arronte Alvarez and Gómez-Martín (2020), section 3: convolution, batch normalisation, ELU, max
 pooling and dropout in each of four blocks, 3 x 3, the first with stride 2 x 2 in convolution and
 pooling, the others with 1; a GRU whose output is the embedding; a layer of 1,024. The authors'
-code has 128 channels, two layers of 256 units and a dropout of 0.1.
+code has 128 channels, two layers of 256 units and a dropout of 0.1. Which output is not said; the
+mean over the steps is ours.
 """
 
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from cantaor.learn.models.masking import (
     Head,
     MaxPool,
     as_steps,
-    last_of_real,
+    mean_of_steps,
     silence,
 )
 
@@ -35,7 +36,7 @@ class _Block(nn.Module):
 
 
 class CRNN(nn.Module):
-    """Convolutional recurrent network; the embedding is the GRU's last output.
+    """Convolutional recurrent network; the embedding is the mean of the GRU's outputs.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class CRNN(nn.Module):
         for block in self.blocks:
             x, lengths = block(x, lengths)
         steps, _ = self.recurrent(as_steps(x))
-        return last_of_real(steps, lengths)
+        return mean_of_steps(steps, lengths)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits (clips, n_classes); arguments as in :meth:`embed`."""

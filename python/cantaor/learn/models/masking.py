@@ -49,14 +49,6 @@ def mean_of_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
     return mean_of_real(x.transpose(1, 2).unsqueeze(2), lengths)
 
 
-def last_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """The last real step of (clips, steps, features), (clips, features)."""
-    if lengths is None:
-        return x[:, -1]
-    last = (lengths - 1).reshape(-1, 1, 1).expand(-1, 1, x.shape[-1])
-    return x.gather(1, last).squeeze(1)
-
-
 def reverse_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     """(clips, steps, features) with the real steps in reverse order, the others unspecified.
 

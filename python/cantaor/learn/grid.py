@@ -1,0 +1,226 @@
+"""The paper's Table 2 and beyond: networks x features x data sets x protocols, resumable.
+
+Each cell is one file; a grid that was interrupted goes on with the cells that are missing.
+
+References
+----------
+Arronte Alvarez and Gómez-Martín (2020), Table 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from cantaor.errors import CantaorError, ModelError
+from cantaor.learn.clips import ClipSet
+from cantaor.learn.evaluation import evaluate
+from cantaor.learn.training import TrainingSettings, fingerprint, train
+
+#: Clips to train on, to stop early on and to test on.
+Sides: TypeAlias = tuple[ClipSet, ClipSet, ClipSet]
+
+MODELS = ("crnn", "residual50", "residual-blstm")
+FEATURES = ("mfcc", "spectrogram", "log-mel")
+DATA = ("motifs", "motifs+segment", "random")
+
+_PAPER = """
+88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
+94.78 92.02 91.62 88.66 96.29 94.42   86.48 85.12 84.26 83.29 90.33 89.03
+85.01 84.32 82.41 81.11 91.89 90.25   91.88 90.02 89.98 88.02 95.23 93.36
+81.11 80.21 78.33 76.95 82.82 81.76   81.31 80.25 79.58 78.92 84.89 82.52
+82.19 84.26 81.73 80.32 85.96 84.01
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the grid.
+
+    Attributes
+    ----------
+    model, features
+        As in :class:`TrainingSettings`.
+    data
+        Name of the data set.
+    protocol
+        Name of how test clips are set apart.
+    """
+
+    model: str
+    features: str
+    data: str
+    protocol: str
+
+    @property
+    def name(self) -> str:
+        """Name of the cell's file."""
+        return "_".join((self.protocol, self.data, self.model, self.features))
+
+
+def table_2(protocol: str = "paper") -> list[Cell]:
+    """The 27 cells of the paper's Table 2, row by row."""
+    rows = product(DATA, MODELS, FEATURES)
+    return [Cell(model, features, data, protocol) for data, model, features in rows]
+
+
+def paper_figures(cell: Cell) -> tuple[float, float] | None:
+    """Accuracy and AUC in per cent as printed in Table 2, or None if the cell is not there."""
+    if (cell.data not in DATA) or (cell.model not in MODELS) or (cell.features not in FEATURES):
+        return None
+    place = DATA.index(cell.data) * 9 + MODELS.index(cell.model) * 3
+    place += FEATURES.index(cell.features)
+    numbers = [float(number) for number in _PAPER.split()]
+    return numbers[2 * place], numbers[2 * place + 1]
+
+
+def run_grid(
+    cells: Iterable[Cell],
+    sides_of: Callable[[str, str], Sides],
+    settings: TrainingSettings,
+    out: str | Path,
+    *,
+    progress: Callable[[Cell, Mapping[str, Any]], None] | None = None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> list[dict[str, Any]]:
+    """Train and test every cell that has no result yet.
+
+    Parameters
+    ----------
+    cells
+        What to run.
+    sides_of
+        Gives the clips for a data set and a protocol; its errors empty the cell.
+    settings
+        For all cells; model and features are the cell's.
+    out
+        Directory of the results.
+    progress
+        Called with every record, old or new.
+    go_on
+        Asked before each new cell; once it says no, the other cells stay empty for lack of time.
+
+    Returns
+    -------
+    One record for each cell: what it is, ``accuracy``, ``auc``, ``balanced_accuracy``,
+    ``train_accuracy``, ``gap``, ``epochs``, ``seconds``, ``parameters``, ``n``; or ``empty``, the
+    reason why there is none.
+
+    Raises
+    ------
+    ModelError
+        The directory cannot be used, or a result there is damaged.
+    """
+    out = Path(out)
+    records = []
+    for cell in cells:
+        record = _cell(cell, sides_of, settings, out, go_on)
+        records.append(record)
+        if progress is not None:
+            progress(cell, record)
+    return records
+
+
+def _cell(
+    cell: Cell,
+    sides_of: Callable[[str, str], Sides],
+    settings: TrainingSettings,
+    out: Path,
+    go_on: Callable[[], bool],
+) -> dict[str, Any]:
+    mine = replace(settings, model=cell.model, features=cell.features)
+    try:
+        sides = sides_of(cell.data, cell.protocol)
+        key = _key(sides, mine)
+        file = out / f"{cell.name}_{key}.json"
+        found = _read(file)
+        if found is not None:
+            return found
+        if not go_on():
+            return {**asdict(cell), "empty": "no time was left"}
+        record = {**asdict(cell), "key": key, **_measure(sides, mine, cell.protocol)}
+    except ModelError:
+        raise
+    except CantaorError as error:
+        return {**asdict(cell), "empty": str(error)}
+    _write(file, record)
+    return record
+
+
+def _key(sides: Sides, settings: TrainingSettings) -> str:
+    """Digest of all clips and settings of a cell."""
+    both = fingerprint(sides[0], sides[1], settings) + fingerprint(sides[2], sides[2], settings)
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
+
+
+def _measure(sides: Sides, settings: TrainingSettings, protocol: str) -> dict[str, Any]:
+    trained = train(sides[0], sides[1], settings)
+    figures = evaluate(trained, sides[2], protocol, device=settings.device)
+    on_train = evaluate(trained, sides[0], device=settings.device).accuracy
+    return {
+        "accuracy": figures.accuracy,
+        "auc": figures.auc,
+        "balanced_accuracy": figures.balanced_accuracy,
+        "train_accuracy": on_train,
+        "gap": on_train - figures.accuracy,
+        "epochs": len(trained.history),
+        "seconds": sum(epoch["seconds"] for epoch in trained.history),
+        "parameters": sum(weights.numel() for weights in trained.module.parameters()),
+        "n": figures.n,
+        "settings": asdict(settings),
+    }
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"result {file} is damaged; remove it to run its cell anew") from error
+    return record
+
+
+def _write(file: Path, record: Mapping[str, Any]) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise ModelError(f"cannot write result {file}: {error}") from error
+
+
+def grid_table(records: Sequence[Mapping[str, Any]]) -> str:
+    """The records as a Markdown table beside the paper's figures; empty cells say why."""
+    lines = [
+        "| protocol | data | network | features | accuracy % | AUC % | balanced % | train - test % "
+        "| gain over random % | epochs | s | parameters | paper: accuracy / AUC % |",
+        "|" + "---|" * 13,
+    ]
+    random = {
+        (r["protocol"], r["model"], r["features"]): r["accuracy"]
+        for r in records
+        if r["data"] == "random" and "empty" not in r
+    }
+    return "\n".join([*lines, *(_row(record, random) for record in records)]) + "\n"
+
+
+def _row(record: Mapping[str, Any], random: Mapping[tuple[str, str, str], float]) -> str:
+    cell = Cell(*(record[name] for name in ("model", "features", "data", "protocol")))
+    printed = paper_figures(cell)
+    paper = "" if printed is None else f"{printed[0]:.2f} / {printed[1]:.2f}"
+    start = f"| {cell.protocol} | {cell.data} | {cell.model} | {cell.features} |"
+    if "empty" in record:
+        return f"{start} empty: {record['empty']} |{' |' * 7} {paper} |"
+    base = random.get((cell.protocol, cell.model, cell.features))
+    gain = None if base is None else record["accuracy"] - base
+    shares = [record[name] for name in ("accuracy", "auc", "balanced_accuracy", "gap")]
+    figures = " | ".join("" if s is None else f"{100 * s:.2f}" for s in [*shares, gain])
+    costs = f"{record['epochs']} | {record['seconds']:.0f} | {record['parameters']:,}"
+    return f"{start} {figures} | {costs} | {paper} |"
