@@ -22,7 +22,8 @@ HALVES = {
     "_core": STAGES,
     "_gather": {"clips"},
     "_kmeans": {"clusters"},
-    "dictionary": {"motifs"},
+    "symbols": {"motifs"},
+    "dictionary": set(),
 }
 #: From the ground up; a floor imports itself and the floors below.
 FLOORS = ["foundation", "stages", "chain", "corpus+learn", "run+show", "cli"]
