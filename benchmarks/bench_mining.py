@@ -20,7 +20,7 @@ from cantaor import find_occurrences, mine_closed
 from cantaor.types import Motifs
 
 CLASSIC = mining_data.classic()
-SMALL = [mining_data.phrases(50, 6, 25), mining_data.phrases(500, 6, 350)]
+SMALL = [mining_data.phrases(50, 6, 25), mining_data.phrases(500, 6, 380)]
 GAPS = [(0, 1), (0, 2), (0, 3), (0, 4)]
 
 
@@ -71,7 +71,7 @@ def test_any_gap_against_spmf(benchmark, database):
 @pytest.mark.parametrize("gap", GAPS, ids=str)
 @pytest.mark.parametrize("side", ["cantaor", "twin"])
 def test_bounded_gap(benchmark, gap, side):
-    database = mining_data.phrases(500, 6, 100)
+    database = mining_data.phrases(500, 6, 200)
     assert mining_peers.as_supports(mine(database, gap)) == mining_peers.twin(database, gap)
     if side == "cantaor":
         benchmark(mine, database, gap)
@@ -81,7 +81,7 @@ def test_bounded_gap(benchmark, gap, side):
 
 @pytest.mark.parametrize("side", ["cantaor", "twin", "seq2pat"])
 def test_contiguous(benchmark, side):
-    database = mining_data.phrases(2_000, 6, 3)
+    database = mining_data.phrases(1_000, 6, 3)
     ours = mining_peers.as_supports(mine(database, (0, 0)))
     if side == "cantaor":
         benchmark(mine, database, (0, 0))

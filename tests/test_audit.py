@@ -280,6 +280,15 @@ def test_codec_copies_of_short_clips(voices: dict[str, np.ndarray], tmp_path: Pa
     assert {(i, i + len(clips)) for i in range(len(clips))} <= found
 
 
+def test_a_coded_clip_is_found_in_a_long_recording(voices: dict[str, np.ndarray]) -> None:
+    """A long recording keeps a sample of its landmarks; a part of it still has enough of them."""
+    whole = Audio(np.concatenate([*voices.values(), *voices.values()]), 44100)
+    assert landmarks(whole).hashes.size == 4000
+    clip = resample(Audio(0.2 * voices["V2-02"][90_000:270_000], 44100), 22050)
+    (pair,) = near_copies([landmarks(clip), landmarks(whole)])
+    assert pair.share > 0.3
+
+
 def test_where_a_near_copy_starts(voices: dict[str, np.ndarray]) -> None:
     sound = voices["V1-02"]
     late = Audio(0.5 * sound[44100:], 44100)

@@ -46,7 +46,9 @@ def waveforms() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(len(LENGTHS), max(LENGTHS)) * 0.1, torch.tensor(LENGTHS)
 
 
-@pytest.mark.parametrize("name", ["crnn", "residual50", "residual-blstm"])
+@pytest.mark.parametrize(
+    "name", ["crnn", pytest.param("residual50", marks=pytest.mark.slow), "residual-blstm"]
+)
 def test_torchscript_without_cantaor(name, tmp_path, waveforms):
     mine = model(model=name, features="log-mel+mfcc")
     export_torchscript(mine, tmp_path / "model.ts")

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError, ModelError
+from cantaor.learn.augmentation import CHANGES, MASKS, MIXUP
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import predict
 from cantaor.learn.training import TrainingSettings, class_weights, train
@@ -151,6 +152,21 @@ def test_the_other_networks_train(model, sides):
     assert np.isfinite(trained.history[0]["loss"])
 
 
+def test_augmented_training_repeats_itself(sides):
+    settings = replace(SMALL, epochs=2, augmentation=(*CHANGES, MASKS, MIXUP))
+    first = train(*sides, settings)
+    assert same(first, train(*sides, settings))
+    assert not same(first, train(*sides, replace(SMALL, epochs=2)))
+
+
+def test_mixed_precision_learns_and_answers_in_float32(sides):
+    trained = train(*sides, replace(SMALL, epochs=2, precision="bfloat16"))
+    assert trained.history[1]["loss"] < trained.history[0]["loss"]
+    assert {weights.dtype for weights in trained.module.parameters()} == {torch.float32}
+    with pytest.raises(ArgumentError, match="'float16' needs a CUDA device"):
+        train(*sides, replace(SMALL, precision="float16"))
+
+
 def test_padded_training_is_another_network(sides):
     few = tuple(side.select(np.arange(9)) for side in sides)
     padded = train(*few, replace(SMALL, epochs=1, padded=True))
@@ -183,6 +199,7 @@ def test_balanced_weights_count_every_singer_the_same():
         ({"device": "tpu"}, "device must be one of"),
         ({"precision": "int8"}, "precision must be one of"),
         ({"class_weights": "sqrt"}, "class_weights must be one of"),
+        ({"augmentation": ("flanger",)}, "augmentation must be of speed, .*'flanger'"),
         ({"batch": 0}, "batch must be above 0; got 0"),
         ({"lr": float("nan")}, "lr must be above 0; got nan"),
         ({"width": 0}, "width must be at least 1; got 0"),

@@ -199,6 +199,15 @@ def test_one_long_pattern_twice(rng, gap):
     assert motifs[tuple(row[::2] if gap == (1, 1) else row)] == 2
 
 
+def test_contiguous_on_repetitive_text(rng):
+    flat = (np.full(50_000, 7), np.array([0, 30_000, 50_000]))
+    motifs = mine_closed(flat, 1, gap=(0, 0))
+    assert (motifs.lengths.tolist(), motifs.support.tolist()) == ([20_000, 30_000], [2, 1])
+    row = np.tile(rng.integers(0, 40, 50), 500)
+    motifs = mine_closed([row, row[:-1], row], 2, gap=(0, 0))
+    assert (motifs.lengths.tolist(), motifs.support.tolist()) == ([24_999, 25_000], [3, 2])
+
+
 BAD = [
     ({"min_support": 0}, "min_support"),
     ({"min_support": -1}, "min_support"),

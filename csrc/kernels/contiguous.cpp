@@ -83,7 +83,7 @@ class IntervalTree {
 
   // A second suffix of the same sequence is counted off where the two paths meet.
   void see(std::uint32_t j) {
-    const std::uint32_t sequence = text_.sequence[suffixes_.positions[j]];
+    const std::uint32_t sequence = suffixes_.owners[j];
     const std::uint32_t before = std::exchange(latest_[sequence], j);
     if (before == kNoCode) return;
     const auto holds = std::partition_point(open_.begin(), open_.end(),
@@ -143,17 +143,32 @@ std::vector<Interval> order_by_length(const std::vector<Interval>& intervals,
   return out;
 }
 
+/// Where the last suffix of each interval goes when its first symbol is dropped, by position in
+/// the text. Few positions are asked for; a bitmap of them fits into a cache where ranks do not.
+std::vector<std::uint32_t> ranks_of_tails(const std::vector<Interval>& intervals, const Text& text,
+                                          const SuffixArray& suffixes, Pulse& pulse) {
+  std::vector<std::uint64_t> wanted(text.codes.size() / 64 + 1, 0);
+  for (const auto& interval : intervals) {
+    const std::uint32_t tail = suffixes.positions[interval.last] + 1;
+    wanted[tail / 64] |= std::uint64_t{1} << (tail & 63);
+    pulse.spend(1);
+  }
+  std::vector<std::uint32_t> rank(text.codes.size(), 0);
+  for (std::uint32_t j = 0; j < suffixes.positions.size(); ++j) {
+    const std::uint32_t position = suffixes.positions[j];
+    if ((wanted[position / 64] >> (position & 63)) & 1) rank[position] = j;
+    pulse.spend(1);
+  }
+  return rank;
+}
+
 /// Marks the intervals that a symbol extends to the left with the same support. If both are
 /// closed to the right, the longer pattern is an interval too, and dropping its first symbol leads
 /// from it to the shorter one. Intervals with one first symbol map to ascending ones.
 std::vector<char> extended_left(const std::vector<Interval>& intervals,
                                 const std::vector<std::size_t>& bounds, const Text& text,
                                 const SuffixArray& suffixes, Pulse& pulse) {
-  std::vector<std::uint32_t> rank(text.codes.size(), 0);
-  for (std::uint32_t j = 0; j < suffixes.positions.size(); ++j) {
-    rank[suffixes.positions[j]] = j;
-    pulse.spend(1);
-  }
+  const auto rank = ranks_of_tails(intervals, text, suffixes, pulse);
   std::vector<char> extended(intervals.size(), 0);
   for (std::size_t length = 2; length + 1 < bounds.size(); ++length) {
     const auto begin = intervals.begin() + static_cast<std::ptrdiff_t>(bounds[length - 1]);
@@ -180,7 +195,7 @@ Patterns mine_contiguous(const SequencesView& sequences, const MiningOptions& op
   encoded.codes = {};
   if (text.codes.empty()) return {};
   const auto alphabet = static_cast<std::uint32_t>(encoded.symbols.size());
-  const SuffixArray suffixes = build_suffix_array(text.codes, alphabet, pulse);
+  const SuffixArray suffixes = build_suffix_array(text.codes, text.sequence, alphabet, pulse);
   auto unordered =
       IntervalTree(text, suffixes, sequences.size(), options.min_support, closure, pulse)
           .right_closed();

@@ -13,64 +13,100 @@ constexpr std::size_t kSmallGroup = 1 << 14;
 
 struct Suffix {
   std::uint64_t key;
-  std::uint32_t position;
+  std::uint32_t position, owner;
 };
 
 // Stable sort by bits [low, high) of the keys, eight at a time; bytes all keys share are skipped.
+// The sorted items are in one of the two places: the pointer returned says in which.
 template <class Item, class Key>
-void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int low, int high,
-                const Key& key, Pulse& pulse) {
+Item* radix_sort(Item* items, Item* spare, std::size_t size, int low, int high, const Key& key,
+                 Pulse& pulse) {
   constexpr std::size_t kSlice = 1 << 16;
   const auto digit = [&](const Item& item, std::size_t pass) {
     return (key(item) >> (low + 8 * static_cast<int>(pass))) & 255u;
   };
   const auto passes = static_cast<std::size_t>((high - low + 7) / 8);
   std::array<std::array<std::size_t, 256>, 8> places{};
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  for (std::size_t i = 0; i < size; ++i) {
     for (std::size_t pass = 0; pass < passes; ++pass) ++places[pass][digit(items[i], pass)];
     if (i % kSlice == 0) pulse.beat();
   }
-  spare.resize(items.size());
   for (std::size_t pass = 0; pass < passes; ++pass) {
     auto& place = places[pass];
-    if (items.empty() || place[digit(items.front(), pass)] == items.size()) continue;
+    if (size == 0 || place[digit(items[0], pass)] == size) continue;
     std::size_t total = 0;
     for (auto& count : place) total += std::exchange(count, total);
-    for (std::size_t i = 0; i < items.size(); ++i) {
+    for (std::size_t i = 0; i < size; ++i) {
       spare[place[digit(items[i], pass)]++] = items[i];
       if (i % kSlice == 0) pulse.beat();
     }
-    items.swap(spare);
+    std::swap(items, spare);
   }
+  return items;
 }
 
-// Sorts by the lowest `bits` of the keys, then position. Few suffixes share the highest 40 bits,
-// so those are sorted by radix and the short runs that remain by comparison; long runs mean
-// repetitive text, where radix does it all.
-void sort_suffixes(std::vector<Suffix>& suffixes, int bits, Pulse& pulse) {
+template <class Item, class Key>
+void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, const Key& key,
+                Pulse& pulse) {
+  spare.resize(items.size());
+  if (radix_sort(items.data(), spare.data(), items.size(), 0, bits, key, pulse) != items.data())
+    items.swap(spare);
+}
+
+std::uint64_t key_of(const Suffix& suffix) {
+  return suffix.key;
+}
+
+// Sorts suffixes that agree above bit `high` from `source` into `target` by the lowest `high` bits,
+// then position. Few suffixes share their leading bits, so those above `low` are sorted by radix
+// and the short runs that remain by comparison; long runs mean repetitive text.
+void sort_bucket(Suffix* source, Suffix* target, std::size_t size, int low, int high,
+                 Pulse& pulse) {
   constexpr std::ptrdiff_t kLongRun = 1 << 10;
-  const auto key = [](const Suffix& suffix) { return suffix.key; };
-  std::vector<Suffix> spare;
-  const int low = std::max(0, bits - 40);
-  radix_sort(suffixes, spare, low, bits, key, pulse);
-  if (low == 0) return;
-  for (auto first = suffixes.begin(); first != suffixes.end();) {
-    auto last = first + 1;
-    while (last != suffixes.end() && last->key >> low == first->key >> low) ++last;
-    if (last - first > kLongRun) return radix_sort(suffixes, spare, 0, bits, key, pulse);
-    if (last - first > 1)
+  if (radix_sort(source, target, size, low, high, key_of, pulse) != target)
+    std::copy_n(source, size, target);
+  for (Suffix *first = target, *end = target + size; low > 0 && first != end;) {
+    Suffix* last = first + 1;
+    while (last != end && last->key >> low == first->key >> low) ++last;
+    const auto run = static_cast<std::size_t>(last - first);
+    if (last - first > kLongRun) {
+      if (radix_sort(first, source, run, 0, low, key_of, pulse) != first)
+        std::copy_n(source, run, first);
+    } else if (run > 1) {
       std::sort(first, last, [](const Suffix& a, const Suffix& b) {
         return a.key != b.key ? a.key < b.key : a.position < b.position;
       });
-    pulse.spend(static_cast<std::size_t>(last - first));
+    }
+    pulse.spend(run);
     first = last;
   }
 }
 
+// Sorts by the lowest `bits` of the keys, then position. The first pass goes by the highest byte:
+// what it leaves fits into a cache, so the time per suffix hardly grows with their number.
+void sort_suffixes(std::vector<Suffix>& suffixes, int bits, Pulse& pulse) {
+  const int high = std::max(0, bits - 8), low = std::max(0, bits - 40);
+  std::vector<Suffix> spare(suffixes.size());
+  std::array<std::size_t, 257> bounds{};
+  for (const auto& suffix : suffixes) ++bounds[(suffix.key >> high) + 1];
+  for (std::size_t byte = 1; byte < bounds.size(); ++byte) bounds[byte] += bounds[byte - 1];
+  auto place = bounds;
+  for (const auto& suffix : suffixes) {
+    spare[place[suffix.key >> high]++] = suffix;
+    pulse.spend(1);
+  }
+  for (std::size_t byte = 0; byte < 256; ++byte)
+    if (const std::size_t size = bounds[byte + 1] - bounds[byte]; size > 0)
+      sort_bucket(spare.data() + bounds[byte], suffixes.data() + bounds[byte], size, low, high,
+                  pulse);
+}
+
 class Builder {
  public:
-  Builder(const std::vector<std::uint32_t>& text, std::uint32_t alphabet, Pulse& pulse)
+  Builder(const std::vector<std::uint32_t>& text, const std::vector<std::uint32_t>& owners,
+          std::uint32_t alphabet, Pulse& pulse)
       : text_(text),
+        owners_(owners),
         pulse_(pulse),
         bits_(std::bit_width(alphabet)),
         symbols_(static_cast<std::uint32_t>(64 / bits_)) {}
@@ -96,7 +132,7 @@ class Builder {
     std::uint64_t key = 0;
     for (std::size_t i = text_.size(); i-- > 0;) {
       key = text_[i] == 0 ? 0 : (std::uint64_t{text_[i]} << (used - bits_)) | (key >> bits_);
-      if (key != 0) suffixes.push_back({key, static_cast<std::uint32_t>(i)});
+      if (key != 0) suffixes.push_back({key, static_cast<std::uint32_t>(i), owners_[i]});
       pulse_.spend(1);
     }
     std::reverse(suffixes.begin(), suffixes.end());
@@ -108,11 +144,13 @@ class Builder {
   void take_keys(const std::vector<Suffix>& suffixes, int used) {
     const std::size_t size = suffixes.size();
     out_.positions.resize(size);
+    out_.owners.resize(size);
     out_.lcp.assign(size, 0);
     const std::uint64_t last_symbol = (std::uint64_t{1} << bits_) - 1;
     std::uint32_t first = 0;
     for (std::size_t j = 0; j < size; ++j) {
       out_.positions[j] = suffixes[j].position;
+      out_.owners[j] = suffixes[j].owner;
       if (j > 0) {
         const std::uint64_t differ = suffixes[j].key ^ suffixes[j - 1].key;
         const bool open = (suffixes[j].key & last_symbol) != 0;  // goes on behind the key
@@ -169,7 +207,7 @@ class Builder {
     if (items_.size() <= kSmallGroup)
       std::sort(items_.begin(), items_.end());
     else
-      radix_sort(items_, spare_, 0, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+      radix_sort(items_, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
     for (std::size_t i = 0, j = 0; i < items_.size(); i = j) {
       const std::uint64_t key = items_[i] >> 32;
       for (j = i; j < items_.size() && items_[j] >> 32 == key; ++j) {
@@ -189,6 +227,7 @@ class Builder {
     for (std::uint32_t i = part.first; i < part.last; ++i) {
       const auto position = static_cast<std::uint32_t>(items_[i]);
       out_.positions[base + i] = position;
+      out_.owners[base + i] = owners_[position];
       rank_[position] = base + part.first + 1;
     }
     settled = settled || part.last - part.first == 1;
@@ -202,7 +241,7 @@ class Builder {
     std::vector<std::uint64_t> unknown;
     for (std::size_t j = 0; j < out_.lcp.size(); ++j)
       if (out_.lcp[j] == kUnknown) unknown.push_back(std::uint64_t{out_.positions[j]} << 32 | j);
-    radix_sort(unknown, spare_, 0, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+    radix_sort(unknown, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
     std::uint64_t expected = 0;
     std::uint32_t length = 0;
     for (const auto item : unknown) {
@@ -222,6 +261,7 @@ class Builder {
   }
 
   const std::vector<std::uint32_t>& text_;
+  const std::vector<std::uint32_t>& owners_;
   Pulse& pulse_;
   const int bits_;               // per symbol in a key
   const std::uint32_t symbols_;  // per key
@@ -234,9 +274,10 @@ class Builder {
 
 }  // namespace
 
-SuffixArray build_suffix_array(const std::vector<std::uint32_t>& text, std::uint32_t alphabet,
+SuffixArray build_suffix_array(const std::vector<std::uint32_t>& text,
+                               const std::vector<std::uint32_t>& owners, std::uint32_t alphabet,
                                Pulse& pulse) {
-  return Builder(text, alphabet, pulse).build();
+  return Builder(text, owners, alphabet, pulse).build();
 }
 
 }  // namespace cantaor

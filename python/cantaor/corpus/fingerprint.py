@@ -41,8 +41,9 @@ _MOST_LANDMARKS = 4000
 _FARTHEST_FRAMES = 63
 _WIDEST_BINS = 63
 _LOWEST_BIN = 5
-# Buckets with more landmarks than this say nothing about who is whose copy.
-_COMMONEST = 256
+# Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
+# commonest landmarks are left out: they say least about who is whose copy.
+_MOST_MEETINGS = 16_000_000
 _LEAST_COMMON = 12
 _LEAST_SHARE = 0.05
 
@@ -54,7 +55,8 @@ class Landmarks:
     Attributes
     ----------
     hashes
-        uint64 (n,), frequency of the first peak, steps in frequency and time to the other two.
+        uint64 (n,), ascending; each stands for the frequency of the first peak and the steps in
+        frequency and time to the other two.
     frames
         int32 (n,), frame of the first peak, 16 ms each.
     """
@@ -122,26 +124,25 @@ def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
     Returns
     -------
     Pairs in order of their indices. A pair needs at least 12 landmarks in common at one offset
-    and 5 % of those of the recording that has fewer.
+    and 5 % of those that the recording with fewer could have in common.
     """
-    sizes = np.array([one.hashes.size for one in prints], dtype=np.int64)
-    if sizes.sum() == 0:
+    if not any(one.hashes.size for one in prints):
         return ()
     hashes = np.concatenate([one.hashes for one in prints])
-    frames = np.concatenate([one.frames for one in prints]).astype(np.int64)
-    owner = np.repeat(np.arange(sizes.size), sizes)
+    frames = np.concatenate([one.frames for one in prints])
+    sizes = [one.hashes.size for one in prints]
+    owner = np.repeat(np.arange(len(prints), dtype=np.int32), sizes)
     order = np.argsort(hashes, kind="stable")
     hashes, frames, owner = hashes[order], frames[order], owner[order]
     starts = np.flatnonzero(np.diff(hashes, prepend=hashes[0] + np.uint64(1)))
     counts = np.diff(starts, append=hashes.size)
     rows = [
         _coincidences(frames, owner, starts[counts == count], count)
-        for count in np.unique(counts).tolist()
-        if 2 <= count <= _COMMONEST
+        for count in _rare_enough(counts)
     ]
     if not rows:
         return ()
-    return _decide(np.concatenate(rows), sizes)
+    return _decide(np.concatenate(rows), prints)
 
 
 def _constellations(samples: Float32Array) -> tuple[Int64Array, Int64Array]:
@@ -205,8 +206,15 @@ def _scatter(hashes: UInt64Array) -> UInt64Array:
     return hashes
 
 
+def _rare_enough(counts: Int64Array) -> list[int]:
+    """Numbers of equal landmarks, from 2 up, whose meetings together stay within bounds."""
+    sizes, often = np.unique(counts[counts > 1], return_counts=True)
+    meetings = np.cumsum(often * (sizes * (sizes - 1) // 2))
+    return [int(size) for size in sizes[meetings <= _MOST_MEETINGS]]
+
+
 def _coincidences(
-    frames: Int64Array, owner: Int64Array, starts: Int64Array, count: int
+    frames: Int32Array, owner: Int32Array, starts: Int64Array, count: int
 ) -> Int64Array:
     """(one, other, shift) of every two landmarks in the buckets of one size."""
     one, other = np.triu_indices(count, 1)
@@ -214,24 +222,30 @@ def _coincidences(
     left, right = (members + one).ravel(), (members + other).ravel()
     differ = owner[left] != owner[right]
     left, right = left[differ], right[differ]
-    return np.stack([owner[left], owner[right], frames[left] - frames[right]], axis=1)
+    columns = [owner[left], owner[right], frames[left] - frames[right]]
+    return np.stack(columns, axis=1).astype(np.int64)
 
 
-def _decide(rows: Int64Array, sizes: Int64Array) -> tuple[NearCopy, ...]:
+def _decide(rows: Int64Array, prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
     found, common = _count_rows(rows)
     # A copy that starts between two frames scatters over two neighbouring shifts.
     common = common + _of_next_shift(found, common)
-    share = common / np.minimum(sizes[found[:, 0]], sizes[found[:, 1]])
-    near = np.flatnonzero((common >= _LEAST_COMMON) & (share >= _LEAST_SHARE))
+    many = common >= _LEAST_COMMON
     best: dict[tuple[int, int], NearCopy] = {}
-    for index in near.tolist():
-        one, other, shift = (int(value) for value in found[index])
-        pair = NearCopy(
-            one, other, shift * _HOP / _RATE, int(common[index]), min(float(share[index]), 1.0)
-        )
-        if (one, other) not in best or best[one, other].common < pair.common:
+    for (one, other, shift), count in zip(found[many].tolist(), common[many].tolist(), strict=True):
+        share = min(count / _comparable(prints[one], prints[other]), 1.0)
+        pair = NearCopy(one, other, shift * _HOP / _RATE, count, share)
+        known = best.get((one, other))
+        if share >= _LEAST_SHARE and (known is None or known.common < count):
             best[one, other] = pair
     return tuple(best[key] for key in sorted(best))
+
+
+def _comparable(one: Landmarks, other: Landmarks) -> int:
+    """Landmarks of the recording with fewer, up to the hash where either was cut short."""
+    cut = [p.hashes[-1] for p in (one, other) if p.hashes.size == _MOST_LANDMARKS]
+    last = min(cut, default=np.uint64(2**64 - 1))
+    return min(int(np.searchsorted(p.hashes, last, "right")) for p in (one, other))
 
 
 def _count_rows(rows: Int64Array) -> tuple[Int64Array, Int64Array]:

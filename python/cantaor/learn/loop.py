@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from cantaor.errors import ModelError
+from cantaor.learn.augmentation import MASKS, MIXUP, augment, mask_image, mix_pairs
 from cantaor.learn.clips import ClipSet, bucketed_batches
 from cantaor.learn.singer import LONGEST, Singer
 from cantaor.learn.training import Progress, TrainingSettings, fingerprint
@@ -103,22 +104,31 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         self.learned, self.watched = _Side(), _Side()
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
-        logits, loss = self._answer(batch, self.weights)
-        self.learned.add(loss, logits, batch[2])
+        waveforms, lengths, labels = batch
+        names = self.settings.augmentation
+        with torch.no_grad():
+            waveforms, lengths = augment(waveforms, lengths, names, LONGEST)
+            images, counts = self._images(waveforms, lengths)
+            if MASKS in names:
+                images = mask_image(images, counts)
+            other, share = torch.arange(len(labels), device=labels.device), 1.0
+            if MIXUP in names:
+                images, counts, other, share = mix_pairs(images, counts)
+        logits = self.singer.classify(images, counts)[0].float()
+        loss = share * cross_entropy(logits, labels, self.weights)
+        if share < 1:
+            loss = loss + (1 - share) * cross_entropy(logits, labels[other], self.weights)
+        self.learned.add(loss, logits, labels)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
-        logits, loss = self._answer(batch, None)
-        self.watched.add(loss, logits, batch[2])
-
-    def _answer(
-        self, batch: tuple[Tensor, Tensor, Tensor], weights: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
         waveforms, lengths, labels = batch
+        logits = self.singer.classify(*self._images(waveforms, lengths))[0].float()
+        self.watched.add(cross_entropy(logits, labels), logits, labels)
+
+    def _images(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, enabled=False):
-            images, counts = self.singer.images(waveforms, lengths)
-        logits, _ = self.singer.classify(images, counts)
-        return logits, cross_entropy(logits.float(), labels, weights)
+            return self.singer.images(waveforms, lengths)
 
     def on_validation_epoch_end(self) -> None:
         loss, accuracy = self.learned.means()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from cantaor.errors import ArgumentError
+from cantaor.learn.augmentation import check_augmentation
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
@@ -61,6 +62,9 @@ class TrainingSettings:
         ``"float32"``, or mixed with ``"float16"`` or ``"bfloat16"``; features stay in float32.
     class_weights
         ``"none"``, or ``"balanced"``: every singer weighs the same in the loss.
+    augmentation
+        Changes to training clips, of :data:`cantaor.learn.augmentation.CHANGES` ``"masks"`` and
+        ``"mixup"``; none in the paper.
 
     Raises
     ------
@@ -80,8 +84,12 @@ class TrainingSettings:
     device: str = "auto"
     precision: str = "float32"
     class_weights: str = "none"
+    augmentation: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        # JSON knows lists only.
+        object.__setattr__(self, "augmentation", tuple(self.augmentation))
+        check_augmentation(self.augmentation)
         build_features(self.features)
         for name, allowed in (
             ("model", tuple(MODELS)),
@@ -188,6 +196,8 @@ def train(
     settings = settings or TrainingSettings()
     _check_sides(train_clips, validation_clips)
     device = pick_device(settings.device)
+    if settings.precision == "float16" and device.type == "cpu":
+        raise ArgumentError("precision 'float16' needs a CUDA device; a CPU mixes 'bfloat16'")
     from cantaor.learn.loop import run_epochs  # Lightning takes seconds to import.
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

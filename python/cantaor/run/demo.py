@@ -21,9 +21,9 @@ from cantaor.show.contours import draw_busiest_contour
 from cantaor.show.terminal import motif_rows
 
 #: Small enough to train in seconds on two cores; the paper's width is 128.
-WIDTH = 16
+WIDTH = 8
 #: Training clips of one singer.
-MAX_CLIPS = 400
+MAX_CLIPS = 300
 
 
 def run_demo(

@@ -40,8 +40,8 @@ def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Mean over rows and real frames, (clips, channels)."""
     if lengths is None:
         return x.mean(dim=(-2, -1))
-    total = silence(x, lengths).sum(dim=(-2, -1))
-    return total / (lengths * x.shape[-2]).to(x.dtype).unsqueeze(-1)
+    total = silence(x, lengths).float().sum(dim=(-2, -1))
+    return total / (lengths * x.shape[-2]).unsqueeze(-1)
 
 
 def mean_of_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -76,14 +76,17 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         """Normalise (clips, channels, rows, frames); in training also update the averages."""
         if lengths is None or not self.training:
             return silence(self._normalise(x), lengths)
+        # Sums in float32, whatever mixed precision makes of x.
+        whole = x.float()
         real = real_frames(x, lengths)
-        count = (lengths.sum() * x.shape[-2]).to(x.dtype)
-        mean = x.masked_fill(real.logical_not(), 0.0).sum(dim=(0, 2, 3)) / count
-        centred = (x - mean[:, None, None]).masked_fill(real.logical_not(), 0.0)
+        count = (lengths.sum() * x.shape[-2]).float()
+        mean = whole.masked_fill(real.logical_not(), 0.0).sum(dim=(0, 2, 3)) / count
+        centred = (whole - mean[:, None, None]).masked_fill(real.logical_not(), 0.0)
         variance = centred.square().sum(dim=(0, 2, 3)) / count
         self._update(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return silence(centred * scale[:, None, None] + self.bias[:, None, None], lengths)
+        y = centred * scale[:, None, None] + self.bias[:, None, None]
+        return silence(y.to(x.dtype), lengths)
 
     def _normalise(self, x: Tensor) -> Tensor:
         if self.training and self.num_batches_tracked is not None:
