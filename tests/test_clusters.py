@@ -164,3 +164,19 @@ def test_histogram_weights_count_as_repeats(rng: np.random.Generator) -> None:
 def test_import_leaves_numba_alone() -> None:
     code = "import sys, cantaor.clusters; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_kernels_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    from cantaor import _kmeans
+
+    compile_now = numba.njit
+
+    def refusing(*functions: object, cache: bool = False, **options: object) -> object:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return compile_now(*functions, **options)
+
+    monkeypatch.setattr(numba, "njit", refusing)
+    assert _kmeans.compiled(lambda x: x + 1)(1) == 2

@@ -5,7 +5,7 @@ solvable: clusters are intervals of the sorted values, and dynamic programming f
 boundaries [2]_.
 
 Up to 8,192 atoms (distinct values, or occupied bins of a histogram) every boundary is considered.
-Beyond that the programming runs over about 4,096 groups, chosen as dense as the boundaries of an
+Beyond that the programming runs over about 4,096 groups, as dense as the boundaries of an
 optimal quantiser are (density to the power 1/3, [3]_), then all boundaries move jointly in
 ever smaller steps until no step of single atoms improves the result.
 
@@ -17,8 +17,8 @@ References
    1D. arXiv:1701.07204.
 .. [3] Panter, P. F. and Dite, W. (1951). Quantization distortion in pulse-count modulation with
    nonuniform spacing of levels. Proceedings of the IRE 39(1).
-.. [4] Marriott, F. H. C. (1971). Practical problems in a method of cluster analysis.
-   Biometrics 27(3).
+.. [4] Tibshirani, R., Walther, G. and Hastie, T. (2001). Estimating the number of clusters in a
+   data set via the gap statistic. JRSS B 63(2).
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ from cantaor.types import Clusters, Float64Array, Int64Array
 #: Largest k that ``k="auto"`` considers.
 AUTO_LARGEST = 48
 _EXACT_ATOMS = 8_192
-_GROUPS = 3_072
-_EXTREMES = 256
 _REACH = 256
 
 
@@ -61,9 +59,10 @@ def kmeans_1d(
     values
         Any shape, any unit and scale; NaN is ignored.
     k
-        Number of clusters, 1 to the number of distinct values; or ``"auto"``, which takes the k
-        up to 48 with the least ``k * k * inertia`` (Marriott 1971, [4]_): evenly spread values
-        have the same figure for every k, so its minimum is where the values gather best.
+        Number of clusters, 1 to the number of distinct values; or ``"auto"``: the inertia
+        of every k up to 48 is compared with that of the same values smoothed by a third of their
+        standard deviation (the gap statistic [4]_ with that reference); the smallest k whose
+        ratio is within 2 % of the greatest is taken. Few distinct values (under 48) are all kept.
     weights
         Weight of every value, shape of ``values``, finite and >= 0; None means 1 each.
 
@@ -76,6 +75,11 @@ def kmeans_1d(
     ArgumentError
         ``k`` is below 1 or above the number of distinct values; an infinite value; weights that
         are negative, not finite, or of another shape.
+
+    Notes
+    -----
+    Sums are float64 about the median: clusters narrower than about 1e-6 of the whole range are
+    found, but the boundaries inside such a narrow gathering may miss the optimum.
 
     Examples
     --------
@@ -177,12 +181,7 @@ class ClusterHistogram:
         )
 
     def merge(self, other: ClusterHistogram) -> None:
-        """Add all values of another histogram.
-
-        Parameters
-        ----------
-        other : left as it is.
-        """
+        """Add all values of another histogram, which is left as it is."""
         self._bins += other._bins
 
     @property
@@ -197,10 +196,6 @@ class ClusterHistogram:
         ----------
         k
             Number of clusters, or ``"auto"`` as in :func:`kmeans_1d`.
-
-        Returns
-        -------
-        Clusters in cents.
 
         Raises
         ------
@@ -337,9 +332,7 @@ def _scale(lowest: float, center: float, highest: float) -> float:
 
 def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
     if k == "auto":
-        ladder = _ladder(atoms, AUTO_LARGEST)
-        figures = [clusters.inertia * clusters.centers.size**2 for clusters in ladder]
-        return ladder[int(np.argmin(figures))]
+        return _fittest(atoms)
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ArgumentError(f"k must be a whole number of at least 1 or 'auto', not {k!r}")
     if k > atoms.means.size:
@@ -347,6 +340,22 @@ def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
             f"k ({k}) must not exceed the number of distinct values ({atoms.means.size})"
         )
     return _clusters(atoms, _boundaries(atoms, int(k))[-1])
+
+
+def _fittest(atoms: _Atoms) -> Clusters:
+    """The first rung whose gap to the ladder of the smoothed values is about the greatest."""
+    from cantaor import _kmeans
+
+    ladder = _ladder(atoms, AUTO_LARGEST)
+    if len(ladder) < AUTO_LARGEST:
+        # So few distinct values have no density to be smoothed.
+        return ladder[-1]
+    points, mass = _kmeans.smoothed(atoms.means, atoms.weights)
+    reference = _ladder(_with_prefix(mass, points, np.zeros(points.size)), AUTO_LARGEST)
+    gaps = np.array(
+        [r.inertia / max(c.inertia, 1e-300) for r, c in zip(reference, ladder, strict=True)]
+    )
+    return ladder[int(np.argmax(gaps >= 0.98 * gaps.max()))]
 
 
 def _ladder(atoms: _Atoms, largest: int) -> list[Clusters]:
@@ -361,7 +370,9 @@ def _boundaries(atoms: _Atoms, k: int, every: bool = False) -> list[Int64Array]:
     from cantaor import _kmeans
 
     n = atoms.means.size
-    cuts = np.arange(n + 1) if n <= _EXACT_ATOMS else _cuts(atoms, k)
+    cuts = (
+        np.arange(n + 1) if n <= _EXACT_ATOMS else _kmeans.coarse_cuts(atoms.means, atoms.prefix, k)
+    )
     rows = _kmeans.best_boundaries(atoms.prefix, cuts, k)
     chosen = range(1, k + 1) if every else [k]
     found = [np.ascontiguousarray(rows[c - 1, : c + 1]) for c in chosen]
@@ -369,19 +380,6 @@ def _boundaries(atoms: _Atoms, k: int, every: bool = False) -> list[Int64Array]:
         return found
     step = max(n // _EXACT_ATOMS, 1)
     return [_kmeans.refine(atoms.prefix, row, step, _REACH) for row in found]
-
-
-def _cuts(atoms: _Atoms, k: int) -> Int64Array:
-    """Atom indices that may be boundaries at first, dense where boundaries will be dense."""
-    n = atoms.means.size
-    ranks = np.linspace(0, n, min(n, 65_536) + 1).astype(np.int64)
-    width = np.diff(np.append(atoms.means, atoms.means[-1])[ranks])
-    mass = np.diff(atoms.prefix[0, ranks])
-    density = np.append(0.0, np.cumsum(np.cbrt(mass * width * width)))
-    even = np.interp(np.linspace(0, density[-1], _GROUPS + 1), density, ranks).astype(np.int64)
-    tail = max(_EXTREMES, 2 * k)
-    ends = np.concatenate([np.arange(tail), np.arange(n - tail, n + 1)])
-    return np.unique(np.concatenate([even, ends, np.linspace(0, n, 513).astype(np.int64)]))
 
 
 def _clusters(atoms: _Atoms, boundaries: Int64Array) -> Clusters:
