@@ -172,7 +172,7 @@ def _measure(sides: Sides, settings: TrainingSettings, protocol: str) -> dict[st
         "seconds": sum(epoch["seconds"] for epoch in trained.history),
         "parameters": sum(weights.numel() for weights in trained.module.parameters()),
         "n": figures.n,
-        "settings": asdict(settings),
+        "settings": {**asdict(settings), "augmentation": list(settings.augmentation)},
     }
 
 
