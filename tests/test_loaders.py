@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from cantaor.audio import write_audio
-from cantaor.corpus.loaders import read_corpus, read_flamenco_motifs, read_mirdata, read_pattern
+from cantaor.corpus.loaders import (
+    read_corpus,
+    read_entries,
+    read_flamenco_motifs,
+    read_mirdata,
+    read_pattern,
+)
+from cantaor.corpus.tables import write_manifest
 from cantaor.errors import CorpusError
 
 
@@ -100,6 +107,27 @@ def test_the_published_layout(tmp_path: Path) -> None:
     ]
     with pytest.raises(CorpusError, match="SINGER/SET_MOTIF_UUID"):
         read_flamenco_motifs(touch(tmp_path, "AM/loose.wav"))
+
+
+def test_clips_are_read_in_the_layout_they_have(tmp_path: Path) -> None:
+    published, plain = tmp_path / "published", tmp_path / "plain"
+    touch(published, "AM/D1_-1_2_0a1b2c.wav", "AM/D1_1_-2_0a1b2d.wav")
+    touch(plain, "AM/D1_-1_2_0a1b2c.wav", "AM/take_1_final.wav")
+    assert read_entries(published).recordings == ("D1",)
+    assert read_entries(plain).recordings == ("AM/D1_-1_2_0a1b2c", "AM/take_1_final")
+    assert read_entries(plain, "{singer}/{recording}_{motif}.wav").recordings == (
+        "D1_-1_2",
+        "take_1",
+    )
+    assert read_entries(plain, "flamenco-motifs").recordings == ("D1", "take")
+    table = write_manifest(read_entries(published), tmp_path / "clips.csv")
+    assert read_entries(table).recordings == ("D1",)
+    with pytest.raises(CorpusError, match="is a table; the layout"):
+        read_entries(table, "flamenco-motifs")
+    with pytest.raises(CorpusError, match="layout must be flamenco-motifs or a pattern, not 'x'"):
+        read_entries(plain, "x")
+    with pytest.raises(CorpusError, match="no corpus at"):
+        read_entries(tmp_path / "none")
 
 
 def tonas_like(home: Path, version_index: Path) -> None:

@@ -263,16 +263,17 @@ def export(
 def audit(
     corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
     fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
+    layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Find copies, shared audio, contradicting labels, and what leaks across splits."""
     from cantaor.corpus.audit import audit as audit_manifest
     from cantaor.corpus.audit import fix as fix_manifest
-    from cantaor.corpus.loaders import read_corpus
+    from cantaor.corpus.loaders import read_entries
     from cantaor.corpus.tables import write_manifest
 
-    manifest = read_corpus(corpus)
+    manifest = read_entries(corpus, layout)
     with show_progress(as_json) as progress:
         found = audit_manifest(
             manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
@@ -280,7 +281,7 @@ def audit(
     if fix is not None:
         write_manifest(fix_manifest(manifest, found), fix)
     if as_json:
-        _print_json(found.to_json())
+        typer.echo(found.to_json())
     else:
         print_audit(found.summary(), found.tables())
 

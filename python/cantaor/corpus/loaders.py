@@ -54,6 +54,41 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     raise CorpusError(f"no corpus at {place}: expected a folder, a .csv or a .parquet file")
 
 
+def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
+    """Read recordings or clips: what an audit looks at.
+
+    Parameters
+    ----------
+    path
+        A folder or a manifest.
+    layout
+        Of a folder: ``"flamenco-motifs"``, or a pattern as :func:`read_pattern` takes it. Empty
+        means the published layout where every file follows it down to a motif of signed steps,
+        else that of :func:`read_corpus`.
+
+    Returns
+    -------
+    Manifest whose entries may share a recording.
+
+    Raises
+    ------
+    CorpusError
+        As :func:`read_corpus`, or a layout is given for a table.
+    """
+    place = Path(path)
+    if place.is_file() and not layout:
+        return read_manifest(place)
+    if place.is_file():
+        raise CorpusError(f"{place} is a table; the layout {layout!r} is for folders")
+    if "{" in layout:
+        return read_pattern(place, layout)
+    if layout not in ("", "flamenco-motifs"):
+        raise CorpusError(f"layout must be flamenco-motifs or a pattern, not {layout!r}")
+    if layout or (place.is_dir() and _looks_published(place)):
+        return read_flamenco_motifs(place)
+    return read_corpus(place)
+
+
 def read_pattern(folder: str | os.PathLike[str], pattern: str) -> Manifest:
     """Read a folder tree whose file names follow one pattern.
 
@@ -187,6 +222,19 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
 def _nothing_found(folder: Path, layout: str) -> str:
     kinds = ", ".join(extension[1:] for extension in EXTENSIONS)
     return f"no audio in {folder}: looked for {layout} ({kinds})"
+
+
+def _looks_published(folder: Path) -> bool:
+    matches = [_PUBLISHED.fullmatch(str(file)) for file in audio_files(folder)]
+    known = [match for match in matches if match and _is_clip(match["motif"], match["uuid"])]
+    # Motifs are steps up and down: names with numbers but no sign at all are something else.
+    signed = any(re.search(r"-\d", match["motif"]) for match in known)
+    return signed and len(known) == len(matches)
+
+
+def _is_clip(motif: str, name: str) -> bool:
+    steps = re.fullmatch(r"[-+\d ,_()\[\]]+", motif)
+    return bool(steps and re.fullmatch(r"(?=.*\d)[-0-9A-Za-z]{4,}", name))
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
