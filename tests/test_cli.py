@@ -119,9 +119,9 @@ def test_bad_files_are_named_and_the_good_ones_answered(
         names, ["no such file", "empty", "not readable", "no audio", "NaN", "silent"], strict=True
     ):
         assert re.search(rf"{name}: .*{reason}", done.stderr), (name, done.stderr)
-        alone = cantaor("identify", work, tmp_path / name)
-        assert alone.returncode == 1
-        assert "Traceback" not in alone.stderr
+    assert "Traceback" not in done.stderr
+    alone = cantaor("identify", work, tmp_path / "nan.wav")
+    assert alone.returncode == 1
 
 
 @pytest.mark.parametrize(
