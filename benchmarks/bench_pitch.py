@@ -13,10 +13,10 @@ import essentia.standard as essentia
 import mir_eval
 import numpy as np
 import pytest
-from tests.singing import VOICES, sing
 
 from cantaor.pitch import extract_pitch
 from cantaor.types import Audio
+from tests.singing import VOICES, sing
 
 HOP_S = 256 / 44_100
 
