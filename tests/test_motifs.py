@@ -306,7 +306,8 @@ def test_ctrl_c_ends_growth_and_leaves_no_thread(rng, gap, threads):
         mine_closed(rows, 2, gap=gap, min_length=500, threads=threads)
     assert time.perf_counter() - started < 1.0
     timer.join()
-    assert native_threads() == before
+    # The kernel may still be told that threads of earlier tests have gone: never of new ones.
+    assert native_threads() <= before
     assert len(mine_closed(rows, 390, gap=gap)) > 0
 
 

@@ -17,7 +17,7 @@ from cantaor.run.learning import evaluate_model, save_evaluation, train_workspac
 from cantaor.run.pipeline import Progress, mine
 from cantaor.run.protocol import prepare_clips
 from cantaor.run.workspace import Workspace
-from cantaor.show.contours import draw_busiest_contour
+from cantaor.show.contours import draw_marking_contour
 from cantaor.show.terminal import motif_rows
 
 #: Small enough to train in seconds on two cores; the paper's width is 128.
@@ -70,7 +70,7 @@ def run_demo(
     model = workspace.path / "model"
     trained = load_bundle(model).trained
     exported = timed("export", lambda: export_model(trained, folder / "singer.ts"))
-    figure = timed("figure", lambda: draw_busiest_contour(workspace, folder / "contour.png"))
+    figure = timed("figure", lambda: draw_marking_contour(workspace, folder / "contour.png"))
     return {
         "singers": motif_rows(workspace),
         "splits": splits,

@@ -89,8 +89,16 @@ def contour_figure(workspace: Workspace, recording: str) -> Figure:
     )
 
 
-def draw_busiest_contour(workspace: Workspace, path: str | os.PathLike[str]) -> Path:
-    """Draw the recording with most motif instances to a PNG, SVG or PDF file."""
-    names = workspace.table("instances")["recording"].to_pylist()
-    recordings = workspace.table("recordings")["recording"].to_pylist()
-    return save_figure(contour_figure(workspace, max(recordings, key=names.count)), path)
+def draw_marking_contour(workspace: Workspace, path: str | os.PathLike[str]) -> Path:
+    """Draw the recording that shows best what a marking motif is, to a PNG, SVG or PDF file.
+
+    It is the one with most marking instances of the singer who has the strongest motif.
+    """
+    strongest = max(workspace.table("motifs").to_pylist(), key=lambda row: row["z_score"])
+    recordings = [
+        row["recording"]
+        for row in workspace.table("recordings").to_pylist()
+        if row["singer"] == strongest["singer"]
+    ]
+    chosen = max(recordings, key=lambda name: len(marking_spans(workspace, name)))
+    return save_figure(contour_figure(workspace, chosen), path)

@@ -15,11 +15,14 @@ from cantaor.errors import require_extra
 from cantaor.types import Contour, PitchTrack
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _INK = "#24303a"
 _FRAMES = "#9db2bf"
 _SEGMENT = "#b03a2e"
+# Share of the figure's height that one motif's row of bars takes.
+_LANE = 0.06
 _MOTIFS = ("#e3b23c", "#5b8e7d", "#6a7fdb", "#c06c84", "#8d6a9f")
 
 
@@ -82,17 +85,14 @@ def plot_contour(
     axes = figure.add_subplot()
     shown = [s for s in spans if s.end_s > from_s and s.start_s < end_s]
     names = sorted({s.name for s in shown})
-    for span in shown:
-        colour = _MOTIFS[names.index(span.name) % len(_MOTIFS)]
-        axes.axvspan(span.start_s, span.end_s, color=colour, alpha=0.25, lw=0)
-    for i, name in enumerate(names):
-        axes.axvspan(np.nan, np.nan, color=_MOTIFS[i % len(_MOTIFS)], alpha=0.25, label=name)
+    for lane, name in enumerate(names):
+        _draw_lane(axes, lane, [s for s in shown if s.name == name])
     axes.plot(track.times, hz_to_cents(track.hz), color=_FRAMES, lw=1.2, label="f0")
     axes.hlines(
         contour.cents, contour.start_s, contour.end_s, color=_SEGMENT, lw=2.2, label="contour"
     )
     axes.set_xlim(from_s, end_s)
-    _limit_pitch(axes, track, from_s, end_s)
+    _limit_pitch(axes, track, from_s, end_s, len(names))
     axes.set_xlabel("time (s)")
     axes.set_ylabel("pitch (cents above 55 Hz)")
     axes.set_title(title, loc="left", color=_INK)
@@ -133,8 +133,25 @@ def busiest_window(spans: Sequence[MotifSpan], length_s: float) -> float:
     return float(starts[int(np.argmax(inside))])
 
 
-def _limit_pitch(axes: object, track: PitchTrack, from_s: float, to_s: float) -> None:
+def _draw_lane(axes: Axes, lane: int, spans: Sequence[MotifSpan]) -> None:
+    """One row of bars under the melody for one motif: instances may overlap, motifs never do."""
+    colour = _MOTIFS[lane % len(_MOTIFS)]
+    bottom = _LANE * (lane + 0.25)
+    axes.broken_barh(
+        [(s.start_s, s.end_s - s.start_s) for s in spans],
+        (bottom, _LANE * 0.6),
+        transform=axes.get_xaxis_transform(),
+        facecolors=colour,
+        edgecolors="white",
+        linewidth=1.0,
+        label=spans[0].name,
+    )
+
+
+def _limit_pitch(axes: Axes, track: PitchTrack, from_s: float, to_s: float, lanes: int) -> None:
     window = (track.times >= from_s) & (track.times <= to_s) & (track.hz > 0)
     if window.any():
         cents = hz_to_cents(track.hz[window])
-        axes.set_ylim(cents.min() - 150, cents.max() + 150)  # type: ignore[attr-defined]
+        low, high = float(cents.min()) - 100, float(cents.max()) + 100
+        below = _LANE * lanes
+        axes.set_ylim(low - (high - low) * below / (1 - below), high)
