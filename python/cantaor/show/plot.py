@@ -91,6 +91,7 @@ def plot_contour(
     axes.hlines(
         contour.cents, contour.start_s, contour.end_s, color=_SEGMENT, lw=2.2, label="contour"
     )
+    axes.set_axisbelow(True)
     axes.set_xlim(from_s, end_s)
     _limit_pitch(axes, track, from_s, end_s, len(names))
     axes.set_xlabel("time (s)")
