@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cantaor.clips import cut_clips, random_spans, segment_spans
+from cantaor.clips import cut_clips, pad_rows, random_spans, segment_spans
 from cantaor.errors import ArgumentError
 from cantaor.types import Audio
 from tests.reference import clips as reference
@@ -89,3 +89,9 @@ def test_random_spans_stay_inside_the_voice_and_repeat() -> None:
 def test_random_spans_need_voice() -> None:
     with pytest.raises(ArgumentError, match="no stretch"):
         random_spans([], [], [1.0], seed=0)
+
+
+@pytest.mark.parametrize(("start", "length"), [(-1, 2), (99, 2), (0, 9), (3, -1)])
+def test_runs_outside_the_signal_never_reach_the_copy(start: int, length: int) -> None:
+    with pytest.raises(ArgumentError, match="run 0"):
+        pad_rows(AUDIO.samples, np.array([start]), np.array([length]), 8)

@@ -57,9 +57,53 @@ def cut_clips(
     longest = int(lengths.max(initial=0))
     if samples is not None and longest > samples:
         raise ArgumentError(f"samples is {samples}, but the longest clip has {longest}")
-    clips = np.empty((first.size, longest if samples is None else samples), np.float32)
-    gather_rows(np.ascontiguousarray(audio.samples, np.float32), first, lengths, clips)
-    return clips, lengths
+    width = longest if samples is None else samples
+    return pad_rows(audio.samples, first, lengths, width), lengths
+
+
+def pad_rows(
+    samples: Float32Array, starts: Int64Array, lengths: Int64Array, width: int
+) -> Float32Array:
+    """Copy runs of one signal into the rows of a batch, zero after each run's end.
+
+    Parameters
+    ----------
+    samples
+        float32 (total,).
+    starts, lengths
+        int64 (n,), first sample and number of samples of every run.
+    width
+        Samples of a row, at least the longest run.
+
+    Returns
+    -------
+    float32 (n, width).
+
+    Raises
+    ------
+    ArgumentError
+        A run lies outside the signal or is longer than ``width``.
+
+    Examples
+    --------
+    >>> signal = np.arange(4, dtype=np.float32)
+    >>> pad_rows(signal, np.array([1]), np.array([2]), 3).tolist()
+    [[1.0, 2.0, 0.0]]
+    """
+    if starts.shape != lengths.shape:
+        raise ArgumentError(f"length of starts ({starts.size}) must match lengths ({lengths.size})")
+    outside = (starts < 0) | (lengths < 0) | (starts + lengths > samples.size) | (lengths > width)
+    if outside.any():
+        i = int(np.argmax(outside))
+        raise ArgumentError(
+            f"run {i} of {lengths[i]} samples from {starts[i]} must lie within {samples.size} "
+            f"samples and fit into {width}"
+        )
+    rows = np.empty((starts.size, width), np.float32)
+    signal = np.ascontiguousarray(samples, np.float32)
+    first, count = np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(lengths, np.int64)
+    gather_rows(signal, first, count, rows)
+    return rows
 
 
 def clip_bounds(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cantaor.clips import pad_rows
 from cantaor.errors import ArgumentError
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
@@ -132,10 +133,8 @@ class ClipSet:
         lengths = self.lengths[chosen]
         if longest is not None:
             lengths = np.minimum(lengths, longest)
-        waveforms = np.zeros((chosen.size, int(lengths.max(initial=1))), np.float32)
-        for row, start, length in zip(waveforms, self.offsets[chosen], lengths, strict=True):
-            row[:length] = self.samples[start : start + length]
-        return waveforms, lengths
+        width = int(lengths.max(initial=1))
+        return pad_rows(self.samples, self.offsets[chosen], lengths, width), lengths
 
 
 def _check(clips: ClipSet) -> None:

@@ -24,6 +24,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torchaudio.functional import create_dct
 
 from cantaor.errors import ArgumentError
 
@@ -321,13 +322,9 @@ def _mel_to_hz(mel: Tensor) -> Tensor:
 
 def _cosines(n_mfcc: int) -> Tensor:
     """Orthonormal cosine transform of 128 rows, float32 (128, 128), rows from n_mfcc on zero."""
-    order = torch.arange(ROWS, dtype=torch.float64)[:, None]
-    angle = torch.pi / ROWS * (torch.arange(ROWS, dtype=torch.float64) + 0.5)
-    matrix = torch.cos(order * angle) * (2 / ROWS) ** 0.5
-    matrix[0] /= 2**0.5
-    matrix[n_mfcc:] = 0
-    rounded: Tensor = matrix.float()
-    return rounded
+    matrix = torch.zeros(ROWS, ROWS)
+    matrix[:n_mfcc] = create_dct(n_mfcc, ROWS, norm="ortho").T
+    return matrix
 
 
 def _linear_bands(n_fft: int) -> Tensor:
