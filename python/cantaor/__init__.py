@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from cantaor.contour import segment_contour as segment_contour
     from cantaor.corpus.audit import audit as audit
     from cantaor.dictionary import MotifDictionary as MotifDictionary
+    from cantaor.learn.identification import identify as identify
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
     from cantaor.motifs import mine_right_closed as mine_right_closed
     from cantaor.pitch import extract_pitch as extract_pitch
+    from cantaor.run.pipeline import mine as mine
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters
     from cantaor.types import Contour as Contour
@@ -48,6 +50,8 @@ _HOME = {
     "find_occurrences": "cantaor.motifs",
     "MotifDictionary": "cantaor.dictionary",
     "cut_clips": "cantaor.clips",
+    "mine": "cantaor.run.pipeline",
+    "identify": "cantaor.learn.identification",
     "audit": "cantaor.corpus.audit",
     "Audio": "cantaor.types",
     "PitchTrack": "cantaor.types",
