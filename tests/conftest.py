@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ settings.load_profile("cantaor")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CANTAOR_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_configure() -> None:
+    # A process that a script started in the background ignores Ctrl-C, which tests send themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
