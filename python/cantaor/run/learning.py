@@ -22,11 +22,9 @@ from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
 from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
 from cantaor.run.workspace import Workspace, write_text
-
-#: Called with the stage's name, the units done and their number.
-Progress = Callable[[str, int, int], None]
 
 _CLIPS = "clips.csv"
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from cantaor.clusters import ClusterHistogram
@@ -289,8 +288,3 @@ def _write_recordings(workspace: Workspace, mined: Sequence[Mined], keys: Sequen
         column = table.column_names.index(name)
         table = table.set_column(column, name, table[name].cast(pa.float64()))
     write_table(workspace.path / "recordings.parquet", table)
-
-
-def total_seconds(workspace: Workspace) -> float:
-    """Seconds of audio in a workspace."""
-    return float(np.sum(workspace.table("recordings")["duration_s"].to_numpy()))
