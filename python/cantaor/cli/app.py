@@ -1,0 +1,40 @@
+"""The application that every command joins, and what commands share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SOME_FAILED = 3
+
+app = typer.Typer(
+    help="Recognise flamenco singers by the melodic motifs of their voice.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Workers = Annotated[int, typer.Option(help="Processes; results do not depend on it.")]
+
+
+def model_folder(path: Path) -> Path:
+    return path / "model" if (path / "cantaor.toml").exists() else path
+
+
+def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -> None:
+    for path, reason in failures:
+        text = reason if reason.startswith(path) else f"{path}: {reason}"
+        typer.echo(f"failed: {text}", err=True)
+    if failures:
+        raise typer.Exit(1 if all_failed else _SOME_FAILED)
+
+
+def print_json(value: object, indent: int | None = 2) -> None:
+    typer.echo(json.dumps(value, indent=indent))

@@ -1,0 +1,128 @@
+"""`mine` and `demo`: from recordings to motifs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cantaor.cli.app import Device, Json, Seed, Workers, app, print_json, report_failures
+from cantaor.errors import ArgumentError
+from cantaor.run.workspace import Workspace
+from cantaor.show.terminal import motif_rows, print_motifs, print_rows, show_progress
+
+
+@app.command(epilog="Example: `cantaor mine recordings --out work`")
+def mine(
+    corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
+    out: Annotated[Path, typer.Option(help="Folder of the workspace.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    workers: Workers = 1,
+    min_recordings: Annotated[
+        int, typer.Option(help="Keep singers with at least so many recordings.")
+    ] = 1,
+    style: Annotated[list[str] | None, typer.Option(help="Keep these styles (repeat).")] = None,
+    clips: Annotated[bool, typer.Option(help="Write the audio of every instance.")] = True,
+    pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
+    gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
+    min_support: Annotated[
+        str | None, typer.Option(help="Phrases that hold a motif: 3, or a share such as 0.05.")
+    ] = None,
+    min_length: Annotated[int | None, typer.Option(help="Shortest motif, symbols.")] = None,
+    max_patterns: Annotated[int | None, typer.Option(help="Most motifs a singer.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find every singer's motifs and where they are sung."""
+    from cantaor.run.pipeline import mine as mine_corpus
+
+    chosen = {
+        "pitch_method": pitch_method,
+        "k": _whole_or_word(k),
+        "gap": _gap(gap),
+        "min_support": _support(min_support),
+        "min_length": min_length,
+        "max_patterns": max_patterns,
+    }
+    with show_progress(as_json) as progress:
+        workspace = mine_corpus(
+            corpus,
+            out,
+            config=config,
+            workers=workers,
+            min_recordings=min_recordings,
+            styles=tuple(style or ()),
+            clips=clips,
+            progress=progress,
+            **{name: value for name, value in chosen.items() if value is not None},
+        )
+    rows = motif_rows(workspace)
+    failures = workspace.table("failures").to_pylist()
+    if as_json:
+        print_json({"workspace": str(workspace.path), "singers": rows, "failures": failures})
+    else:
+        print_motifs(rows)
+        _explain_missing_motifs(workspace, rows)
+    report_failures([(row["path"], row["reason"]) for row in failures])
+
+
+@app.command(epilog="Example: `cantaor demo`")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for corpus, workspace and picture.")] = Path(
+        "cantaor-demo"
+    ),
+    seed: Seed = 0,
+    workers: Workers = 1,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Run the whole chain on a synthetic a cappella corpus."""
+    from cantaor.run.demo import run_demo
+
+    with show_progress(as_json) as progress:
+        result = run_demo(out, seed=seed, workers=workers, device=device, progress=progress)
+    if as_json:
+        print_json(result)
+        return
+    print_motifs(result["singers"])
+    figures = ("n", "accuracy", "balanced_accuracy", "recording_accuracy")
+    rows = [[split, *(one[name] for name in figures)] for split, one in result["splits"].items()]
+    columns = ["split", "clips", "accuracy", "balanced", "by recording"]
+    print_rows("Accuracy on held-out clips", columns, rows)
+    print_rows("Seconds per stage", ["stage", "seconds"], list(result["seconds"].items()))
+    typer.echo(f"figure: {result['figure']}")
+    typer.echo(f"model: {result['model']}")
+
+
+def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) -> None:
+    poor = [row["singer"] for row in rows if row["motifs"] == 0]
+    if poor:
+        s = workspace.settings
+        typer.echo(
+            f"no motif for {', '.join(poor)} with min_length {s.min_length} and min_support "
+            f"{s.min_support}; try --min-length {max(2, s.min_length - 2)} or add recordings",
+            err=True,
+        )
+
+
+def _whole_or_word(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+
+
+def _support(text: str | None) -> int | float | None:
+    if text is None:
+        return None
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError as error:
+        raise ArgumentError(f"--min-support must be a number, not {text!r}") from error
+
+
+def _gap(text: str | None) -> list[int] | str | None:
+    if text is None or text == "any":
+        return text
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
+    return [int(part) for part in parts]
