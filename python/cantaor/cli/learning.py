@@ -71,13 +71,19 @@ def evaluate(
     clips: Annotated[Path | None, typer.Option(help="CSV of clips to test on.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Test a model on the clips that were held out, or on others."""
-    from cantaor.run.learning import clips_manifest, evaluate_model
+    """Test a model on the clips that were held out, or on others.
+
+    What a workspace's own model did on its held-out clips is kept there for the report.
+    """
+    from cantaor.run.learning import clips_manifest, evaluate_model, evaluate_workspace
 
     folder = model_folder(model)
-    manifest = None if clips is None else clips_manifest(clips)
     with show_progress(as_json) as progress:
-        result = evaluate_model(folder, manifest, progress).to_json()
+        if clips is None and folder != model:
+            result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
+        else:
+            manifest = None if clips is None else clips_manifest(clips)
+            result = evaluate_model(folder, manifest, progress).to_json()
     if as_json:
         print_json(result)
     else:

@@ -1,4 +1,4 @@
-"""Embeddings of recordings and of their motif clips, as one table."""
+"""Embeddings of recordings, of their motif clips, and of held-out clips, as tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from cantaor.corpus.manifest import Manifest
 from cantaor.learn.identification import HeardClips
+from cantaor.types import Float32Array
 
 _COLUMNS = ("path", "kind", "motif", "start_s", "end_s", "embedding")
 
@@ -37,6 +39,50 @@ def embedding_table(heard: Sequence[HeardClips]) -> pa.Table:
         ]
     )
     return pa.Table.from_pylist([row for one in heard for row in _rows(one)], schema)
+
+
+def held_out_table(
+    clips: Manifest,
+    classes: Sequence[str],
+    probabilities: Float32Array,
+    embeddings: Float32Array,
+) -> pa.Table:
+    """One row for each held-out clip that a model has judged.
+
+    Parameters
+    ----------
+    clips
+        The clips, n of them.
+    classes
+        Names of the model's singers.
+    probabilities
+        float32 (n, classes).
+    embeddings
+        float32 (n, dim).
+
+    Returns
+    -------
+    pyarrow.Table
+        ``path``, ``recording``, ``start_s``, ``end_s`` (seconds, null = whole file), ``singer``,
+        ``answer``, ``probability`` (of the answer) and ``embedding`` (list of float32).
+    """
+    answer = probabilities.argmax(axis=1)
+    rows = clips.entries
+    columns = {name: [getattr(row, name) for row in rows] for name in ("path", "recording")}
+    times = {
+        name: pa.array([getattr(row, name) for row in rows], pa.float64())
+        for name in ("start_s", "end_s")
+    }
+    return pa.table(
+        {
+            **columns,
+            **times,
+            "singer": [row.singer for row in rows],
+            "answer": [classes[index] for index in answer],
+            "probability": probabilities[np.arange(len(rows)), answer],
+            "embedding": list(embeddings),
+        }
+    )
 
 
 def _rows(heard: HeardClips) -> list[dict[str, object]]:

@@ -19,12 +19,19 @@ from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.evaluation import (
+    Evaluation,
+    evaluate,
+    labels_in_order_of,
+    measure,
+    predict,
+)
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
 from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.run.embedding import held_out_table
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
-from cantaor.run.workspace import Workspace, write_text
+from cantaor.run.workspace import Workspace, write_table, write_text
 
 _CLIPS = "clips.csv"
 
@@ -165,25 +172,60 @@ def evaluate_model(
         The model cannot be read or has no held-out clips.
     """
     bundle = load_bundle(model)
-    protocol = str(bundle.extra.get("protocol", ""))
-    if clips is None:
-        if not (model / _CLIPS).exists():
-            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
-        clips = read_manifest(model / _CLIPS)
-    else:
-        protocol = "file"
-    has_sides = any(entry.split for entry in clips.entries)
-    tested = side(clips, "test") if has_sides else clips
-    if len(tested) == 0:
-        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
+    protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
+    tested = _held_out(model, clips)
     return evaluate(
         bundle.trained, load_clipset(tested, bundle.trained.classes, progress), protocol=protocol
     )
 
 
-def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
-    """Write an evaluation as JSON."""
-    write_text(path, json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
+def evaluate_workspace(
+    workspace: Workspace, model: Path | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model of a workspace on its held-out clips and keep what was found there.
+
+    Parameters
+    ----------
+    workspace
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
+        probability and the embedding of every held-out clip.
+    model
+        Folder of the model; ``None`` is the workspace's own.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    folder = model or workspace.path / "model"
+    bundle = load_bundle(folder)
+    tested = _held_out(folder, None)
+    clips = load_clipset(tested, bundle.trained.classes, progress)
+    labels = labels_in_order_of(bundle.trained, clips)
+    probabilities, embeddings = predict(bundle.trained, clips)
+    protocol = str(bundle.extra.get("protocol", ""))
+    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
+    write_table(
+        workspace.path / f"heldout-{protocol}.parquet",
+        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
+    )
+    text = json.dumps(result.to_json(), indent=2) + "\n"
+    write_text(workspace.path / f"evaluation-{protocol}.json", text)
+    return result
+
+
+def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+    if clips is None:
+        if not (model / _CLIPS).exists():
+            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
+        clips = read_manifest(model / _CLIPS)
+    has_sides = any(entry.split for entry in clips.entries)
+    tested = side(clips, "test") if has_sides else clips
+    if len(tested) == 0:
+        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
+    return tested
 
 
 def side(clips: Manifest, name: str) -> Manifest:
