@@ -77,7 +77,7 @@ class _RealBatchNorm(Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # torch leaves the arguments open
+    def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised images, zero where not real, with the mean and variance of real frames."""
@@ -91,7 +91,7 @@ class _RealBatchNorm(Function):
         return y, mean, variance
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(
         ctx: Any, grad: Tensor, _mean: Tensor, _variance: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -116,7 +116,9 @@ def _as_channels(values: Tensor) -> Tensor:
 def _normalise_real(
     x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    y, mean, variance = _RealBatchNorm.apply(x, weight, bias, real, count, eps)
+    y, mean, variance = _RealBatchNorm.apply(  # type: ignore[no-untyped-call]
+        x, weight, bias, real, count, eps
+    )
     return y, mean, variance
 
 
@@ -136,7 +138,8 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         count = (lengths.sum() * x.shape[-2]).float()
         y, mean, variance = _normalise_real(whole, self.weight, self.bias, real, count, self.eps)
         self._update(mean, variance * count / (count - 1).clamp(min=1))
-        return y.to(x.dtype)
+        normalised: Tensor = y.to(x.dtype)
+        return normalised
 
     def _normalise(self, x: Tensor) -> Tensor:
         if self.training and self.num_batches_tracked is not None:
