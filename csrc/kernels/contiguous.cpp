@@ -17,8 +17,7 @@ namespace {
 SegmentedText make_text(const SequencesView& sequences, const EncodedSequences& encoded) {
   SegmentedText text;
   text.alphabet = static_cast<std::uint32_t>(encoded.symbols.size());
-  text.codes.reserve(encoded.codes.size() + sequences.size());
-  prefer_large_pages(text.codes.data(), text.codes.capacity());
+  reserve_large(text.codes, encoded.codes.size() + sequences.size());
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     bool open = false;
     const auto close = [&] {
@@ -122,12 +121,13 @@ void settle_by_rank(Forest& forest, const SegmentedText& text, Pulse& pulse) {
       pulse.spend(8);
     }
   }
+  for (auto& interval : intervals)
+    if (interval.left == LeftSide::unknown) interval.left = LeftSide::closed;
 }
 
 /// Most patterns stand in the key of a suffix, which saves the way to the text.
 void spell(const Interval& interval, const Forest& forest, const SegmentedText& text,
-           const std::vector<std::int32_t>& symbols, std::vector<std::int32_t>& pattern) {
-  pattern.resize(interval.length);
+           const std::vector<std::int32_t>& symbols, std::int32_t* pattern) {
   const auto& suffixes = forest.suffixes;
   const std::uint32_t start = suffixes[interval.first].position;
   const bool in_key = interval.length <= static_cast<std::uint32_t>(suffixes.symbols);
@@ -136,6 +136,41 @@ void spell(const Interval& interval, const Forest& forest, const SegmentedText& 
         in_key ? suffixes.code(interval.first, static_cast<int>(k)) : text.codes[start + k];
     pattern[k] = symbols[code - 1];
   }
+}
+
+Patterns collect(const Forest& forest, const SegmentedText& text,
+                 const std::vector<std::int32_t>& symbols, const MiningOptions& options,
+                 Pulse& pulse) {
+  Collector collector(options);
+  RowsByLength rows;
+  const auto each_closed = [&](const auto& use) {
+    for (const auto& interval : forest.intervals)
+      if (interval.left == LeftSide::closed && collector.may_be_kept(interval.length)) {
+        use(interval);
+        pulse.spend(interval.length);
+      }
+  };
+  if (collector.ranked()) {
+    PatternChunk nothing;
+    std::vector<std::int32_t> pattern;
+    each_closed([&](const Interval& interval) {
+      pattern.resize(interval.length);
+      spell(interval, forest, text, symbols, pattern.data());
+      collector.add(nothing, pattern, interval.support);
+    });
+    return collector.finish({});
+  }
+  each_closed([&](const Interval& interval) {
+    collector.admit();
+    rows.count(interval.length);
+  });
+  auto cursor = rows.allocate();
+  each_closed([&](const Interval& interval) {
+    spell(interval, forest, text, symbols,
+          rows.place(cursor, interval.length, interval.support));
+    pulse.control().advance();
+  });
+  return rows.take();
 }
 
 }  // namespace
@@ -152,20 +187,7 @@ Patterns mine_contiguous(const SequencesView& sequences, const MiningOptions& op
                   [](const Interval& interval) { return interval.left == LeftSide::unknown; }))
     settle_by_rank(forest, text, pulse);
 
-  Collector collector(options);
-  PatternChunk chunk;
-  std::vector<std::int32_t> pattern;
-  for (const auto& interval : forest.intervals) {
-    if (interval.left == LeftSide::extends || !collector.may_be_kept(interval.length)) continue;
-    spell(interval, forest, text, encoded.symbols, pattern);
-    collector.add(chunk, pattern, interval.support);
-    control.advance();
-    pulse.spend(pattern.size());
-  }
-  forest = {};
-  std::vector<PatternChunk> chunks;
-  chunks.push_back(std::move(chunk));
-  return collector.finish(std::move(chunks));
+  return collect(forest, text, encoded.symbols, options, pulse);
 }
 
 }  // namespace cantaor

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -19,6 +20,12 @@ void prefer_large_pages([[maybe_unused]] T* memory, [[maybe_unused]] std::size_t
   const auto last = reinterpret_cast<std::uintptr_t>(memory + items) & ~(kPage - 1);
   if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
 #endif
+}
+
+template <class T>
+void reserve_large(std::vector<T>& items, std::size_t size) {
+  items.reserve(size);
+  prefer_large_pages(items.data() + items.size(), items.capacity() - items.size());
 }
 
 }  // namespace cantaor
