@@ -61,7 +61,7 @@ def count(program: Path, kernel: str) -> int:
 
 
 def compare(stored: dict[str, int], counted: dict[str, int]) -> list[str]:
-    """One line for each kernel whose count differs by more than the tolerance, or is not in both."""
+    """One line for each kernel whose count changed beyond the tolerance, or is not in both."""
     lines = [f"{name}: stored, but there is no such kernel" for name in stored.keys() - counted]
     for name, now in counted.items():
         before = stored.get(name)
