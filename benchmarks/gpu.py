@@ -28,8 +28,9 @@ from torch.nn.functional import cross_entropy
 from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.grid import DATA, MODELS, Sides, grid_table, run_grid, table_2
+from cantaor.learn.grid import DATA, MODELS, Sides, run_grid, table_2
 from cantaor.learn.singer import Singer
+from cantaor.learn.tables import grid_table
 from cantaor.learn.training import TrainingSettings, pick_device
 
 TOLERANCE = 1e-3

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,17 @@ from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.grid import Sides
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
-from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
 from cantaor.run.workspace import Workspace, write_text
+from cantaor.show.curves import plot_training
+from cantaor.show.plot import save_figure
 
 _CLIPS = "clips.csv"
+_CURVES = "learning.png"
 
 
 def load_clipset(
@@ -102,8 +108,8 @@ def train_workspace(
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
-    trained = _train(prepared.clips, settings, progress)
     folder = out or workspace.path / "model"
+    trained = _train(prepared.clips, settings, folder, progress)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
@@ -111,7 +117,7 @@ def train_workspace(
         "finder": finder_facts(prepared.finder),
     }
     save_bundle(folder, trained, finder_arrays(prepared.finder), extra)
-    write_manifest(prepared.clips, folder / _CLIPS)
+    _finish(folder, trained, prepared.clips)
     return folder
 
 
@@ -138,9 +144,9 @@ def train_clips(
         There are fewer than two singers on the training side.
     """
     clips, notes = _name_sides(clips, settings.seed)
-    trained = _train(clips, settings, progress)
+    trained = _train(clips, settings, out, progress)
     save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
-    write_manifest(clips, out / _CLIPS)
+    _finish(out, trained, clips)
     return out
 
 
@@ -191,15 +197,39 @@ def side(clips: Manifest, name: str) -> Manifest:
     return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
-def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | None) -> TrainedModel:
-    train_side = side(clips, "train")
-    classes = train_side.singers
+def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None) -> Sides:
+    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, _ = _name_sides(clips, seed)
+    classes = _classes(clips)
+    learned, watched, tested = (
+        load_clipset(side(clips, name), classes, progress)
+        for name in ("train", "validation", "test")
+    )
+    return learned, watched, tested
+
+
+def _classes(clips: Manifest) -> tuple[str, ...]:
+    classes = tuple(side(clips, "train").singers)
     if len(classes) < 2:
         raise SplitError(
             f"training needs clips of at least 2 singers, found {len(classes)}: "
             f"{', '.join(classes) or 'none'}"
         )
-    learning = load_clipset(train_side, classes, progress)
+    return classes
+
+
+def _train(
+    clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
+) -> TrainedModel:
+    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    classes = _classes(clips)
+    learning = load_clipset(side(clips, "train"), classes, progress)
     held_out = load_clipset(side(clips, "validation"), classes, progress)
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
@@ -208,7 +238,23 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
         def epochs(epoch: int, total: int, _metrics: Mapping[str, float]) -> None:
             report("training", epoch, total)
 
-    return train(learning, held_out, settings, progress=epochs)
+    key = fingerprint(learning, held_out, settings)[:16]
+    return train(
+        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
+    )
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.training")
+
+
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+    """Complete a saved model: its clips, its learning curves; the training's state can go."""
+    write_manifest(clips, folder / _CLIPS)
+    if find_spec("matplotlib") is not None:
+        title = f"{trained.settings.model} on {trained.settings.features}"
+        save_figure(plot_training(trained.history, title), folder / _CURVES)
+    shutil.rmtree(_unfinished(folder), ignore_errors=True)
 
 
 def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
