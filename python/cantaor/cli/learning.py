@@ -143,15 +143,18 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write; .ts, .pt2 or .onnx.")],
     as_json: Json = False,
 ) -> None:
-    """Write a model as one file that runs without cantaor."""
+    """Write a model as one file that runs without cantaor, and a model card beside it."""
     from cantaor.learn.bundle import load_bundle
     from cantaor.learn.formats import export_model
+    from cantaor.run.learning import write_card
 
-    path = export_model(load_bundle(model_folder(model)).trained, out)
+    folder = model_folder(model)
+    path = export_model(load_bundle(folder).trained, out)
+    card = write_card(folder, path.with_suffix(".md"))
     if as_json:
-        print_json({"path": str(path)})
+        print_json({"path": str(path), "card": str(card)})
     else:
-        typer.echo(f"written: {path}")
+        typer.echo(f"written: {path}, {card}")
 
 
 def _evaluate_grid(

@@ -20,6 +20,7 @@ from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
+from cantaor.learn.card import write_model_card
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
 from cantaor.learn.grid import Sides
@@ -33,6 +34,7 @@ from cantaor.show.plot import save_figure
 
 _CLIPS = "clips.csv"
 _CURVES = "learning.png"
+_FIGURES = "evaluation.json"
 
 
 def load_clipset(
@@ -165,6 +167,11 @@ def evaluate_model(
     progress
         Called as ``progress(stage, done, total)``.
 
+    Returns
+    -------
+    Evaluation
+        On the model's own clips also kept beside it, for the card of its exports.
+
     Raises
     ------
     ModelError
@@ -172,6 +179,7 @@ def evaluate_model(
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", ""))
+    own = clips is None
     if clips is None:
         if not (model / _CLIPS).exists():
             raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
@@ -182,9 +190,34 @@ def evaluate_model(
     tested = side(clips, "test") if has_sides else clips
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    return evaluate(
-        bundle.trained, load_clipset(tested, bundle.trained.classes, progress), protocol=protocol
+    loaded = load_clipset(tested, bundle.trained.classes, progress)
+    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    if own:
+        save_evaluation(model / _FIGURES, result, {})
+    return result
+
+
+def write_card(model: Path, out: Path) -> Path:
+    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    out
+        The card, Markdown.
+    """
+    bundle = load_bundle(model)
+    figures = model / _FIGURES
+    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    clips = read_manifest(model / _CLIPS) if (model / _CLIPS).exists() else None
+    learned = "clips that are not listed" if clips is None else f"{len(side(clips, 'train'))} clips"
+    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
+    data = (
+        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
+        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
     )
+    return write_model_card(out, bundle.trained, known, data.rstrip())
 
 
 def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
