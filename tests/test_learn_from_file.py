@@ -1,4 +1,4 @@
-"""Models from a list of clips: what lies beside them, and training that goes on where it stopped."""
+"""Models from a list of clips: what lies beside them; training goes on where it stopped."""
 
 from __future__ import annotations
 
