@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -107,6 +107,9 @@ def evaluate(
     max_clips: Annotated[
         int, typer.Option(help="Grid: most training clips of one singer; 0 keeps all.")
     ] = 1000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -123,7 +126,8 @@ def evaluate(
     if grid:
         plan = plan_of(models, features, data, protocols, fractions)
         settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
-        _evaluate_grid(model, clips, plan, settings, out, max_clips or None, as_json)
+        limits: dict[str, Any] = {"max_clips": max_clips or None, "minutes": minutes}
+        _evaluate_grid(model, clips, plan, settings, out, limits, as_json)
         return
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
@@ -163,7 +167,7 @@ def _evaluate_grid(
     plan: GridPlan,
     settings: TrainingSettings,
     out: Path | None,
-    max_clips: int | None,
+    limits: dict[str, Any],
     as_json: bool,
 ) -> None:
     from cantaor.run.grid import run_clips_grid, run_workspace_grid
@@ -176,13 +180,13 @@ def _evaluate_grid(
         raise ArgumentError("evaluate --grid --clips needs --out for the results")
     with show_progress(as_json) as progress:
         if work is not None:
-            records = run_workspace_grid(
-                open_workspace(work), plan, settings, folder, max_clips=max_clips, progress=progress
-            )
+            mined = open_workspace(work)
+            records = run_workspace_grid(mined, plan, settings, folder, progress=progress, **limits)
         else:
             assert clips is not None
             listed = clips_manifest(clips)
-            records = run_clips_grid(listed, plan, settings, folder, progress=progress)
+            limits.pop("max_clips")
+            records = run_clips_grid(listed, plan, settings, folder, progress=progress, **limits)
     if as_json:
         print_json(records)
         return

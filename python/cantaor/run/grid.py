@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -58,6 +60,7 @@ def run_workspace_grid(
     out: Path,
     *,
     max_clips: int | None = None,
+    minutes: float | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Train and test every cell of a plan; cells that were run before are kept.
@@ -74,6 +77,8 @@ def run_workspace_grid(
         Folder: one JSON file a cell, ``grid.json``, the table ``grid.md`` and ``curves.png``.
     max_clips
         Most training clips of one singer, or None: all.
+    minutes
+        After so many no further cell is begun: the rest say so. None: all are run.
     progress
         Called as ``progress("grid", done, total)``.
 
@@ -86,7 +91,7 @@ def run_workspace_grid(
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
         return clip_sides(prepared.clips)
 
-    return _run(plan, sides_of, settings, out, progress)
+    return _run(plan, sides_of, settings, out, minutes, progress)
 
 
 def run_clips_grid(
@@ -95,6 +100,7 @@ def run_clips_grid(
     settings: TrainingSettings,
     out: Path,
     *,
+    minutes: float | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """The grid over clips that a file names, with the sides that the file names.
@@ -116,7 +122,7 @@ def run_clips_grid(
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
         return clip_sides(clips, settings.seed)
 
-    return _run(plan, sides_of, settings, out, progress)
+    return _run(plan, sides_of, settings, out, minutes, progress)
 
 
 def plan_of(
@@ -170,8 +176,10 @@ def _run(
     sides_of: Callable[[str, str], Sides],
     settings: TrainingSettings,
     out: Path,
+    minutes: float | None,
     progress: Progress | None,
 ) -> list[dict[str, Any]]:
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
     kept: dict[tuple[str, str], Sides] = {}
     done: list[Cell] = []
@@ -187,7 +195,9 @@ def _run(
         if progress is not None:
             progress("grid", len(done), len(cells))
 
-    records = run_grid(cells, sides, settings, out, progress=tell)
+    records = run_grid(
+        cells, sides, settings, out, progress=tell, go_on=lambda: time.monotonic() < end
+    )
     _write(out, records)
     return records
 
