@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cantaor.errors import ArgumentError, AudioError
-from cantaor.run.batch import map_recordings, open_executor
+from cantaor.run.batch import map_recordings, open_crew
 
 
 def half(number: int) -> int:
@@ -29,7 +29,7 @@ def test_every_item_has_its_outcome(threads: int | None) -> None:
 
 
 def test_worker_processes_report_errors_too() -> None:
-    with open_executor(2) as executor:
+    with open_crew(2) as executor:
         found = dict(map_recordings(half, range(6), executor))
     assert isinstance(found.pop(3), AudioError)
     assert found == {n: n // 2 for n in (0, 1, 2, 4, 5)}
@@ -41,5 +41,5 @@ def test_bugs_are_not_failures_of_a_recording() -> None:
 
 
 def test_workers_must_be_positive() -> None:
-    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_executor(0):
+    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_crew(0):
         pass
