@@ -47,6 +47,10 @@ class TooManyPatternsError(CantaorError, RuntimeError):
     """Mining passed ``max_patterns``; the message says how to narrow the search."""
 
 
+class AnswersDifferError(CantaorError, RuntimeError):
+    """A benchmark's answer is wrong or not its peer's; the message says by how much."""
+
+
 class MissingExtraError(CantaorError, ImportError):
     """An optional package is missing; the message names the line that installs it."""
 

@@ -9,14 +9,14 @@ import sys
 
 from rich.console import Console
 
-from cantaor.cli import corpora, learning, mining, pages, recognition
+from cantaor.cli import corpora, learning, measuring, mining, pages, recognition
 from cantaor.cli.app import app
 from cantaor.errors import CantaorError
 
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, corpora, pages)
+_COMMANDS = (mining, learning, recognition, corpora, pages, measuring)
 
 
 def main() -> None:
