@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TABLES = (".csv", ".parquet")
 # Clips that are gathered before the network is asked.
-_CLIPS = 1024
+_CLIPS = 512
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
 
