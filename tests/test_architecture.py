@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "cantaor"
 KERNELS = [*(ROOT / "csrc" / "include").rglob("*.hpp"), *(ROOT / "csrc" / "kernels").glob("*.cpp")]
 
-FOUNDATION = {"types", "errors", "settings", "cents"}
+FOUNDATION = {"types", "errors", "settings", "cents", "locations"}
 STAGES = {"audio", "pitch", "clusters", "contour", "motifs", "clips"}
 #: Private halves of a stage: only that stage may import them.
 HALVES = {
@@ -24,6 +24,7 @@ HALVES = {
     "_kmeans": {"clusters"},
     "symbols": {"motifs"},
     "dictionary": set(),
+    "marking": {"motifs"},
 }
 #: From the ground up; a floor imports itself and the floors below.
 FLOORS = ["foundation", "stages", "chain", "corpus+learn", "run+show+bench", "cli"]

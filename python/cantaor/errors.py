@@ -39,6 +39,10 @@ class ModelError(CantaorError, ValueError):
     """A model bundle is missing, damaged or does not fit; the message names the path."""
 
 
+class WorkerError(CantaorError, RuntimeError):
+    """A worker process died, twice, on one piece of work; the message names it."""
+
+
 class TooManyPatternsError(CantaorError, RuntimeError):
     """Mining passed ``max_patterns``; the message says how to narrow the search."""
 
