@@ -87,7 +87,7 @@ void Tracker::search_block(std::size_t index) {
   const Around window = around(index);
   for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
     search(frames_[next_], voicing_at(next_, window));
-  if (next_ > 4096) {
+  if (next_ > before_ + 4096) {
     const std::size_t gone = next_ - before_;
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
     next_ = before_;
