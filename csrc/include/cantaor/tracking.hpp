@@ -22,11 +22,11 @@ namespace cantaor {
 /// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
 /// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.1;           // strength at which the loudest frames may be voiced
-  double level_slope = 0.011;     // more of it per dB below the loudest frame within look_s
-  double before_slope = 0.0105;   // per dB below the loudest frame of the before_s before it
-  double after_slope = 0.0105;    // per dB below the loudest frame of the after_s after it
-  double noisy_voicing = -0.045;  // more of it where the noise floor is 20 dB below or closer
+  double voicing = 0.1;          // strength at which the loudest frames may be voiced
+  double level_slope = 0.011;    // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.0105;  // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0105;   // per dB below the loudest frame of the after_s after it
+  double noisy_voicing = -0.06;  // more of it where the noise floor is 20 dB below or closer
   double voiceless = 0.32;  // more of it where nothing within look_s is more harmonic than noise
   double look_s = 4;        // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
