@@ -116,6 +116,7 @@ def mine_gapped(
     progress: _Progress,
     low: int,
     high: int,
+    layout: str = "automatic",
 ) -> _Rows: ...
 def mine_contiguous(
     values: Int32Array,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cantaor import _core, find_occurrences, mine_closed
@@ -60,6 +60,29 @@ def test_gaps_equal_their_definition(rows, least, gap, threads):
     assert pairs(mine_closed(rows, least, gap=gap, threads=threads)) == reference.ordered(expected)
 
 
+@given(SHORT, st.integers(1, 4), GAP, st.sampled_from(["bitmaps", "lists"]), st.integers(1, 3))
+def test_both_gapped_layouts_equal_the_definition(rows, least, gap, layout, threads):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, None, None, None, threads, None)
+    found = _core.mine_gapped(values, offsets, *limits, *gap, layout=layout)
+    assert pairs(Motifs(*found)) == reference.ordered(reference.define_gapped(rows, least, *gap))
+
+
+SPARSE = st.lists(st.lists(st.sampled_from([0, 1, 1, 2, 7, 8, 9]), max_size=200), max_size=5)
+
+
+@given(SPARSE, st.integers(2, 3), st.integers(0, 62), st.integers(0, 4))
+def test_gapped_layouts_agree_on_sequences_of_several_blocks(rows, least, low, more):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, 6, None, None, 1, None)
+    gap = (low, min(62, low + more))
+    found = [
+        Motifs(*_core.mine_gapped(values, offsets, *limits, *gap, layout=layout))
+        for layout in ("bitmaps", "lists")
+    ]
+    assert pairs(found[0]) == pairs(found[1])
+
+
 @given(LONGER, st.integers(2, 4), st.tuples(st.integers(0, 1), st.integers(0, 1)))
 def test_gaps_equal_their_twin_on_longer_sequences(rows, least, steps):
     gap = (steps[0], steps[0] + steps[1])
@@ -70,6 +93,23 @@ def test_gaps_equal_their_twin_on_longer_sequences(rows, least, steps):
 
 @given(LONGER, st.integers(1, 5))
 def test_contiguous_equals_the_gapped_engine(rows, least):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, None, None, None, 1, None)
+    assert pairs(Motifs(*_core.mine_contiguous(values, offsets, *limits))) == pairs(
+        Motifs(*_core.mine_gapped(values, offsets, *limits, 0, 0))
+    )
+
+
+REPEATED = st.tuples(st.lists(SMALL_ALPHABET, min_size=1, max_size=5), st.integers(1, 400)).map(
+    lambda pair: (pair[0] * pair[1])[:1200]
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(REPEATED, min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 2))
+def test_contiguous_equals_the_gapped_engine_on_repetitive_text(rows, least, noise):
+    for row in rows[:noise]:
+        row[len(row) // 2] = 3
     values, offsets = flatten_sequences(rows)
     limits = (least, 1, None, None, None, 1, None)
     assert pairs(Motifs(*_core.mine_contiguous(values, offsets, *limits))) == pairs(
