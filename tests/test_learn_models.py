@@ -101,6 +101,25 @@ def test_masked_statistics_are_those_of_the_real_frames():
     torch.testing.assert_close(flat.var(1, correction=0), torch.ones(3), atol=1e-3, rtol=0)
 
 
+def test_gradient_of_masked_normalisation_is_that_of_autograd_on_the_real_frames():
+    torch.manual_seed(1)
+    x, grad = torch.randn(2, 3, 4, 9), torch.randn(2, 3, 4, 9)
+    real = torch.arange(9) < torch.tensor([9, 5])[:, None, None, None]
+    mine, plain = MaskedBatchNorm(3).train(), torch.nn.BatchNorm1d(3).train()
+    for norm in (mine, plain):
+        norm.weight.data.uniform_(0.5, 2)
+        norm.bias.data.normal_()
+    plain.load_state_dict(mine.state_dict())
+    inputs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    mine(inputs[0], torch.tensor([9, 5])).backward(grad)
+    columns = real.expand_as(x).transpose(0, 1)
+    answer = plain(inputs[1].transpose(0, 1)[columns].reshape(1, 3, -1))
+    answer.backward(grad.transpose(0, 1)[columns].reshape(1, 3, -1))
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(mine.weight.grad, plain.weight.grad, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mine.bias.grad, plain.bias.grad, atol=1e-4, rtol=1e-4)
+
+
 def test_strides_never_leave_zero_frames():
     assert halve(torch.tensor([1, 2, 3, 426])).tolist() == [1, 1, 2, 213]
 

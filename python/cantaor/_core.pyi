@@ -40,8 +40,6 @@ class TrackerSettings:
     before_slope: float
     after_slope: float
     noisy_voicing: float
-    near_slope: float
-    near_s: float
     steady_voicing: float
     look_s: float
     before_s: float

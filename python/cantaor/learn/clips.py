@@ -137,6 +137,29 @@ class ClipSet:
         return pad_rows(self.samples, self.offsets[chosen], lengths, width), lengths
 
 
+def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
+    """The clips of two sets one after the other.
+
+    Raises
+    ------
+    ArgumentError
+        The sets do not have the same classes.
+    """
+    if first.classes != second.classes:
+        raise ArgumentError(f"classes of first {first.classes} must be second's {second.classes}")
+    names = tuple(dict.fromkeys(first.recordings + second.recordings))
+    place = np.array([*map(names.index, second.recordings), -1], dtype=np.int32)
+    moved = np.array([*map(names.index, first.recordings), -1], dtype=np.int32)
+    return ClipSet(
+        np.concatenate([first.samples, second.samples]),
+        np.concatenate([first.offsets, second.offsets[1:] + first.samples.size]),
+        np.concatenate([first.labels, second.labels]),
+        first.classes,
+        names,
+        np.concatenate([moved[first.recording], place[second.recording]]),
+    )
+
+
 def _check(clips: ClipSet) -> None:
     """Raise unless the arrays of a set fit each other."""
     if clips.offsets.ndim != 1 or clips.offsets.size == 0:

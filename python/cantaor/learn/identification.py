@@ -7,20 +7,21 @@ class probabilities from the network, and the recording gets their mean.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cantaor.audio import read_audio, resample
-from cantaor.chain import MotifFinder, clip_spans
+from cantaor.audio import open_audio, resample, resampled
+from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.clips import clip_bounds
-from cantaor.errors import AudioError, ModelError
+from cantaor.errors import ModelError
 from cantaor.learn.bundle import Bundle, load_bundle
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import predict
+from cantaor.locations import printable
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
 
@@ -172,23 +173,82 @@ def hear(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> HeardClips:
     ModelError, AudioError
         As for :func:`identify`.
     """
-    path = "" if isinstance(audio, Audio) else os.fspath(audio)
-    recording = audio if isinstance(audio, Audio) else read_audio(audio)
-    finder = finder_from_bundle(bundle)
-    contour, found = finder.find(recording, path or "audio")
-    if len(found) == 0:
-        raise AudioError(
-            f"{path or 'audio'}: none of the {len(finder.motifs)} known motifs is sung in it"
+    finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    if isinstance(audio, Audio):
+        found = find_clips(finder, kind, [audio.samples], audio.sample_rate)
+        return next(judge(bundle, [Voice("", found, resample(audio, CLIP_RATE).samples)]))
+    parts: list[Float32Array] = []
+    with open_audio(audio) as stream:
+        blocks = resampled(stream.blocks(), stream.sample_rate, CLIP_RATE, parts.append)
+        found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
+    return next(judge(bundle, [Voice(os.fspath(audio), found, np.concatenate(parts))]))
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A recording whose clips are found and not yet judged.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    found
+        Its clips.
+    samples
+        float32 (n,), the whole recording at 16 kHz; may be mapped from a file.
+    """
+
+    path: str
+    found: FoundClips
+    samples: Float32Array
+
+
+def judge(
+    bundle: Bundle, voices: Sequence[Voice], device: str = "auto", portion: int = 2048
+) -> Iterator[HeardClips]:
+    """Let the network judge the clips of several recordings together.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    voices
+        Recordings with their clips.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    portion
+        Clips in memory at once; the answers do not depend on it.
+
+    Yields
+    ------
+    HeardClips of each recording, in order.
+    """
+    bounds = [
+        clip_bounds(Audio(one.samples, CLIP_RATE), one.found.start_s, one.found.end_s)
+        for one in voices
+    ]
+    clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
+    answers: list[tuple[Float32Array, Float32Array]] = []
+    for first in range(0, len(clips), portion):
+        rows = [
+            voices[i].samples[bounds[i][0][j] : bounds[i][1][j]]
+            for i, j in clips[first : first + portion]
+        ]
+        unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
+        answers.append(predict(bundle.trained, unlabelled, device=device))
+    probabilities, embeddings = (np.concatenate(part) for part in zip(*answers, strict=True))
+    done = 0
+    for one in voices:
+        own = slice(done, done := done + len(one.found))
+        found = one.found
+        yield HeardClips(
+            one.path,
+            found.motifs,
+            found.start_s,
+            found.end_s,
+            probabilities[own],
+            embeddings[own],
         )
-    kind = str(bundle.extra["data"])
-    starts, ends = clip_spans(kind, found, contour, recording.duration_s, [0])
-    voice = resample(recording, CLIP_RATE)
-    bounds = zip(*clip_bounds(voice, starts, ends), strict=True)
-    rows = [voice.samples[first:last] for first, last in bounds]
-    unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
-    probabilities, embeddings = predict(bundle.trained, unlabelled)
-    motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
-    return HeardClips(path, motifs, starts, ends, probabilities, embeddings)
 
 
 def vote(heard: HeardClips, classes: tuple[str, ...]) -> Identification:

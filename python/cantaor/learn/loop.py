@@ -8,6 +8,7 @@ exactly.
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -23,6 +24,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
 
 from cantaor.errors import ModelError
 from cantaor.learn.augmentation import MASKS, MIXUP, augment, mask_image, mix_pairs
@@ -76,7 +78,7 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         self,
         singer: Singer,
         train_clips: ClipSet,
-        validation_clips: ClipSet,
+        validation_clips: ClipSet | None,
         settings: TrainingSettings,
         weights: Tensor | None,
     ) -> None:
@@ -93,7 +95,9 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         lengths = np.minimum(self.train_clips.lengths, LONGEST)
         return _Batches(self.train_clips, bucketed_batches(lengths, self.settings.batch, rng))
 
-    def val_dataloader(self) -> _Batches:
+    def val_dataloader(self) -> _Batches | list[Tensor]:
+        if self.validation_clips is None:
+            return []
         order = np.argsort(self.validation_clips.lengths, kind="stable")
         cuts = np.arange(self.settings.batch, order.size, self.settings.batch)
         return _Batches(self.validation_clips, np.split(order, cuts))
@@ -130,26 +134,52 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         with torch.autocast(self.device.type, enabled=False):
             return self.singer.images(waveforms, lengths)
 
-    def on_validation_epoch_end(self) -> None:
+    def epoch_metrics(self) -> dict[str, float]:
+        """Figures of the epoch that has just ended."""
         loss, accuracy = self.learned.means()
-        validation_loss, validation_accuracy = self.watched.means()
-        self.history.append(
-            {
-                "epoch": self.current_epoch + 1,
-                "loss": loss,
-                "accuracy": accuracy,
-                "validation_loss": validation_loss,
-                "validation_accuracy": validation_accuracy,
-                "seconds": time.perf_counter() - self.started,
-            }
-        )
+        metrics = {"epoch": self.current_epoch + 1, "loss": loss, "accuracy": accuracy}
+        if self.validation_clips is not None:
+            metrics["validation_loss"], metrics["validation_accuracy"] = self.watched.means()
+        return {**metrics, "seconds": time.perf_counter() - self.started}
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.singer.parameters(), lr=self.settings.lr)
+    def configure_optimizers(self) -> dict[str, Any]:
+        settings = self.settings
+        adam = torch.optim.AdamW(
+            self.singer.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
+        if settings.schedule == "constant":
+            return {"optimizer": adam}
+        steps = settings.epochs * len(self.train_dataloader())
+        schedule = LambdaLR(adam, lambda step: cosine_share(step, steps))
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def cosine_share(step: int, steps: int) -> float:
+    """Share of the largest step size at a step of so many: up over a tenth, down along a cosine.
+
+    Examples
+    --------
+    >>> [round(cosine_share(step, 20), 2) for step in (0, 1, 2, 11, 19)]
+    [0.5, 1.0, 1.0, 0.5, 0.01]
+    """
+    rise = max(1, steps // 10)
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, steps - rise))))
+
+
+class _Record(Callback):  # type: ignore[misc]
+    """Write down what each epoch came to, before any other callback asks for it."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+        pl_module.history.append(pl_module.epoch_metrics())
 
 
 class _KeepBest(Callback):  # type: ignore[misc]
-    """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs."""
+    """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs.
+
+    Where nothing is watched, every epoch counts as the best so far.
+    """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
@@ -157,9 +187,9 @@ class _KeepBest(Callback):  # type: ignore[misc]
         self.waited = 0
         self.weights: dict[str, Tensor] = {}
 
-    def on_validation_end(self, trainer: Trainer, pl_module: _Learner) -> None:
-        loss = pl_module.history[-1]["validation_loss"]
-        if loss < self.best or not self.weights:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+        loss = pl_module.history[-1].get("validation_loss", float("-inf"))
+        if loss < self.best or loss == float("-inf") or not self.weights:
             self.best, self.waited = loss, 0
             state = pl_module.singer.state_dict()
             self.weights = {name: value.cpu().clone() for name, value in state.items()}
@@ -181,7 +211,7 @@ class _Report(Callback):  # type: ignore[misc]
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def on_validation_end(self, trainer: Trainer, pl_module: _Learner) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
         last: Mapping[str, float] = pl_module.history[-1]
         self.progress(int(last["epoch"]), pl_module.settings.epochs, last)
 
@@ -210,17 +240,17 @@ class _SaveEpoch(Checkpoint):  # type: ignore[misc]
 def run_epochs(
     singer: Singer,
     train_clips: ClipSet,
-    validation_clips: ClipSet,
+    validation_clips: ClipSet | None,
     settings: TrainingSettings,
     device: torch.device,
     weights: Tensor | None,
     checkpoint_dir: Path | None,
     progress: Progress | None,
 ) -> list[dict[str, float]]:
-    """Train ``singer`` in place, leave it with its best weights and return the history."""
+    """Train ``singer`` in place, leave it with the weights to keep and return the history."""
     learner = _Learner(singer, train_clips, validation_clips, settings, weights)
     keep = _KeepBest(settings.patience)
-    callbacks: list[Callback] = [keep]
+    callbacks: list[Callback] = [_Record(), keep]
     if progress is not None:
         callbacks.append(_Report(progress))
     resume = None

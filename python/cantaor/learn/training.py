@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.augmentation import check_augmentation
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
 from cantaor.learn.singer import LONGEST, Singer, fit_scale
@@ -30,6 +30,7 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 _DEVICES = ("auto", "cpu", "cuda")
 _PRECISIONS = ("float32", "float16", "bfloat16")
 _CLASS_WEIGHTS = ("none", "balanced")
+_SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,19 @@ class TrainingSettings:
     batch
         Clips in a batch.
     lr
-        Step size of Adam.
+        Step size of Adam, the largest one if it changes.
+    schedule
+        ``"constant"``, or ``"cosine"``: ``lr`` rises over the first tenth of all steps and falls
+        to 0 along a cosine over the rest.
+    weight_decay
+        Share of the weights taken away by a step of size 1, apart from the gradient (AdamW).
     epochs
         Epochs at most.
     patience
         Epochs without a smaller validation loss after which training stops.
+    early_stopping
+        True: the weights of the smallest validation loss are kept. False: all epochs are run, on
+        the validation clips as well, and the last weights are kept; nothing is watched.
     seed
         Decides weights, dropout and the order of the clips.
     device
@@ -65,6 +74,9 @@ class TrainingSettings:
     augmentation
         Changes to training clips, of :data:`cantaor.learn.augmentation.CHANGES` ``"masks"`` and
         ``"mixup"``; none in the paper.
+    recipe
+        Name of the recipe that the settings were taken from, see :mod:`cantaor.learn.recipes`; it
+        is kept with the model and changes nothing by itself.
 
     Raises
     ------
@@ -78,13 +90,17 @@ class TrainingSettings:
     padded: bool = False
     batch: int = 64
     lr: float = 0.001
+    schedule: str = "constant"
+    weight_decay: float = 0.0
     epochs: int = 20
     patience: int = 2
+    early_stopping: bool = True
     seed: int = 0
     device: str = "auto"
     precision: str = "float32"
     class_weights: str = "none"
     augmentation: tuple[str, ...] = ()
+    recipe: str = "paper"
 
     def __post_init__(self) -> None:
         # JSON knows lists only.
@@ -96,6 +112,7 @@ class TrainingSettings:
             ("device", _DEVICES),
             ("precision", _PRECISIONS),
             ("class_weights", _CLASS_WEIGHTS),
+            ("schedule", _SCHEDULES),
         ):
             if getattr(self, name) not in allowed:
                 raise ArgumentError(
@@ -106,6 +123,8 @@ class TrainingSettings:
         for name in ("batch", "epochs", "patience", "lr"):
             if not getattr(self, name) > 0:
                 raise ArgumentError(f"{name} must be above 0; got {getattr(self, name)}")
+        if not self.weight_decay >= 0:
+            raise ArgumentError(f"weight_decay must be at least 0; got {self.weight_decay}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +141,7 @@ class TrainedModel:
         How it was trained.
     history
         One mapping for each epoch: ``epoch``, ``loss``, ``accuracy``, ``validation_loss``,
-        ``validation_accuracy``, ``seconds``.
+        ``validation_accuracy``, ``seconds``; the validation figures only if clips were watched.
     """
 
     module: Singer
@@ -172,7 +191,8 @@ def train(
     train_clips
         What is learned from; the features' scale is fitted on them alone.
     validation_clips
-        What early stopping watches. Neither may hold clips that are tested on later.
+        What early stopping watches; learned from as well if nothing is watched. Neither side may
+        hold clips that are tested on later.
     settings
         How to train; None: the paper's protocol.
     checkpoint_dir
@@ -200,6 +220,10 @@ def train(
         raise ArgumentError("precision 'float16' needs a CUDA device; a CPU mixes 'bfloat16'")
     from cantaor.learn.loop import run_epochs  # Lightning takes seconds to import.
 
+    watched: ClipSet | None = validation_clips
+    if not settings.early_stopping:
+        train_clips, watched = join_clips(train_clips, validation_clips), None
+
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         singer = build_singer(settings, len(train_clips.classes))
@@ -207,7 +231,7 @@ def train(
         history = run_epochs(
             singer,
             train_clips,
-            validation_clips,
+            watched,
             settings,
             device,
             class_weights(train_clips, settings),
@@ -226,10 +250,14 @@ def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def fingerprint(train_clips: ClipSet, validation_clips: ClipSet, settings: TrainingSettings) -> str:
+def fingerprint(
+    train_clips: ClipSet, validation_clips: ClipSet | None, settings: TrainingSettings
+) -> str:
     """Digest of all that decides the result; device aside."""
     digest = hashlib.sha256()
     for clips in (train_clips, validation_clips):
+        if clips is None:
+            continue
         for array in (clips.samples, clips.offsets, clips.labels):
             digest.update(np.ascontiguousarray(array).data)
     digest.update(repr((train_clips.classes, {**asdict(settings), "device": ""})).encode())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,28 @@ from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
+from cantaor.learn.card import write_model_card
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.evaluation import (
+    Evaluation,
+    evaluate,
+    labels_in_order_of,
+    measure,
+    predict,
+)
+from cantaor.learn.grid import Sides
 from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
-from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
+from cantaor.run.embedding import held_out_table
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
-from cantaor.run.workspace import Workspace, write_text
+from cantaor.run.workspace import Workspace, write_table, write_text
+from cantaor.show.curves import plot_training
+from cantaor.show.plot import save_figure
 
 _CLIPS = "clips.csv"
+_CURVES = "learning.png"
+_FIGURES = "evaluation.json"
 
 
 def load_clipset(
@@ -51,13 +66,13 @@ def load_clipset(
         A file cannot be read.
     """
     known = {name: index for index, name in enumerate(classes)}
-    by_file: dict[Path, list[int]] = {}
+    by_file: dict[str, list[int]] = {}
     for index, entry in enumerate(clips.entries):
         if entry.singer not in known:
             raise CorpusError(
                 f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
             )
-        by_file.setdefault(clips.file(entry), []).append(index)
+        by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
         _cut_file(file, clips.entries, indices, rows)
@@ -102,8 +117,8 @@ def train_workspace(
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
-    trained = _train(prepared.clips, settings, progress)
     folder = out or workspace.path / "model"
+    trained = _train(prepared.clips, settings, folder, progress)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
@@ -111,7 +126,7 @@ def train_workspace(
         "finder": finder_facts(prepared.finder),
     }
     save_bundle(folder, trained, finder_arrays(prepared.finder), extra)
-    write_manifest(prepared.clips, folder / _CLIPS)
+    _finish(folder, trained, prepared.clips)
     return folder
 
 
@@ -138,9 +153,9 @@ def train_clips(
         There are fewer than two singers on the training side.
     """
     clips, notes = _name_sides(clips, settings.seed)
-    trained = _train(clips, settings, progress)
+    trained = _train(clips, settings, out, progress)
     save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
-    write_manifest(clips, out / _CLIPS)
+    _finish(out, trained, clips)
     return out
 
 
@@ -159,31 +174,100 @@ def evaluate_model(
     progress
         Called as ``progress(stage, done, total)``.
 
+    Returns
+    -------
+    Evaluation
+        On the model's own clips also kept beside it, for the card of its exports.
+
     Raises
     ------
     ModelError
         The model cannot be read or has no held-out clips.
     """
     bundle = load_bundle(model)
+    protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
+    tested = _held_out(model, clips)
+    loaded = load_clipset(tested, bundle.trained.classes, progress)
+    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    if clips is None:
+        _write_figures(model / _FIGURES, result)
+    return result
+
+
+def write_card(model: Path, out: Path) -> Path:
+    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    out
+        The card, Markdown.
+    """
+    bundle = load_bundle(model)
+    figures = model / _FIGURES
+    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    clips = read_manifest(model / _CLIPS) if (model / _CLIPS).exists() else None
+    learned = "clips that are not listed" if clips is None else f"{len(side(clips, 'train'))} clips"
+    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
+    data = (
+        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
+        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
+    )
+    return write_model_card(out, bundle.trained, known, data.rstrip())
+
+
+def evaluate_workspace(
+    workspace: Workspace, model: Path | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model of a workspace on its held-out clips and keep what was found there.
+
+    Parameters
+    ----------
+    workspace
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
+        probability and the embedding of every held-out clip.
+    model
+        Folder of the model; ``None`` is the workspace's own.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    folder = model or workspace.path / "model"
+    bundle = load_bundle(folder)
+    tested = _held_out(folder, None)
+    clips = load_clipset(tested, bundle.trained.classes, progress)
+    labels = labels_in_order_of(bundle.trained, clips)
+    probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
+    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
+    write_table(
+        workspace.path / f"heldout-{protocol}.parquet",
+        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
+    )
+    _write_figures(folder / _FIGURES, result)
+    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    return result
+
+
+def _write_figures(path: Path, result: Evaluation) -> None:
+    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _held_out(model: Path, clips: Manifest | None) -> Manifest:
     if clips is None:
         if not (model / _CLIPS).exists():
             raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
         clips = read_manifest(model / _CLIPS)
-    else:
-        protocol = "file"
     has_sides = any(entry.split for entry in clips.entries)
     tested = side(clips, "test") if has_sides else clips
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    return evaluate(
-        bundle.trained, load_clipset(tested, bundle.trained.classes, progress), protocol=protocol
-    )
-
-
-def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
-    """Write an evaluation as JSON."""
-    write_text(path, json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
+    return tested
 
 
 def side(clips: Manifest, name: str) -> Manifest:
@@ -191,15 +275,39 @@ def side(clips: Manifest, name: str) -> Manifest:
     return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
-def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | None) -> TrainedModel:
-    train_side = side(clips, "train")
-    classes = train_side.singers
+def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None) -> Sides:
+    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, _ = _name_sides(clips, seed)
+    classes = _classes(clips)
+    learned, watched, tested = (
+        load_clipset(side(clips, name), classes, progress)
+        for name in ("train", "validation", "test")
+    )
+    return learned, watched, tested
+
+
+def _classes(clips: Manifest) -> tuple[str, ...]:
+    classes = tuple(side(clips, "train").singers)
     if len(classes) < 2:
         raise SplitError(
             f"training needs clips of at least 2 singers, found {len(classes)}: "
             f"{', '.join(classes) or 'none'}"
         )
-    learning = load_clipset(train_side, classes, progress)
+    return classes
+
+
+def _train(
+    clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
+) -> TrainedModel:
+    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    classes = _classes(clips)
+    learning = load_clipset(side(clips, "train"), classes, progress)
     held_out = load_clipset(side(clips, "validation"), classes, progress)
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
@@ -208,7 +316,23 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
         def epochs(epoch: int, total: int, _metrics: Mapping[str, float]) -> None:
             report("training", epoch, total)
 
-    return train(learning, held_out, settings, progress=epochs)
+    key = fingerprint(learning, held_out, settings)[:16]
+    return train(
+        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
+    )
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.training")
+
+
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+    """Complete a saved model: its clips, its learning curves; the training's state can go."""
+    write_manifest(clips, folder / _CLIPS)
+    if find_spec("matplotlib") is not None:
+        title = f"{trained.settings.model} on {trained.settings.features}"
+        save_figure(plot_training(trained.history, title), folder / _CURVES)
+    shutil.rmtree(_unfinished(folder), ignore_errors=True)
 
 
 def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
@@ -223,7 +347,7 @@ def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
 
 
 def _cut_file(
-    file: Path,
+    file: str,
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],

@@ -10,8 +10,12 @@ same alone, in a batch and padded to any length:
 * means, batch-norm statistics and the recurrent layers' states see real frames only.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn.functional import batch_norm, max_pool2d
 
@@ -66,6 +70,58 @@ def as_steps(x: Tensor) -> Tensor:
     return x.permute(0, 3, 1, 2).flatten(2)
 
 
+class _RealBatchNorm(Function):
+    """Batch normalisation over real frames with its gradient written out.
+
+    Left to autograd, the masks and sums of this layer cost as much as the convolutions.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised images, zero where not real, with the mean and variance of real frames."""
+        x = x * real
+        mean = x.sum(dim=(0, 2, 3)) / count
+        squares = torch.linalg.vector_norm(x, dim=(0, 2, 3)).square()
+        variance = (squares / count - mean.square()).clamp(min=0)
+        y = batch_norm(x, mean, variance, weight, bias, False, 0.0, eps).mul_(real)
+        ctx.save_for_backward(x, weight, real, count, mean, torch.rsqrt(variance + eps))
+        ctx.mark_non_differentiable(mean, variance)
+        return y, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad: Tensor, _mean: Tensor, _variance: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """dx = w r (g - sum(g) / n - xhat sum(g xhat) / n) over the n real values of a channel."""
+        x, weight, real, count, mean, rate = ctx.saved_tensors
+        grad = grad * real
+        bias_grad = grad.sum(dim=(0, 2, 3))
+        weight_grad = rate * ((grad * x).sum(dim=(0, 2, 3)) - mean * bias_grad)
+        scale = weight * rate
+        slope = scale * rate * weight_grad / count
+        level = scale * bias_grad / count - slope * mean
+        dx = (grad * _as_channels(scale)).addcmul_(x, _as_channels(slope), value=-1)
+        dx = dx.sub_(_as_channels(level)).mul_(real)
+        return dx, weight_grad, bias_grad, None, None, None
+
+
+def _as_channels(values: Tensor) -> Tensor:
+    return values[None, :, None, None]
+
+
+@torch.jit.unused  # Only training calls it, in eager mode.
+def _normalise_real(
+    x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    y, mean, variance = _RealBatchNorm.apply(  # type: ignore[no-untyped-call]
+        x, weight, bias, real, count, eps
+    )
+    return y, mean, variance
+
+
 class MaskedBatchNorm(nn.BatchNorm2d):
     """Batch normalisation whose statistics are taken over real frames only.
 
@@ -78,15 +134,12 @@ class MaskedBatchNorm(nn.BatchNorm2d):
             return silence(self._normalise(x), lengths)
         # Sums in float32, whatever mixed precision makes of x.
         whole = x.float()
-        real = real_frames(x, lengths)
+        real = real_frames(x, lengths).to(whole.dtype)
         count = (lengths.sum() * x.shape[-2]).float()
-        mean = whole.masked_fill(real.logical_not(), 0.0).sum(dim=(0, 2, 3)) / count
-        centred = (whole - mean[:, None, None]).masked_fill(real.logical_not(), 0.0)
-        variance = centred.square().sum(dim=(0, 2, 3)) / count
-        self._update(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        y = centred * scale[:, None, None] + self.bias[:, None, None]
-        return silence(y.to(x.dtype), lengths)
+        y, mean, variance = _normalise_real(whole, self.weight, self.bias, real, count, self.eps)
+        self._update(mean, variance * count / (count - 1).clamp(min=1))
+        normalised: Tensor = y.to(x.dtype)
+        return normalised
 
     def _normalise(self, x: Tensor) -> Tensor:
         if self.training and self.num_batches_tracked is not None:

@@ -1,0 +1,53 @@
+"""Named settings of training, so that a figure can say in one word what made it.
+
+``paper`` is the paper's protocol. ``accurate`` is ours: clips are blended in pairs (mixup), the
+step size rises and falls, and all clips of the training side are learned from for a fixed number
+of epochs. A recipe only gives defaults; any setting can be named beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cantaor.errors import ArgumentError
+from cantaor.learn.augmentation import MIXUP
+from cantaor.learn.training import TrainingSettings
+
+#: Settings by recipe, those that differ from the paper's.
+RECIPES: dict[str, Mapping[str, Any]] = {
+    "paper": {},
+    "accurate": {
+        "lr": 0.003,
+        "schedule": "cosine",
+        "epochs": 30,
+        "early_stopping": False,
+        "augmentation": (MIXUP,),
+    },
+}
+
+
+def recipe_settings(recipe: str = "paper", **given: Any) -> TrainingSettings:
+    """Settings of a recipe, with changes.
+
+    Parameters
+    ----------
+    recipe
+        One of :data:`RECIPES`.
+    given
+        Settings that take the place of the recipe's; None leaves the recipe's.
+
+    Raises
+    ------
+    ArgumentError
+        The recipe is unknown or a setting out of range.
+
+    Examples
+    --------
+    >>> recipe_settings("accurate", epochs=5).augmentation
+    ('mixup',)
+    """
+    if recipe not in RECIPES:
+        raise ArgumentError(f"recipe must be one of {', '.join(RECIPES)}; got {recipe!r}")
+    changes = {name: value for name, value in given.items() if value is not None}
+    return TrainingSettings(**{**RECIPES[recipe], **changes, "recipe": recipe})
