@@ -54,13 +54,14 @@ def bundle(model: Path) -> Bundle:
 
 @pytest.fixture(scope="module")
 def files(small_corpus: SyntheticCorpus, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Excerpts of five seconds."""
+    """Excerpts of six seconds."""
     folder = tmp_path_factory.mktemp("files")
     found = []
     for entry in small_corpus.manifest.entries[:5]:
         audio = read_audio(small_corpus.manifest.file(entry))
         found.append(folder / f"{entry.recording}.flac")
-        write_audio(found[-1], audio.samples[-5 * audio.sample_rate :], audio.sample_rate)
+        middle = audio.samples[3 * audio.sample_rate : 9 * audio.sample_rate]
+        write_audio(found[-1], middle, audio.sample_rate)
     return found
 
 

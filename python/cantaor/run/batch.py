@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 # Pieces of work that take about as long as a process takes to start.
-_WORTH_A_PROCESS = 10
+_WORTH_A_PROCESS = 24
 
 
 @dataclass(slots=True)
