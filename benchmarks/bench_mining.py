@@ -1,14 +1,11 @@
 """Mining against its peers: the answers are compared first, then both sides are timed.
 
 Run ``pytest benchmarks/bench_mining.py``; name SPMF's jar in CANTAOR_SPMF_JAR to include it.
-``python -m benchmarks.bench_mining`` prints how time and memory grow with the input.
+``python -m benchmarks.mining_tables`` prints the tables of ``docs/mining.md``.
 """
 
 from __future__ import annotations
 
-import math
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +56,30 @@ def test_any_gap_against_the_twin(benchmark, database):
     benchmark.pedantic(mining_peers.twin, (database, None), rounds=1)
 
 
-@pytest.mark.parametrize("database", SMALL, ids=names(SMALL))
+@pytest.mark.parametrize("database", CLASSIC, ids=names(CLASSIC))
 def test_any_gap_against_spmf(benchmark, database):
     jar = mining_peers.spmf_jar()
     if jar is None:
         pytest.skip("name SPMF's jar in CANTAOR_SPMF_JAR")
-    assert mining_peers.as_supports(mine(database)) == mining_peers.spmf_bide(database, jar)
-    benchmark.pedantic(mining_peers.spmf_bide, (database, jar), rounds=1)
+    theirs, seconds = benchmark.pedantic(mining_peers.spmf_bide, (database, jar), rounds=1)
+    assert mining_peers.as_supports(mine(database)) == theirs
+    benchmark.extra_info["without the start of Java"] = seconds
+
+
+@pytest.mark.parametrize(("phrases", "most_mib"), [(5_000, 64), (50_000, 128)])
+@pytest.mark.parametrize("alphabet", [6, 40])
+def test_memory_over_the_input(benchmark, phrases, most_mib, alphabet):
+    share = 2 if alphabet == 6 else 10
+    database = mining_data.phrases(phrases, alphabet, phrases // share)
+    used = benchmark.pedantic(peak_bytes, (database, None), rounds=1)
+    assert used <= most_mib * 2**20
+    benchmark.extra_info["MiB"] = round(used / 2**20, 1)
+
+
+def test_memory_of_contiguous_mining(benchmark):
+    database = mining_data.phrases(50_000, 6, 3)
+    used = benchmark.pedantic(peak_bytes, (database, (0, 0)), rounds=1)
+    assert used <= 60 * database.values.size
 
 
 @pytest.mark.parametrize("gap", GAPS, ids=str)
@@ -103,37 +117,14 @@ def test_occurrences(benchmark):
     benchmark(find_occurrences, motifs, sequences)
 
 
-def growth(sizes: list[int]) -> list[tuple[int, float, float]]:
-    """Symbols, seconds and peak bytes per symbol of contiguous mining at each size."""
-    rows = []
-    for size in sizes:
-        database = mining_data.phrases(max(1, size * 10 // 278), 6, 3)
-        before = _status_kib("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")
-        seconds = math.inf
-        for _ in range(3):
-            started = time.process_time()
-            mine(database, (0, 0))
-            seconds = min(seconds, time.process_time() - started)
-        used = (_status_kib("VmHWM") - before) * 1024 / database.values.size
-        rows.append((database.values.size, seconds, used))
-    return rows
+def peak_bytes(database: Database, gap: tuple[int, int] | None) -> int:
+    """Most memory held while mining, the answer included, over what was held before."""
+    before = _status_kib("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    mine(database, gap)
+    return (_status_kib("VmHWM") - before) * 1024
 
 
 def _status_kib(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1])
-
-
-def main() -> None:
-    largest = int(float(sys.argv[1])) if len(sys.argv) > 1 else 1_000_000
-    sizes = [10**k for k in range(4, 9) if 10**k <= largest]
-    rows = growth(sizes)
-    for symbols, seconds, used in rows:
-        print(f"{symbols:>10} symbols  {seconds:8.4f} s  {used:6.1f} bytes per symbol")
-    logs = np.log([row[:2] for row in rows])
-    print(f"exponent {np.polyfit(logs[:, 0], logs[:, 1], 1)[0]:.3f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ what to install: a benchmark asked for must run or say why it cannot.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -72,21 +73,26 @@ def seq2pat_contiguous(database: Database) -> Supports:
     return {tuple(symbol + low - 1 for symbol in pattern): n for *pattern, n in found}
 
 
-def spmf_bide(database: Database, jar: Path) -> Supports:
-    """SPMF's BIDE+ in a Java virtual machine of its own; its start is part of the time."""
+def spmf_bide(database: Database, jar: Path) -> tuple[Supports, float]:
+    """SPMF's BIDE+, and the seconds it reports itself: without the start of Java."""
     java = shutil.which("java")
     if java is None or not jar.is_file():
         raise MissingPeerError(f"SPMF needs Java (found: {java}) and its jar (given: {jar})")
     low = int(database.values.min())
     rows = [row for row in database.rows() if row]
-    share = f"{100 * database.min_support / len(rows):.10f}%"
+    # Half a sequence less: SPMF rounds the share up.
+    share = f"{100 * (database.min_support - 0.5) / len(rows):.10f}%"
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in.txt"), Path(folder, "out.txt")
         lines = (" -1 ".join(str(symbol - low + 1) for symbol in row) for row in rows)
         source.write_text("".join(f"{line} -1 -2\n" for line in lines))
         command = [java, "-jar", str(jar), "run", "BIDE+", str(source), str(target), share]
-        subprocess.run(command, check=True, capture_output=True)
-        return dict(_spmf_line(line, low) for line in target.read_text().splitlines())
+        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = dict(_spmf_line(line, low) for line in target.read_text().splitlines())
+    milliseconds = re.search(r"Total time ~ *(\d+)", report)
+    if milliseconds is None:
+        raise MissingPeerError(f"SPMF reports no time: {report!r}")
+    return found, int(milliseconds[1]) / 1000
 
 
 def _spmf_line(line: str, low: int) -> tuple[tuple[int, ...], int]:

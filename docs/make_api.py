@@ -18,8 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "cantaor"
 PAGES = {
     "chain": [
-        *("types", "errors", "cents", "settings", "audio", "pitch", "clusters", "contour"),
-        *("motifs", "dictionary", "clips", "chain"),
+        *(
+            "types",
+            "errors",
+            "cents",
+            "settings",
+            "locations",
+            "audio",
+            "pitch",
+            "clusters",
+            "contour",
+        ),
+        *("motifs", "dictionary", "marking", "clips", "chain"),
     ],
     "corpus": ["corpus"],
     "learn": ["learn"],

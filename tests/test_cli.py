@@ -157,6 +157,27 @@ def test_bad_input_is_one_clear_line(
     assert "Traceback" not in done.stderr
 
 
+def test_status_and_stages(small_corpus: SyntheticCorpus, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(
+        "path,singer\n"
+        + "".join(f"{small_corpus.folder}/V1-0{i}.flac,V1\n" for i in (1, 2))
+        + "gone.flac,V2\n"
+    )
+    arguments = (tmp_path / "list.csv", "--out", tmp_path / "w")
+    done = cantaor("mine", *arguments, "--stage", "pitch")
+    assert done.returncode == 3, done.stderr
+    assert "pitch" in done.stdout
+    status = json.loads(cantaor("status", tmp_path / "w", "--json").stdout)
+    assert (status["state"], status["done"], status["failed"], status["left"]) == ("done", 2, 1, 0)
+    done = cantaor("mine", *arguments, "--json", "--max-failures", "1")
+    assert done.returncode == 3, done.stderr
+    assert not done.stderr.strip().count("\n")
+    stages = {one["stage"]: one for one in json.loads(done.stdout)["stages"]}
+    assert (stages["pitch"]["reused"], stages["pitch"]["failed"]) == (2, 1)
+    assert "gone.flac" in cantaor("status", tmp_path / "w").stdout
+    assert cantaor("status", tmp_path).returncode == 1
+
+
 def test_one_singer_and_too_few_recordings_are_explained(
     small_corpus: SyntheticCorpus, tmp_path: Path
 ) -> None:

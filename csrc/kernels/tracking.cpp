@@ -8,8 +8,12 @@ namespace cantaor {
 namespace {
 
 constexpr float kNever = 1e30f;
-constexpr float kFarBelow = 60;             // dB; further below makes no difference
-constexpr float kSilence = -190.0f;         // dB; below this nothing was there
+constexpr float kFarBelow = 60;      // dB; further below makes no difference
+constexpr float kSilence = -190.0f;  // dB; below this nothing was there
+constexpr double kSmooth = 0.06;     // s, time constant of the smoothed strength
+// Smoothed strength stays below the first in white, pink and brown noise (0.39 to 0.47 at most) and
+// passes the second wherever somebody sings (0.7 and more at 3 dB of noise).
+constexpr float kNoise = 0.47f, kVoice = 0.55f;
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
 
 }  // namespace
@@ -25,7 +29,7 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
       before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
       after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
-      open_{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 0} {}
+      smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))) {}
 
 void Tracker::push(const float* cents, const float* strength, const float* level_db,
                    std::int64_t count) {
@@ -42,12 +46,14 @@ void Tracker::take(const Frame& frame) {
   frames_.push_back(frame);
   open_.low = std::min(open_.low, frame.level);
   open_.high = std::max(open_.high, frame.level);
+  smooth_ += smoothing_ * (frame.strength[0] - smooth_);
+  open_.harmonic = std::max(open_.harmonic, smooth_);
   if (++open_.frames == block_frames_) close_block();
 }
 
 void Tracker::close_block() {
   blocks_.push_back(open_);
-  open_ = {std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 0};
+  open_ = {};
   const auto look = static_cast<std::size_t>(look_blocks_);
   if (blocks_.size() > next_block_ + look) search_block(next_block_++);
   if (next_block_ > look) {
@@ -62,16 +68,18 @@ Tracker::Around Tracker::around(std::size_t block) const {
   const std::size_t first = block > look ? block - look : 0;
   const std::size_t last = std::min(block + look + 1, blocks_.size());
   float low = std::numeric_limits<float>::max(), high = std::numeric_limits<float>::lowest();
+  float harmonic = 0;
   for (std::size_t i = first; i < last; ++i) {
+    harmonic = std::max(harmonic, blocks_[i].harmonic);
     if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
     high = std::max(high, blocks_[i].high);
   }
-  // Noise takes a share of every frame's strength, so a voice in it has less. But where the level
-  // hardly changes, in noise alone or in one long note, it cannot tell the two apart.
+  // Noise takes a share of every frame's strength, so a voice in it has less; where nobody sings,
+  // chance candidates must not count.
   const float noisy = std::clamp((35 - (high - low)) / 15, 0.0f, 1.0f);
-  const float steady = std::clamp((9 - (high - low)) / 3, 0.0f, 1.0f);
+  const float voiceless = std::clamp((kVoice - harmonic) / (kVoice - kNoise), 0.0f, 1.0f);
   return {high, static_cast<float>(settings_.voicing + settings_.noisy_voicing * noisy +
-                                   settings_.steady_voicing * steady)};
+                                   settings_.voiceless * voiceless)};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.
@@ -79,7 +87,7 @@ void Tracker::search_block(std::size_t index) {
   const Around window = around(index);
   for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
     search(frames_[next_], voicing_at(next_, window));
-  if (next_ > 4096) {
+  if (next_ > before_ + 4096) {
     const std::size_t gone = next_ - before_;
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
     next_ = before_;

@@ -128,7 +128,7 @@ void check_engines() {
         const auto expected = closed_any_gap(rows, least);
         for (const auto layout : {Layout::bitmaps, Layout::lists})
           check_same(mine_any_gap(database.view(), options, control, layout), expected);
-        for (const auto [low, high] : {std::pair{0, 1}, {1, 2}, {0, 0}, {2, 5}})
+        for (const auto& [low, high] : {std::pair{0, 1}, {1, 2}, {0, 0}, {2, 5}})
           for (const auto layout : {Layout::bitmaps, Layout::lists})
             check_same(mine_gapped(database.view(), options, low, high, control, layout),
                        closed_gapped(rows, least, static_cast<std::size_t>(low),

@@ -40,7 +40,7 @@ class TrackerSettings:
     before_slope: float
     after_slope: float
     noisy_voicing: float
-    steady_voicing: float
+    voiceless: float
     look_s: float
     before_s: float
     after_s: float

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import wave
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from cantaor.errors import ArgumentError, AudioError
 from cantaor.locations import Location, open_bytes, printable, stamp_of
@@ -322,41 +320,6 @@ def resampled(
         sink(stream.resample_chunk(block))
         yield block
     sink(stream.resample_chunk(np.empty(0, np.float32), last=True))
-
-
-def to_16_bits(samples: Float32Array) -> NDArray[np.int16]:
-    """Samples as 16-bit integers; those that came from such integers are the same again.
-
-    Parameters
-    ----------
-    samples
-        float32, -1..1; louder ones are clipped.
-
-    Examples
-    --------
-    >>> to_16_bits(np.array([0.5, -2.0], np.float32)).tolist()
-    [16384, -32768]
-    """
-    whole = np.rint(samples * np.float32(32768))
-    clipped: NDArray[np.int16] = np.clip(whole, -32768, 32767, out=whole).astype(np.int16)
-    return clipped
-
-
-def encode_wav(samples: NDArray[np.int16], sample_rate: int) -> bytes:
-    """A WAV file of mono 16-bit samples, whole, in memory.
-
-    Examples
-    --------
-    >>> len(encode_wav(np.zeros(3, np.int16), 8000))
-    50
-    """
-    target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(samples.tobytes())
-    return target.getvalue()
 
 
 def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate: int) -> None:

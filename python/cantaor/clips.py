@@ -6,6 +6,8 @@ contain the motif, and random spans of sung audio as the baseline.
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -198,6 +200,41 @@ def cut_blocks(
         raise ArgumentError("blocks hold no samples to cut from")
     for i in order[done:].tolist():
         yield i, kept[min(first[i] - origin, kept.size - 1) : last[i] - origin]
+
+
+def to_16_bits(samples: Float32Array) -> NDArray[np.int16]:
+    """Samples as 16-bit integers; those that came from such integers are the same again.
+
+    Parameters
+    ----------
+    samples
+        float32, -1..1; louder ones are clipped.
+
+    Examples
+    --------
+    >>> to_16_bits(np.array([0.5, -2.0], np.float32)).tolist()
+    [16384, -32768]
+    """
+    whole = np.rint(samples * np.float32(32768))
+    clipped: NDArray[np.int16] = np.clip(whole, -32768, 32767, out=whole).astype(np.int16)
+    return clipped
+
+
+def encode_wav(samples: NDArray[np.int16], sample_rate: int) -> bytes:
+    """A WAV file of mono 16-bit samples, whole, in memory.
+
+    Examples
+    --------
+    >>> len(encode_wav(np.zeros(3, np.int16), 8000))
+    50
+    """
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(samples.tobytes())
+    return target.getvalue()
 
 
 def segment_spans(

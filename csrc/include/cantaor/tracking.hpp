@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <vector>
 
 #include "cantaor/salience.hpp"
@@ -21,13 +22,13 @@ namespace cantaor {
 /// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
 /// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.1;           // strength at which the loudest frames may be voiced
-  double level_slope = 0.011;     // more of it per dB below the loudest frame within look_s
-  double before_slope = 0.0105;   // per dB below the loudest frame of the before_s before it
-  double after_slope = 0.0105;    // per dB below the loudest frame of the after_s after it
-  double noisy_voicing = -0.045;  // more of it where the noise floor is 20 dB below or closer
-  double steady_voicing = 0.32;   // more of it where nothing is 6 dB below the loudest frame
-  double look_s = 4;              // half of the window around a frame, seconds
+  double voicing = 0.1;          // strength at which the loudest frames may be voiced
+  double level_slope = 0.011;    // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.0105;  // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0105;   // per dB below the loudest frame of the after_s after it
+  double noisy_voicing = -0.06;  // more of it where the noise floor is 20 dB below or closer
+  double voiceless = 0.32;  // more of it where nothing within look_s is more harmonic than noise
+  double look_s = 4;        // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
   double octave_jump_cost = 0.95;  // per octave and 10 ms
   double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
@@ -62,8 +63,10 @@ class Tracker {
     std::array<std::uint8_t, kStates> from{};
   };
   struct Block {
-    float low, high;
-    std::int64_t frames;
+    float low = std::numeric_limits<float>::max();  // levels, dB
+    float high = std::numeric_limits<float>::lowest();
+    float harmonic = 0;  // highest smoothed strength
+    std::int64_t frames = 0;
   };
 
   struct Around {
@@ -90,6 +93,7 @@ class Tracker {
   std::deque<Block> blocks_;    // the window of blocks around the next one to be searched
   std::size_t next_block_ = 0;  // index in blocks_ of the next one to be searched
   Block open_;
+  float smooth_ = 0, smoothing_;  // strength of the best candidates, smoothed; its share per frame
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
   bool started_ = false;

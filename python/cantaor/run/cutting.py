@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cantaor.audio import encode_wav, open_audio, to_16_bits
-from cantaor.clips import cut_blocks
+from cantaor.audio import open_audio
+from cantaor.clips import cut_blocks, encode_wav, to_16_bits
 from cantaor.corpus.manifest import Recording
 from cantaor.errors import AudioError, WorkspaceError
 from cantaor.locations import Stamp, printable, stamp_of

@@ -23,7 +23,9 @@ from cantaor.show.terminal import motif_rows
 #: Small enough to train in seconds on two cores; the paper's width is 128.
 WIDTH = 8
 #: Training clips of one singer.
-MAX_CLIPS = 300
+MAX_CLIPS = 150
+#: Passes over them at most.
+EPOCHS = 12
 
 
 def run_demo(
@@ -102,7 +104,7 @@ def _train_and_test(
     progress: Progress,
     timed: _Stopwatch,
 ) -> dict[str, Any]:
-    settings = TrainingSettings(width=WIDTH, seed=seed, device=device)
+    settings = TrainingSettings(width=WIDTH, epochs=EPOCHS, seed=seed, device=device)
 
     def stage(name: str, done: int, total: int) -> None:
         progress(f"{name} {split}", done, total)

@@ -178,7 +178,7 @@ def _run(run: Run, manifest: Manifest, plan: Plan) -> None:
     motifs = mine_motifs(run, mined, contours)
     if not plan.goes_past("motifs"):
         return
-    dictionary = count_usage(run, mined, contours, motifs)
+    dictionary, singers = count_usage(run, mined, contours, motifs)
     table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
     run.write("motifs", table)
     if not plan.goes_past("marking"):
@@ -188,7 +188,7 @@ def _run(run: Run, manifest: Manifest, plan: Plan) -> None:
         return
     without = cut_clips(run, mined, instances) if plan.clips else frozenset()
     # Last: a workspace counts as mined once the table of instances is there.
-    finish(run, mined, contours, instances, motifs, without)
+    finish(run, mined, contours, instances, singers, without)
 
 
 def _watching(progress: Progress | None, watch: Watch | None) -> Watch:

@@ -187,13 +187,14 @@ def mine_motifs(run: Run, mined: Sequence[Mined], contours: Sequence[str]) -> di
 
 def count_usage(
     run: Run, mined: Sequence[Mined], contours: Sequence[str], motifs: Mapping[str, str]
-) -> MotifDictionary:
-    """What each singer makes of all motifs, and so which of them mark whom."""
+) -> tuple[MotifDictionary, list[str]]:
+    """What each singer makes of all motifs, and so which of them mark whom; names of the tables."""
     union = write_union(run.workspace.path, list(motifs.values()))
     jobs = _singer_jobs(run, mined, contours, "marking", union)
     keys = run.all("marking", count_singer, jobs, lambda job: job.singer)
     usage = {job.singer: key for job, key in zip(jobs, keys, strict=True)}
-    return build_dictionary(run.workspace.path, dict(motifs), usage, run.settings)
+    dictionary = build_dictionary(run.workspace.path, dict(motifs), usage, run.settings)
+    return dictionary, [union, *motifs.values(), *keys]
 
 
 def find_instances(
@@ -250,7 +251,7 @@ def finish(
     mined: Sequence[Mined],
     contours: Sequence[str],
     instances: Sequence[str],
-    motifs: Mapping[str, str],
+    singers: Sequence[str],
     without_clips: frozenset[int],
 ) -> None:
     """Write the last tables, and drop keyed results that no table names any more."""
@@ -259,6 +260,7 @@ def finish(
     join_instances(run.workspace.path, instances, without_clips)
     _prune(run.workspace, "contours", contours)
     _prune(run.workspace, "instances", instances)
+    _prune(run.workspace, "singers", singers)
 
 
 def write_failures(run: Run) -> None:

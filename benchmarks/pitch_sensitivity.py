@@ -1,0 +1,141 @@
+"""How each setting of the pitch tracker changes accuracy: one setting at a time, as a table.
+
+Run ``python -m benchmarks.pitch_sensitivity [FOLDER]`` from the repository's root. FOLDER, if any,
+holds annotated singing as pairs of NAME.flac and NAME.csv (time in s, f0 in Hz, 0 = unvoiced) and
+adds a column for each. The synthetic voices have other seeds than those that the settings were
+chosen on.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import mir_eval
+import numpy as np
+
+from cantaor import _core
+from cantaor.audio import read_audio
+from cantaor.pitch import _Analysis
+from cantaor.types import Audio, Float32Array, Float64Array
+from tests.singing import VOICES, sing
+
+SEEDS = (51, 52, 53)
+SECONDS = 5.0
+HOP_S = 256 / 44_100
+
+Candidates: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+
+#: Values of each setting beside its default.
+VARIANTS: dict[str, tuple[float, ...]] = {
+    "window_s": (0.035, 0.05),
+    "focus_s": (0.01, 0.03),
+    "harmonics": (10, 20),
+    "decay": (0.8, 0.9),
+    "between": (0.2, 0.5),
+    "half_width_cents": (50, 60),
+    "band_hz": (2800, 3600),
+    "peak_range_db": (25, 60),
+    "candidates": (3, 8),
+    "voicing": (0.06, 0.15),
+    "level_slope": (0.009, 0.013),
+    "before_slope": (0.005, 0.015),
+    "before_s": (0.08, 0.3),
+    "after_slope": (0.0, 0.02),
+    "after_s": (0.03, 0.1),
+    "noisy_voicing": (-0.03, -0.09),
+    "voiceless": (0.0, 0.6),
+    "look_s": (2, 8),
+    "octave_jump_cost": (0.5, 1.8),
+    "voicing_cost": (0.13, 0.5),
+}
+
+
+class Sung(NamedTuple):
+    """A recording and its f0 in Hz (0 = unvoiced) at ``times``."""
+
+    audio: Audio
+    times: Float64Array
+    hz: Float64Array
+
+
+def synthetic(name: str, seed: int, release_db: float = 0.0) -> Sung:
+    samples, hz = sing(replace(VOICES[name], release_db=release_db), SECONDS, seed)
+    at = np.arange(samples.size // 256 + 1) * 256
+    return Sung(Audio(samples, 44_100), at / 44_100, hz[np.minimum(at, hz.size - 1)])
+
+
+def groups(folder: Path | None) -> dict[str, list[Sung]]:
+    """What is tracked, by column of the table."""
+    found: dict[str, list[Sung]] = {}
+    for path in sorted(folder.glob("*.flac")) if folder else []:
+        times, hz = np.loadtxt(path.with_suffix(".csv"), delimiter=",").T
+        found[path.stem] = [Sung(read_audio(path), times, hz)]
+    for name in VOICES:
+        kind = "noise" if "noise" in name else "room" if name == "room" else "clean"
+        found.setdefault(kind, []).extend(synthetic(name, seed) for seed in SEEDS)
+    fading = [synthetic(name, seed, 30.0) for name in ("male", "female") for seed in SEEDS]
+    return {**found, "fading": fading}
+
+
+def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:
+    """What the tracker chooses from, in every frame."""
+    analysis = _Analysis(sung.audio.sample_rate, 256, settings)
+    frames = analysis.framing.frames_of(sung.audio.samples.size)
+    chunks = [
+        analysis.run(sung.audio.samples, 0, first, min(64, frames - first))
+        for first in range(0, frames, 64)
+    ]
+    cents, strength, level = (np.concatenate(part) for part in zip(*chunks, strict=True))
+    return cents, strength, level
+
+
+def accuracy(sung: Sung, found: Candidates, settings: _core.TrackerSettings) -> tuple[float, float]:
+    """Raw pitch accuracy and overall accuracy of the path through the candidates."""
+    tracker = _core.Tracker(settings, found[0].shape[1], 55.0, HOP_S)
+    tracker.push(*found)
+    hz = tracker.finish()[0].astype(np.float64)
+    scores = mir_eval.melody.evaluate(sung.times, sung.hz, np.arange(hz.size) * HOP_S, hz)
+    return scores["Raw Pitch Accuracy"], scores["Overall Accuracy"]
+
+
+def row(
+    columns: dict[str, list[Sung]],
+    kept: dict[int, Candidates],
+    setting: str | None = None,
+    value: float = 0.0,
+) -> str:
+    """Mean accuracies of each column; ``kept`` holds candidates under the default settings."""
+    salience, tracker = _core.SalienceSettings(), _core.TrackerSettings()
+    changed = [one for one in (salience, tracker) if setting and hasattr(one, setting)]
+    for one in changed:
+        setattr(one, setting or "", type(getattr(one, setting or ""))(value))
+    cells = []
+    for some in columns.values():
+        pairs = [
+            accuracy(
+                sung, candidates(sung, salience) if salience in changed else kept[id(sung)], tracker
+            )
+            for sung in some
+        ]
+        cells.append(np.mean(pairs, axis=0))
+    label = f"{setting} = {value:g}" if setting else "defaults"
+    return " | ".join([f"| {label}", *(f"{raw:.3f} / {both:.3f}" for raw, both in cells)]) + " |"
+
+
+def main() -> None:
+    columns = groups(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    print(" | ".join(["| setting", *columns]) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    usual = _core.SalienceSettings()
+    kept = {id(sung): candidates(sung, usual) for some in columns.values() for sung in some}
+    print(row(columns, kept))
+    for setting, values in VARIANTS.items():
+        for value in values:
+            print(row(columns, kept, setting, value))
+
+
+if __name__ == "__main__":
+    main()

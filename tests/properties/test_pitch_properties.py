@@ -1,0 +1,91 @@
+"""The pitch kernels equal their slow twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cantaor import _core
+from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.types import Audio
+from tests.reference import pitch as reference
+
+RATE, SIZE = 11_025.0, 480
+
+
+def spectra(seed: int, frames: int) -> np.ndarray:
+    """Noise, and harmonics of random fundamentals over it."""
+    rng = np.random.default_rng(seed)
+    window = np.hanning(SIZE)
+    hz = np.exp(rng.uniform(np.log(80), np.log(900), frames))
+    t = np.arange(SIZE) / RATE
+    tones = sum(np.sin(2 * np.pi * h * hz[:, None] * t) / h for h in range(1, 7))
+    loudness = 10 ** rng.uniform(-3, 0, (frames, 1))
+    return np.fft.rfft((loudness * tones + 0.01 * rng.normal(size=(frames, SIZE))) * window).astype(
+        np.complex64
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_candidates_are_the_peaks_of_the_summation(seed: int) -> None:
+    chosen = _core.SalienceSettings()
+    rows = spectra(seed, 8)
+    found = _core.Salience(chosen, RATE, SIZE).candidates(rows, np.zeros(8, np.float32))
+    for row, cents, strength in zip(rows, *found[:2], strict=True):
+        expected = reference.salience(row, RATE, SIZE, chosen)
+        highest = int(np.argmax(expected[1:-1])) + 1
+        # Peaks are spread in steps of a 32nd of a bin, and refined between bins.
+        assert strength[0] == pytest.approx(min(expected[highest], 1), abs=0.02)
+        assert (np.diff(strength) <= 0).all()
+        for one, height in zip(cents[strength > 0], strength[strength > 0], strict=True):
+            near = expected[max(0, round(one / 10) - 1) : round(one / 10) + 2]
+            assert near.max() == pytest.approx(height, abs=0.03)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 90))
+def test_tracking_is_the_best_path(seed: int, frames: int, portion: int) -> None:
+    rng = np.random.default_rng(seed)
+    hop_s = 0.02
+    cents = np.sort(rng.uniform(0, 4800, (frames, 3)), axis=1).astype(np.float32)
+    strength = np.sort(rng.uniform(0, 0.9, (frames, 3)))[:, ::-1].astype(np.float32)
+    strength = np.ascontiguousarray(strength * (rng.random((frames, 3)) < 0.8))
+    level = rng.uniform(-60, 0, frames).astype(np.float32)
+    level[rng.random(frames) < 0.1] = -200
+    chosen = _core.TrackerSettings()
+    tracker = _core.Tracker(chosen, 3, 55.0, hop_s)
+    for i in range(0, frames, portion):
+        part = slice(i, i + portion)
+        tracker.push(cents[part], strength[part], level[part])
+    hz, _ = tracker.finish()
+    expected = reference.path(cents, strength, level, chosen, hop_s)
+    voiced = ~np.isnan(expected)
+    # Sums in float32 may prefer the other of two paths that cost the same.
+    same = (hz > 0) == voiced
+    same[voiced & (hz > 0)] = np.isclose(
+        1200 * np.log2(hz[voiced & (hz > 0)] / 55), expected[voiced & (hz > 0)], atol=0.1
+    )
+    assert same.mean() >= 0.98
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 30_000),
+    st.sampled_from([1, 64, 256, 44_100]),
+    st.sampled_from([8_000, 44_100]),
+)
+def test_blocks_of_any_size_give_the_bits_of_the_whole(
+    seed: int, samples: int, hop: int, rate: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    sound = np.sin(np.cumsum(rng.uniform(0.01, 0.1, samples))).astype(np.float32)
+    stream = PitchStream(rate, hop)
+    for block in np.split(sound, np.sort(rng.integers(0, samples, 4))):
+        stream.feed(block)
+    found, whole = stream.finish(), extract_pitch(Audio(sound, rate), hop=hop)
+    assert found.hz.tobytes() == whole.hz.tobytes()
+    assert found.salience.tobytes() == whole.salience.tobytes()
