@@ -12,6 +12,8 @@ from cantaor.errors import ArgumentError
 from cantaor.run.workspace import open_workspace
 from cantaor.show.terminal import print_evaluation, show_progress
 
+Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
+
 
 @app.command(epilog="Example: `cantaor train work --split recording`")
 def train(
@@ -20,14 +22,17 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
     split: Annotated[str, typer.Option(help="paper, audio, recording or group.")] = "paper",
     data: Annotated[str, typer.Option(help="motifs, motifs+segment or random.")] = "motifs",
+    recipe: Recipe = "paper",
     model: Annotated[
-        str, typer.Option(help="crnn, residual50 or residual-blstm.")
-    ] = "residual-blstm",
+        str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
+    ] = None,
     features: Annotated[
-        str, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
-    ] = "log-mel",
+        str | None, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many passes.")] = 20,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most so many passes; else the recipe's.")
+    ] = None,
     max_clips: Annotated[
         int, typer.Option(help="Most training clips of one singer; 0 keeps all.")
     ] = 1000,
@@ -37,13 +42,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network on the clips of a workspace, or on clips that a file names."""
-    from cantaor.learn.training import TrainingSettings
+    from cantaor.learn.recipes import recipe_settings
     from cantaor.run.learning import clips_manifest, train_clips, train_workspace
     from cantaor.run.protocol import prepare_clips
 
     if (work is None) == (clips is None):
         raise ArgumentError("train needs either a workspace or --clips, and not both")
-    settings = TrainingSettings(
+    settings = recipe_settings(
+        recipe,
         model=model,
         features=features,
         width=width,

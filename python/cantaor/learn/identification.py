@@ -24,9 +24,6 @@ from cantaor.learn.evaluation import predict
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
 
-#: Rate in Hz of the waveforms that the networks take.
-CLIP_RATE = 16_000
-
 _EVIDENCE = 5
 
 
@@ -182,7 +179,7 @@ def hear(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> HeardClips:
         )
     kind = str(bundle.extra["data"])
     starts, ends = clip_spans(kind, found, contour, recording.duration_s, [0])
-    voice = resample(recording, CLIP_RATE)
+    voice = resample(recording, bundle.trained.module.sample_rate)
     bounds = zip(*clip_bounds(voice, starts, ends), strict=True)
     rows = [voice.samples[first:last] for first, last in bounds]
     unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)

@@ -20,7 +20,9 @@ from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import Evaluation, evaluate
-from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
+from cantaor.learn.identification import finder_arrays, finder_facts
+from cantaor.learn.profile import PROFILE, PROFILE_RATE
+from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel, TrainingSettings, train
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
@@ -30,9 +32,14 @@ _CLIPS = "clips.csv"
 
 
 def load_clipset(
-    clips: Manifest, classes: Sequence[str], progress: Progress | None = None
+    clips: Manifest,
+    classes: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    sample_rate: int = Singer.sample_rate,
+    by_group: bool = False,
 ) -> ClipSet:
-    """Read the audio of clips at 16 kHz; every file is decoded once.
+    """Read the audio of clips; every file is decoded once.
 
     Parameters
     ----------
@@ -42,6 +49,10 @@ def load_clipset(
         All singers, in the order of the labels.
     progress
         Called as ``progress("clips", done, total)`` over files.
+    sample_rate
+        Hz, of the clips.
+    by_group
+        Whether the set's recordings are source groups, where the manifest names any.
 
     Raises
     ------
@@ -60,11 +71,12 @@ def load_clipset(
         by_file.setdefault(clips.file(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows)
+        _cut_file(file, clips.entries, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
     recordings, recording = np.unique(
-        np.array([entry.recording for entry in clips.entries], dtype=str), return_inverse=True
+        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
+        return_inverse=True,
     )
     return ClipSet.from_arrays(
         rows,
@@ -137,7 +149,7 @@ def train_clips(
     SplitError
         There are fewer than two singers on the training side.
     """
-    clips, notes = _name_sides(clips, settings.seed)
+    clips, notes = _name_sides(clips, settings)
     trained = _train(clips, settings, progress)
     save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
     write_manifest(clips, out / _CLIPS)
@@ -176,9 +188,10 @@ def evaluate_model(
     tested = side(clips, "test") if has_sides else clips
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    return evaluate(
-        bundle.trained, load_clipset(tested, bundle.trained.classes, progress), protocol=protocol
+    heard = load_clipset(
+        tested, bundle.trained.classes, progress, sample_rate=bundle.trained.module.sample_rate
     )
+    return evaluate(bundle.trained, heard, protocol=protocol)
 
 
 def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
@@ -199,8 +212,8 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
             f"training needs clips of at least 2 singers, found {len(classes)}: "
             f"{', '.join(classes) or 'none'}"
         )
-    learning = load_clipset(train_side, classes, progress)
-    held_out = load_clipset(side(clips, "validation"), classes, progress)
+    learning = _load_for(settings, train_side, classes, progress)
+    held_out = _load_for(settings, side(clips, "validation"), classes, progress)
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
         report = progress
@@ -211,15 +224,28 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
     return train(learning, held_out, settings, progress=epochs)
 
 
-def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+def _load_for(
+    settings: TrainingSettings,
+    clips: Manifest,
+    classes: Sequence[str],
+    progress: Progress | None,
+) -> ClipSet:
+    """Clips as a model of these settings takes them."""
+    if settings.model != PROFILE:
+        return load_clipset(clips, classes, progress)
+    return load_clipset(clips, classes, progress, sample_rate=PROFILE_RATE, by_group=True)
+
+
+def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
     """Clips without a side are training clips; validation clips are cut where there are none."""
     entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
     named = Manifest(entries, clips.root)
-    if any(entry.split == "validation" for entry in entries):
+    # The profile network watches nothing: it learns from all.
+    if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
         return named, ()
     sides = np.array([entry.split for entry in entries])
     split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
-    return mark_validation(named, split, seed)
+    return mark_validation(named, split, settings.seed)
 
 
 def _cut_file(
@@ -227,8 +253,9 @@ def _cut_file(
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],
+    sample_rate: int,
 ) -> None:
-    audio = read_audio(file, CLIP_RATE)
+    audio = read_audio(file, sample_rate)
     spans = [entries[i].span for i in indices]
     starts = [start for start, _ in spans]
     ends = [min(end, audio.duration_s) for _, end in spans]
