@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "cantaor"
 KERNELS = [*(ROOT / "csrc" / "include").rglob("*.hpp"), *(ROOT / "csrc" / "kernels").glob("*.cpp")]
 
-FOUNDATION = {"types", "errors", "settings", "cents"}
+FOUNDATION = {"types", "errors", "settings", "cents", "locations"}
 STAGES = {"audio", "pitch", "clusters", "contour", "motifs", "clips"}
 #: Private halves of a stage: only that stage may import them.
 HALVES = {
@@ -24,9 +24,10 @@ HALVES = {
     "_kmeans": {"clusters"},
     "symbols": {"motifs"},
     "dictionary": set(),
+    "marking": {"motifs"},
 }
 #: From the ground up; a floor imports itself and the floors below.
-FLOORS = ["foundation", "stages", "chain", "corpus+learn", "run+show", "cli"]
+FLOORS = ["foundation", "stages", "chain", "corpus+learn", "run+show+bench", "cli"]
 
 
 def modules() -> list[Path]:
@@ -66,7 +67,7 @@ def floor(module: str) -> int:
         return 5
     if head in STAGES or head in HALVES or head.startswith("_") or head.startswith("pitch_"):
         return 1
-    places = {"chain": 2, "corpus": 3, "learn": 3, "run": 4, "show": 4, "cli": 5, "": 5}
+    places = {"chain": 2, "corpus": 3, "learn": 3, "run": 4, "show": 4, "bench": 4, "cli": 5, "": 5}
     return places[head]
 
 
@@ -100,15 +101,16 @@ def test_stages_do_not_know_each_other(path: Path) -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("torch", ("learn",)),
-        ("torchaudio", ("learn",)),
+        ("torch", ("learn", "bench")),
+        ("torchaudio", ("learn", "bench")),
         ("lightning", ("learn",)),
-        ("sklearn", ("learn",)),
-        ("essentia", ("pitch",)),
+        ("sklearn", ("learn", "bench")),
+        ("essentia", ("pitch", "bench")),
         ("soundfile", ("audio",)),
         ("matplotlib", ("show",)),
         ("jinja2", ("show",)),
         ("typer", ("cli",)),
+        ("librosa", ("bench",)),
         ("pybind11", ()),
     ],
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from cantaor.errors import ArgumentError, AudioError
-from cantaor.run.batch import map_recordings, open_executor
+from cantaor.errors import ArgumentError, AudioError, WorkerError, WorkspaceError
+from cantaor.run.batch import available_cores, map_recordings, open_crew, workers_for
 
 
 def half(number: int) -> int:
@@ -29,10 +33,35 @@ def test_every_item_has_its_outcome(threads: int | None) -> None:
 
 
 def test_worker_processes_report_errors_too() -> None:
-    with open_executor(2) as executor:
+    with open_crew(2) as executor:
         found = dict(map_recordings(half, range(6), executor))
     assert isinstance(found.pop(3), AudioError)
     assert found == {n: n // 2 for n in (0, 1, 2, 4, 5)}
+
+
+def deadly(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def deadly_once(place: str) -> str:
+    path = Path(place)
+    if path.suffix == ".fuse" and not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def test_a_worker_killed_by_the_system_costs_one_recording_at_most(tmp_path: Path) -> None:
+    with open_crew(2) as crew:
+        found = dict(map_recordings(deadly, range(12), crew, lambda n: f"number {n}"))
+        assert isinstance(found[3], WorkerError)
+        assert "number 3: the worker process died" in str(found.pop(3))
+        assert found == {n: n for n in range(12) if n != 3}
+        places = [str(tmp_path / name) for name in ("a", "b.fuse", "c", "d")]
+        again = dict(map_recordings(deadly_once, places, crew))
+    assert again == dict(enumerate(["a", "b.fuse", "c", "d"]))
 
 
 def test_bugs_are_not_failures_of_a_recording() -> None:
@@ -41,5 +70,33 @@ def test_bugs_are_not_failures_of_a_recording() -> None:
 
 
 def test_workers_must_be_positive() -> None:
-    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_executor(0):
+    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_crew(0):
         pass
+
+
+def test_an_executor_that_is_not_ours_is_not_replaced() -> None:
+    with (
+        ProcessPoolExecutor(1) as pool,
+        pytest.raises(WorkspaceError, match=r"the executor broke at .*, it resumes"),
+    ):
+        list(map_recordings(deadly, range(5), pool))
+
+
+def test_items_are_taken_as_they_are_needed() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = map_recordings(half, items(), pool)
+        next(outcomes)
+        assert len(taken) < 100
+        outcomes.close()
+
+
+def test_few_recordings_need_no_processes() -> None:
+    assert workers_for(3) == 1
+    assert workers_for(10_000) == available_cores()

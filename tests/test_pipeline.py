@@ -11,8 +11,22 @@ import pytest
 from cantaor.audio import probe, read_audio, write_audio
 from cantaor.corpus.synthetic import SyntheticCorpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
+from cantaor.run.journal import read_status
 from cantaor.run.pipeline import mine
+from cantaor.run.stages import STAGES
 from cantaor.run.workspace import Workspace, lock, open_workspace
+
+
+def counts(workspace: Workspace, stage: str) -> tuple[int, int, int]:
+    """What the last run computed, re-used and gave up in a stage."""
+    found = {count["stage"]: count for count in read_status(workspace.path)["stages"]}[stage]
+    return found["computed"], found["reused"], found["failed"]
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
 
 TABLES = ("recordings", "clusters", "motifs", "instances", "failures")
 
@@ -63,12 +77,16 @@ def test_only_what_changed_is_tracked_again(small_corpus: SyntheticCorpus, tmp_p
     corpus.mkdir()
     for name in ("V1-01", "V1-02", "V2-01"):
         shutil.copy(small_corpus.folder / f"{name}.flac", corpus)
-    first = mine(corpus, tmp_path / "w", clips=False)
-    assert not any(first.table("recordings")["was_cached"].to_pylist())
+    first = mine(corpus, tmp_path / "w")
+    assert counts(first, "pitch") == (3, 0, 0)
     shutil.copy(small_corpus.folder / "V2-02.flac", corpus)
-    again = mine(corpus, tmp_path / "w", clips=False)
-    assert again.table("recordings")["was_cached"].to_pylist() == [True, True, True, False]
-    fresh = mine(corpus, tmp_path / "fresh", clips=False)
+    again = mine(corpus, tmp_path / "w")
+    assert counts(again, "pitch") == (1, 3, 0)
+    same = mine(corpus, tmp_path / "w")
+    for stage in STAGES:
+        assert counts(same, stage)[0] == counts(same, stage)[2] == 0, stage
+    fresh = mine(corpus, tmp_path / "fresh")
+    assert files_below(again.path / "clips") == files_below(fresh.path / "clips")
     for name in ("clusters", "motifs", "instances"):
         assert again.table(name).equals(fresh.table(name)), name
 
@@ -80,7 +98,7 @@ def test_progress_reaches_its_total(small_corpus: SyntheticCorpus, tmp_path: Pat
         tmp_path / "w",
         progress=lambda stage, done, total: seen.__setitem__(stage, (done, total)),
     )
-    assert set(seen) == {"pitch", "contour", "motifs", "clips"}
+    assert tuple(seen) == STAGES
     assert all(done == total for done, total in seen.values())
 
 

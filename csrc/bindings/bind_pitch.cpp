@@ -3,6 +3,7 @@
 #include <complex>
 
 #include "arrays.hpp"
+#include "cantaor/framing.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 
@@ -35,11 +36,10 @@ py::tuple cut(const Framing& framing, const py::array& samples, std::int64_t ori
   py::array_t<float> focus(static_cast<py::ssize_t>(count));
   float* data = out.mutable_data();
   float* focus_data = focus.mutable_data();
-  const auto size = static_cast<std::size_t>(out.size());
   {
     // Safe: the results are not visible to others yet, and the span is kept alive by the argument.
     py::gil_scoped_release nogil;
-    std::fill_n(data, size, 0.0f);
+    std::fill(data + count * framing.fft_size(), data + rows * framing.fft_size(), 0.0f);
     framing.cut({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count, data,
                 focus_data);
   }

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numbers>
 
+#include "cantaor/wide.hpp"
+
 namespace cantaor {
 namespace {
-
-constexpr std::size_t kLanes = 8;
 
 /// Modified Bessel function of the first kind, order 0, by its power series.
 double bessel_i0(double x) {
@@ -36,13 +36,15 @@ std::vector<float> kaiser_lowpass(double cutoff, std::int64_t reach, double beta
   return result;
 }
 
-/// Eight interleaved partial sums: a fixed order of additions that compilers can vectorise.
-float dot(const float* x, const std::vector<float>& taps) {
-  float lanes[kLanes] = {};
-  for (std::size_t i = 0; i < taps.size(); i += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane] * taps[i + lane];
-  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+/// out[m] = the taps over x[m * factor ..].
+CANTAOR_WIDE void filter(const float* x, int factor, const std::vector<float>& taps,
+                         std::span<float> out) {
+  const float* tap = taps.data();
+  const std::size_t size = taps.size();
+  for (float& value : out) {
+    value = sum_of(size, [=](std::size_t i) { return x[i] * tap[i]; });
+    x += factor;
+  }
 }
 
 }  // namespace
@@ -74,11 +76,7 @@ void Decimator::run(const Excerpt& input, std::int64_t first, std::span<float> o
     std::copy(padded.begin(), padded.end(), out.begin());
     return;
   }
-  const float* x = padded.data();
-  for (float& value : out) {
-    value = dot(x, taps_);
-    x += factor_;
-  }
+  filter(padded.data(), factor_, taps_, out);
 }
 
 }  // namespace cantaor

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cantaor/large_pages.hpp"
+
 namespace cantaor {
 namespace {
 
@@ -71,6 +73,7 @@ EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support
   const SymbolCodes all(distinct_symbols(sequences.values));
   pulse.beat();
   EncodedSequences out;
+  reserve_large(out.codes, sequences.values.size());
   out.codes.resize(sequences.values.size());
   std::vector<std::uint32_t> support(all.symbols().size(), 0), last(support.size(), kNoCode);
   std::size_t position = 0;

@@ -1,19 +1,12 @@
 #include "cantaor/salience.hpp"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
-#include <numbers>
+#include <cstring>
 #include <stdexcept>
 
-// Twice the width where the processor has it. Without fused multiply-add in either version, both
-// do the same operations in the same order and give the same bits.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CANTAOR_WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define CANTAOR_WIDE
-#endif
+#include "cantaor/wide.hpp"
 
 namespace cantaor {
 namespace {
@@ -24,30 +17,6 @@ constexpr std::size_t kBumpSize = 16;  // bins
 constexpr std::size_t kCopies = 8;     // of the axis that are added in one pass
 constexpr float kWeakest = 0.3f;       // candidate, over the strongest of the frame
 constexpr double kBinsPerOctave = 1200 / kBinCents;
-
-int decimation(int sample_rate) {
-  return std::max(1, sample_rate / 10'500);
-}
-
-/// Smallest even 2^a 3^b 5^c that holds n samples: fast for every FFT library.
-int good_size(int n) {
-  for (int size = n + n % 2;; size += 2) {
-    int rest = size;
-    for (int prime : {2, 3, 5})
-      while (rest % prime == 0) rest /= prime;
-    if (rest == 1) return size;
-  }
-}
-
-/// Hann window with a sum of 1, symmetric about sample length / 2.
-std::vector<float> hann(int length) {
-  std::vector<float> window(static_cast<std::size_t>(length));
-  for (std::size_t i = 0; i < window.size(); ++i) {
-    const double phase = 2 * std::numbers::pi * static_cast<double>(i) / length;
-    window[i] = static_cast<float>((1 - std::cos(phase)) / length);
-  }
-  return window;
-}
 
 /// Bumps (1 - x^2)^2 at each of kSteps positions within bin kBumpSize / 2.
 std::vector<float> bumps(double half_width) {
@@ -60,22 +29,6 @@ std::vector<float> bumps(double half_width) {
       table[step * kBumpSize + bin] = static_cast<float>(dip * dip);
     }
   return table;
-}
-
-/// Sum over i of term(i), in a fixed order of additions that compilers can vectorise.
-template <typename Term>
-float sum_of(std::size_t size, Term term) {
-  constexpr std::size_t lanes = 8;
-  float sums[lanes] = {};
-  std::size_t i = 0;
-  for (; i + lanes <= size; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
-  for (std::size_t lane = 0; i + lane < size; ++lane) sums[lane] += term(i + lane);
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-}
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
 }
 
 /// sum[i] = the weighted sum of eight shifted copies of the axis, added to what is there.
@@ -101,102 +54,76 @@ CANTAOR_WIDE void compress(float* __restrict values, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) values[i] = std::sqrt(std::sqrt(std::sqrt(values[i])));
 }
 
-/// Largest of the values, by lanes that compilers can vectorise; 0 if none is above 0.
-float largest(const float* values, std::size_t size) {
-  constexpr std::size_t lanes = 8;
-  float most[lanes] = {};
-  std::size_t i = 0;
-  for (; i + lanes <= size; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
-  for (; i < size; ++i) most[0] = std::max(most[0], values[i]);
-  return *std::max_element(most, most + lanes);
+/// The top of the parabola through three compressed powers: how far it lies from the middle one
+/// (into `left`), and its square (into `middle`), which is the weight of the peak.
+CANTAOR_WIDE void top(float* __restrict left, float* __restrict middle,
+                      const float* __restrict right, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const float l = left[i], m = middle[i], r = right[i];
+    const float bend = l - 2 * m + r, least = -1e-9f * m;
+    const float shift = 0.5f * (l - r) / (bend < least ? bend : least);
+    const float height = m - 0.25f * (l - r) * shift;
+    left[i] = shift;
+    middle[i] = height * height;
+  }
 }
 
-/// Indices of local maxima above a threshold in values[first..last], without branches.
-std::size_t local_maxima(const float* values, std::size_t first, std::size_t last, float threshold,
-                         std::uint32_t* found) {
-  std::size_t count = 0;
-  for (std::size_t i = first; i <= last; ++i) {
-    found[count] = static_cast<std::uint32_t>(i);
+/// Largest of the values; 0 if none is above 0.
+CANTAOR_WIDE float largest(const float* values, std::size_t size) {
+  float most[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= size; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
+  for (; i < size; ++i) most[0] = std::max(most[0], values[i]);
+  return *std::max_element(most, most + kLanes);
+}
+
+/// Marks local maxima above a threshold in values[0..size), which has a neighbour on either side.
+CANTAOR_WIDE void mark_maxima(const float* __restrict values, std::size_t size, float threshold,
+                              std::uint8_t* __restrict marks) {
+  for (std::size_t i = 0; i < size; ++i) {
     const bool above = values[i] > threshold;
-    const bool rising = values[i] > values[i - 1];
+    const bool rising = values[i] > values[std::ptrdiff_t(i) - 1];
     const bool falling = values[i] >= values[i + 1];
-    count += static_cast<std::size_t>(above & rising & falling);
+    marks[i] = static_cast<std::uint8_t>(above & rising & falling);
+  }
+}
+
+/// Indices of the marks that are set (1, the others 0); `marks` ends with eight spare bytes.
+std::size_t collect(std::uint8_t* marks, std::size_t size, std::uint32_t* found) {
+  static_assert(std::endian::native == std::endian::little, "eight marks are read as one word");
+  std::fill_n(marks + size, 8, std::uint8_t{0});
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < size; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, marks + i, 8);
+    for (; word != 0; word &= word - 1)
+      found[count++] =
+          static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(word)) / 8;
   }
   return count;
 }
 
-}  // namespace
-
-Framing::Framing(int sample_rate, int hop, int reference_rate, double window_s, double focus_s,
-                 double band_hz)
-    : sample_rate_(sample_rate),
-      hop_(hop),
-      reference_rate_(reference_rate),
-      decimator_(decimation(sample_rate),
-                 std::min(0.9, band_hz * 2 * decimation(sample_rate) / sample_rate)),
-      rate_(static_cast<double>(sample_rate) / decimation(sample_rate)) {
-  const int length = std::max(16, static_cast<int>(std::lround(window_s * rate_)) / 2 * 2);
-  fft_size_ = good_size(length + length / 32);
-  window_ = hann(length);
-  focus_ = hann(std::min(length, static_cast<int>(std::lround(focus_s * rate_)) / 2 * 2));
-}
-
-std::int64_t Framing::frames_of(std::int64_t samples) const {
-  // duration * reference / hop in whole numbers, so that no rounding moves the last frame.
-  return samples * reference_rate_ / (static_cast<std::int64_t>(sample_rate_) * hop_) + 1;
-}
-
-std::int64_t Framing::frames_within(std::int64_t samples) const {
-  std::int64_t frames = frames_of(samples);
-  while (frames > 0 && last_sample(frames - 1) > samples) --frames;
-  return frames;
-}
-
-std::int64_t Framing::centre(std::int64_t frame) const {
-  const std::int64_t unit = static_cast<std::int64_t>(reference_rate_) * decimator_.factor();
-  return floor_div(2 * frame * hop_ * sample_rate_ + unit, 2 * unit);
-}
-
-std::int64_t Framing::first_sample(std::int64_t frame) const {
-  return (centre(frame) - window() / 2) * decimator_.factor() - decimator_.reach();
-}
-
-std::int64_t Framing::last_sample(std::int64_t frame) const {
-  return (centre(frame) + window() / 2) * decimator_.factor() + decimator_.reach() + 1;
-}
-
-void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
-                  float* focus_db) const {
-  if (count == 0) return;
-  const std::int64_t begin = centre(first) - window() / 2;
-  const std::int64_t end = centre(first + count - 1) + window() / 2;
-  std::vector<float> decimated(static_cast<std::size_t>(end - begin));
-  decimator_.run(input, begin, decimated);
-  const std::size_t size = window_.size(), side = (size - focus_.size()) / 2;
-  for (std::int64_t i = 0; i < count; ++i, rows += fft_size_) {
-    const float* x = decimated.data() + (centre(first + i) - window() / 2 - begin);
-    const float mean = sum_of(size, [x](std::size_t j) { return x[j]; }) / static_cast<float>(size);
-    for (std::size_t j = 0; j < size; ++j) rows[j] = x[j] - mean;
-    const float* inside = rows + side;
-    const float* focus = focus_.data();
-    const float* window = window_.data();
-    const float here =
-        sum_of(focus_.size(), [=](std::size_t j) { return inside[j] * inside[j] * focus[j]; });
-    for (std::size_t j = 0; j < size; ++j) rows[j] *= window[j];
-    const float* row = rows;
-    const float all = sum_of(size, [=](std::size_t j) { return row[j] * row[j]; });
-    // The sum of a squared Hann window of sum 1 is 1.5 over its length.
-    const float ratio = here / (all * static_cast<float>(size) / 1.5f);
-    focus_db[i] = ratio > 1e-6f && all > 0 ? std::min(10 * std::log10(ratio), 10.0f) : -60.0f;
+/// Adds a bump of each weight around each position on the cent axis.
+CANTAOR_WIDE void spread(const float* position, const float* weight, std::size_t size,
+                         const float* __restrict bumps, float* __restrict axis) {
+  for (std::size_t peak = 0; peak < size; ++peak) {
+    const auto steps = static_cast<std::uint32_t>(position[peak] * kSteps);
+    const float* bump = bumps + steps % kSteps * kBumpSize;
+    float* bin = axis + steps / kSteps - kBumpSize / 2;
+    const float height = weight[peak];
+    for (std::size_t i = 0; i < kBumpSize; ++i) bin[i] += height * bump[i];
   }
 }
+
+}  // namespace
 
 struct Salience::Workspace {
   explicit Workspace(std::size_t bins, std::size_t axis_size, std::size_t sum_size)
       : power(bins),
         peak(std::max(bins, sum_size)),
+        marks(std::max(bins, sum_size) + 8),
         left(bins),
         middle(bins),
         right(bins),
@@ -205,6 +132,7 @@ struct Salience::Workspace {
 
   std::vector<float> power;
   std::vector<std::uint32_t> peak;
+  std::vector<std::uint8_t> marks;
   std::vector<float> left, middle, right;  // compressed power around each peak
   std::vector<float> axis;                 // peaks spread over cent bins
   std::vector<float> sum;                  // salience of each fundamental
@@ -246,10 +174,17 @@ Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
     squares += weight * weight;
     furthest = shift(h);
   }
-  offsets_.resize((offsets_.size() + kCopies - 1) / kCopies * kCopies, below_);
+  end_ = static_cast<std::size_t>(position_.back()) + kBumpSize;
+  for (std::size_t i = 0; i < offsets_.size(); i += kCopies) {
+    const auto nearest = *std::min_element(
+        offsets_.begin() + static_cast<std::ptrdiff_t>(i),
+        offsets_.begin() + static_cast<std::ptrdiff_t>(std::min(i + kCopies, offsets_.size())));
+    sizes_.push_back(std::min(size_, end_ - std::min(end_, nearest)));
+  }
+  offsets_.resize(sizes_.size() * kCopies, below_);
   weights_.resize(offsets_.size(), 0.0f);
   weight_norm_ = static_cast<float>(1 / std::sqrt(squares));
-  axis_ = std::max(furthest + size_, static_cast<std::size_t>(position_.back()) + margin) + margin;
+  axis_ = std::max(furthest + size_, end_) + margin;
 }
 
 void Salience::run(const float* spectrum, const float* focus_db, std::int64_t count,
@@ -275,52 +210,48 @@ void Salience::spread_peaks(const float* row, Workspace& work) const {
   const std::size_t bins = last_bin_ + 1 - first_bin_;
   const float strongest = largest(inside, bins);
   work.level = sum_of(bins, [inside](std::size_t i) { return inside[i]; });
-  std::fill(work.axis.begin(), work.axis.end(), 0.0f);
+  std::fill_n(work.axis.begin(), end_, 0.0f);
   work.energy = 0;
   if (!(work.level > 1e-20f)) return;
   const std::size_t peaks = find_peaks(strongest * threshold_, work);
+  const float* weight = work.middle.data();
+  work.energy = sum_of(peaks, [weight](std::size_t i) { return weight[i] * weight[i]; });
   for (std::size_t i = 0; i < peaks; ++i) {
-    const float l = work.left[i], m = work.middle[i], r = work.right[i];
-    const float shift = 0.5f * (l - r) / std::min(l - 2 * m + r, -1e-9f * m);
-    const float height = m - 0.25f * (l - r) * shift;
     const auto k = work.peak[i];
+    const float shift = work.left[i];
     const float part =
         shift > 0 ? position_[k + 1] - position_[k] : position_[k] - position_[k - 1];
-    const float weight = height * height;
-    work.energy += weight * weight;
-    spread(position_[k] + shift * part, weight, work.axis.data());
+    work.right[i] = position_[k] + shift * part;
   }
+  spread(work.right.data(), weight, peaks, bumps_.data(), work.axis.data());
 }
 
-/// Local maxima above the threshold, with the compressed power of three bins: power to 1/8, near
-/// the exponent at which parabolic interpolation of a Hann window's peak is least biased
-/// (Werner & Germain, JASA 2016).
+/// Local maxima above the threshold, refined on the power of three bins to 1/8, near the exponent
+/// at which parabolic interpolation of a Hann window's peak is least biased (Werner & Germain,
+/// JASA 2016). Leaves their bins in `peak`, their shifts in `left`, their weights in `middle`.
 std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
-  const float* power = work.power.data();
-  const std::size_t peaks = local_maxima(power, first_bin_, last_bin_, threshold, work.peak.data());
+  const std::size_t size = last_bin_ + 1 - first_bin_;
+  const float* power = work.power.data() + first_bin_;
+  mark_maxima(power, size, threshold, work.marks.data());
+  const std::size_t peaks = collect(work.marks.data(), size, work.peak.data());
   for (std::size_t i = 0; i < peaks; ++i) {
-    const auto k = work.peak[i];
-    work.left[i] = power[k - 1];
-    work.middle[i] = power[k];
-    work.right[i] = power[k + 1];
+    work.peak[i] += static_cast<std::uint32_t>(first_bin_);
+    const float* at = work.power.data() + work.peak[i];
+    work.left[i] = at[-1];
+    work.middle[i] = at[0];
+    work.right[i] = at[1];
   }
   for (float* side : {work.left.data(), work.middle.data(), work.right.data()})
     compress(side, peaks);
+  top(work.left.data(), work.middle.data(), work.right.data(), peaks);
   return peaks;
-}
-
-/// Adds a bump around a position on the cent axis.
-void Salience::spread(float position, float weight, float* axis) const {
-  const auto steps = static_cast<std::size_t>(position * kSteps);
-  const float* bump = bumps_.data() + steps % kSteps * kBumpSize;
-  float* bin = axis + steps / kSteps - kBumpSize / 2;
-  for (std::size_t i = 0; i < kBumpSize; ++i) bin[i] += weight * bump[i];
 }
 
 void Salience::sum_harmonics(Workspace& work) const {
   std::fill(work.sum.begin(), work.sum.end(), 0.0f);
   for (std::size_t i = 0; i < offsets_.size(); i += kCopies)
-    add_shifted(work.sum.data(), work.axis.data(), offsets_.data() + i, weights_.data() + i, size_);
+    add_shifted(work.sum.data(), work.axis.data(), offsets_.data() + i, weights_.data() + i,
+                sizes_[i / kCopies]);
 }
 
 void Salience::pick(Workspace& work, float* cents, float* strength) const {
@@ -328,9 +259,10 @@ void Salience::pick(Workspace& work, float* cents, float* strength) const {
   const float norm = weight_norm_ / std::sqrt(work.energy);
   const int most = settings_.candidates;
   const float least = kWeakest * largest(sum, size_);
-  const std::size_t found = local_maxima(sum, 1, size_ - 2, least, work.peak.data());
+  mark_maxima(sum + 1, size_ - 2, least, work.marks.data());
+  const std::size_t found = collect(work.marks.data(), size_ - 2, work.peak.data());
   for (std::size_t i = 0; i < found; ++i) {
-    const std::size_t b = work.peak[i];
+    const std::size_t b = work.peak[i] + 1;
     const float here = sum[b];
     const float bend = sum[b - 1] - 2 * here + sum[b + 1];
     const float shift = bend < 0 ? 0.5f * (sum[b - 1] - sum[b + 1]) / bend : 0.0f;

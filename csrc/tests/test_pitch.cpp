@@ -3,6 +3,7 @@
 #include <random>
 
 #include "cantaor/decimate.hpp"
+#include "cantaor/framing.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 #include "check.hpp"

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import wave
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from cantaor.errors import ArgumentError, AudioError
+from cantaor.locations import Location, open_bytes, printable, stamp_of
 from cantaor.types import Audio, Float32Array
 
 #: File name extensions that count as audio when a folder is searched.
@@ -24,6 +28,8 @@ EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 
 # Frames decoded at a time: bounds the memory that a many-channel file needs before it is mono.
 _BLOCK = 1 << 18
+# Others land near the sample that was asked for: they are decoded from the start.
+_SEEKABLE = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class AudioInfo:
         return self.frames / self.sample_rate
 
 
-def probe(path: str | os.PathLike[str]) -> AudioInfo:
+def probe(path: Location) -> AudioInfo:
     """Read the header of an audio file.
 
     Parameters
@@ -74,12 +80,12 @@ def probe(path: str | os.PathLike[str]) -> AudioInfo:
     >>> probe(file).duration_s
     0.01
     """
-    with _open(Path(path)) as sound:
+    with _open(path) as sound:
         return AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.format)
 
 
 def read_audio(
-    path: str | os.PathLike[str],
+    path: Location,
     sample_rate: int | None = None,
     channel: str | int = "mean",
 ) -> Audio:
@@ -88,7 +94,8 @@ def read_audio(
     Parameters
     ----------
     path
-        WAV, FLAC, MP3, OGG or anything else that libsndfile reads; any rate and channel count.
+        WAV, FLAC, MP3, OGG or anything else that libsndfile reads; any rate and channel count; a
+        file or any URL that fsspec opens.
     sample_rate
         Rate to resample to in Hz (soxr, high quality); ``None`` keeps the file's own.
     channel
@@ -114,21 +121,142 @@ def read_audio(
     >>> read_audio(file, sample_rate=16000).samples.shape
     (160,)
     """
-    path = Path(path)
-    with _open(path) as sound:
-        pick = _channel_index(channel, sound.channels, path)
-        samples = np.concatenate([np.empty(0, np.float32), *_mono_blocks(sound, pick, path)])
-        rate, frames, is_exact = sound.samplerate, sound.frames, sound.format != "MP3"
-    if samples.size == 0:
-        raise AudioError(f"{path}: holds no audio (0 samples)")
-    if is_exact and samples.size < frames:
+    with open_audio(path, channel) as stream:
+        samples = np.concatenate(list(stream.blocks()))
+        return resample(Audio(samples, stream.sample_rate), sample_rate or stream.sample_rate)
+
+
+class AudioStream:
+    """A recording that is decoded a block at a time; made by :func:`open_audio`.
+
+    Attributes
+    ----------
+    info
+        What the header says.
+    """
+
+    def __init__(self, sound: soundfile.SoundFile, path: Location, channel: str | int) -> None:
+        self.info = AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.format)
+        self._sound = sound
+        self._name = printable(os.fspath(path))
+        self._channel = _channel_index(channel, sound.channels, self._name)
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second, Hz."""
+        return self.info.sample_rate
+
+    def blocks(self, start_s: float = 0.0, end_s: float = float("inf")) -> Iterator[Float32Array]:
+        """The samples of a span, mono, in blocks of a few seconds.
+
+        Parameters
+        ----------
+        start_s, end_s
+            The span in seconds; an end past the recording's stops there.
+
+        Yields
+        ------
+        float32 (n,), n at least 1, every sample finite.
+
+        Raises
+        ------
+        AudioError
+            The span lies outside the recording, the file is damaged or cut short, or a sample is
+            NaN or infinite.
+        """
+        first = round(start_s * self.sample_rate)
+        last = None if end_s == float("inf") else round(end_s * self.sample_rate)
+        done = 0
+        for block in self._decoded(first, last):
+            bad = block.size - int(np.count_nonzero(np.isfinite(block)))
+            if bad:
+                at = first + done + int(np.argmin(np.isfinite(block)))
+                raise AudioError(
+                    f"{self._name}: {bad} of {block.size} samples are NaN or infinite, "
+                    f"the first at {at / self.sample_rate:.3f} s"
+                )
+            done += block.size
+            yield block
+        if done == 0:
+            self._refuse_nothing(start_s)
+        self._refuse_cut_short(first, last, done)
+
+    def _decoded(self, first: int, last: int | None) -> Iterator[Float32Array]:
+        """Mono blocks from sample ``first`` up to ``last``."""
+        position = self._skip_to(first)
+        while last is None or position < last:
+            block = self._read(_BLOCK if last is None else min(_BLOCK, last - position))
+            if block.shape[0] == 0:
+                return
+            kept = block[max(0, first - position) :]
+            position += block.shape[0]
+            if kept.shape[0]:
+                yield self._mono(kept)
+
+    def _mono(self, block: Float32Array) -> Float32Array:
+        if block.shape[1] == 1:
+            return np.ascontiguousarray(block[:, 0])
+        return block.mean(axis=1) if self._channel is None else block[:, self._channel].copy()
+
+    def _skip_to(self, first: int) -> int:
+        """Go near a sample and say where; only these formats are sought to the exact sample."""
+        if self.info.format not in _SEEKABLE or first == 0:
+            return 0
+        try:
+            return int(self._sound.seek(min(first, self.info.frames)))
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise AudioError(f"{self._name}: damaged: {error}") from error
+
+    def _read(self, frames: int) -> Float32Array:
+        try:
+            block: Float32Array = self._sound.read(frames, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+            raise AudioError(f"{self._name}: damaged: {error}") from error
+        return block
+
+    def _refuse_nothing(self, start_s: float) -> None:
+        if self.info.frames == 0 or start_s == 0:
+            raise AudioError(f"{self._name}: holds no audio (0 samples)")
         raise AudioError(
-            f"{path}: damaged or cut short: {samples.size} of {frames} samples decoded"
+            f"{self._name}: span from {start_s} s lies past its end at {self.info.duration_s} s"
         )
-    bad = samples.size - int(np.count_nonzero(np.isfinite(samples)))
-    if bad:
-        raise AudioError(f"{path}: {bad} of {samples.size} samples are NaN or infinite")
-    return resample(Audio(samples, rate), sample_rate or rate)
+
+    def _refuse_cut_short(self, first: int, last: int | None, done: int) -> None:
+        expected = self.info.frames if last is None else min(last, self.info.frames)
+        if self.info.format != "MP3" and first + done < expected:
+            raise AudioError(
+                f"{self._name}: damaged or cut short: {first + done} of {self.info.frames} "
+                "samples decoded"
+            )
+
+
+@contextmanager
+def open_audio(path: Location, channel: str | int = "mean") -> Iterator[AudioStream]:
+    """Open a recording to decode it a block at a time; memory does not grow with its length.
+
+    Parameters
+    ----------
+    path, channel
+        As for :func:`read_audio`.
+
+    Raises
+    ------
+    AudioError
+        The file is missing, empty or not audio.
+    ArgumentError
+        ``channel`` is out of range.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "tone.wav"
+    >>> write_audio(file, np.zeros(88200, np.float32), 44100)
+    >>> with open_audio(file) as stream:
+    ...     sum(block.size for block in stream.blocks(0.5, 1.0))
+    22050
+    """
+    with _open(path) as sound:
+        yield AudioStream(sound, path, channel)
 
 
 def resample(audio: Audio, sample_rate: int) -> Audio:
@@ -157,6 +285,78 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
         return audio
     samples = soxr.resample(audio.samples, audio.sample_rate, sample_rate)
     return Audio(np.ascontiguousarray(samples, dtype=np.float32), sample_rate)
+
+
+def resampled(
+    blocks: Iterable[Float32Array],
+    sample_rate: int,
+    target_rate: int,
+    sink: Callable[[Float32Array], object],
+) -> Iterator[Float32Array]:
+    """Pass blocks on unchanged while ``sink`` gets them at another rate.
+
+    Parameters
+    ----------
+    blocks
+        float32 (n,) each, of one recording.
+    sample_rate, target_rate
+        Hz, > 0.
+    sink
+        Gets the samples of :func:`resample`, bit for bit, in blocks of any size; the last of them
+        when ``blocks`` end.
+
+    Examples
+    --------
+    >>> parts = []
+    >>> for _ in resampled([np.zeros(4800, np.float32)] * 3, 48000, 16000, parts.append): pass
+    >>> sum(part.size for part in parts)
+    4800
+    """
+    if sample_rate == target_rate:
+        for block in blocks:
+            sink(block)
+            yield block
+        return
+    stream = soxr.ResampleStream(sample_rate, target_rate, 1, dtype="float32")
+    for block in blocks:
+        sink(stream.resample_chunk(block))
+        yield block
+    sink(stream.resample_chunk(np.empty(0, np.float32), last=True))
+
+
+def to_16_bits(samples: Float32Array) -> NDArray[np.int16]:
+    """Samples as 16-bit integers; those that came from such integers are the same again.
+
+    Parameters
+    ----------
+    samples
+        float32, -1..1; louder ones are clipped.
+
+    Examples
+    --------
+    >>> to_16_bits(np.array([0.5, -2.0], np.float32)).tolist()
+    [16384, -32768]
+    """
+    whole = np.rint(samples * np.float32(32768))
+    clipped: NDArray[np.int16] = np.clip(whole, -32768, 32767, out=whole).astype(np.int16)
+    return clipped
+
+
+def encode_wav(samples: NDArray[np.int16], sample_rate: int) -> bytes:
+    """A WAV file of mono 16-bit samples, whole, in memory.
+
+    Examples
+    --------
+    >>> len(encode_wav(np.zeros(3, np.int16), 8000))
+    50
+    """
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(samples.tobytes())
+    return target.getvalue()
 
 
 def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate: int) -> None:
@@ -191,37 +391,35 @@ def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate
         raise AudioError(f"{path}: cannot be written: {error}") from error
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    if not path.exists():
-        raise AudioError(f"{path}: no such file")
-    if not path.is_file():
-        raise AudioError(f"{path}: not a file")
+@contextmanager
+def _open(path: Location) -> Iterator[soundfile.SoundFile]:
+    name = printable(os.fspath(path))
     try:
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path}: the file is empty (0 bytes)")
-        return soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
-        raise AudioError(f"{path}: not readable as audio: {error}") from error
+        if stamp_of(path).size == 0:
+            raise AudioError(f"{name}: the file is empty (0 bytes)")
+        handle = open_bytes(path)
+    except FileNotFoundError as error:
+        raise AudioError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise AudioError(f"{name}: not a file") from error
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be opened: {error.strerror or error}") from error
+    except ValueError as error:
+        raise AudioError(f"{name}: cannot be opened: {error}") from error
+    with handle:
+        try:
+            sound = soundfile.SoundFile(handle)
+        except (soundfile.SoundFileError, OSError, TypeError) as error:
+            raise AudioError(f"{name}: not readable as audio: {error}") from error
+        with sound:
+            yield sound
 
 
-def _channel_index(channel: str | int, channels: int, path: Path) -> int | None:
+def _channel_index(channel: str | int, channels: int, name: str) -> int | None:
     if channel == "mean":
         return None
     if isinstance(channel, bool) or not isinstance(channel, int) or not 0 <= channel < channels:
         raise ArgumentError(
-            f'channel must be "mean" or an index below {channels} for {path}, not {channel!r}'
+            f'channel must be "mean" or an index below {channels} for {name}, not {channel!r}'
         )
     return channel
-
-
-def _mono_blocks(
-    sound: soundfile.SoundFile, channel: int | None, path: Path
-) -> Iterator[Float32Array]:
-    while True:
-        try:
-            block = sound.read(_BLOCK, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise AudioError(f"{path}: damaged: {error}") from error
-        if block.shape[0] == 0:
-            return
-        yield block.mean(axis=1) if channel is None else block[:, channel].copy()

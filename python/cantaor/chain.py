@@ -6,7 +6,7 @@ the same chain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,13 @@ from cantaor.clips import random_spans, segment_spans
 from cantaor.contour import segment_contour
 from cantaor.errors import AudioError
 from cantaor.motifs import find_occurrences
-from cantaor.pitch import extract_pitch
+from cantaor.pitch import PitchStream, extract_pitch
 from cantaor.settings import Settings
 from cantaor.types import (
     Audio,
     Clusters,
     Contour,
+    Float32Array,
     Float64Array,
     Int64Array,
     Motifs,
@@ -31,6 +32,8 @@ from cantaor.types import (
 DATA = ("motifs", "motifs+segment", "random")
 
 _SEGMENT_S = 3.0
+# Samples of silence made up at a time.
+_SILENCE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,67 @@ class MotifFinder:
         AudioError
             The recording is silent or holds no voiced frame.
         """
-        track = track_pitch(audio, self.settings, name)
+        return self.find_in(track_pitch(audio, self.settings, name))
+
+    def find_in(self, track: PitchTrack) -> tuple[Contour, Instances]:
+        """The contour of a pitch track and the instances of the motifs in it."""
         contour = reduce_contour(track, self.clusters, self.settings)
         return contour, locate(self.motifs, contour, self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClips:
+    """Where the known motifs are sung in one recording, cut as clips.
+
+    Attributes
+    ----------
+    name
+        The recording.
+    motifs
+        Symbols of each clip's motif.
+    start_s, end_s
+        float64 (n,), the clips in seconds; n at least 1.
+    """
+
+    name: str
+    motifs: tuple[tuple[int, ...], ...]
+    start_s: Float64Array
+    end_s: Float64Array
+
+    def __len__(self) -> int:
+        return len(self.motifs)
+
+
+def find_clips(
+    finder: MotifFinder,
+    kind: str,
+    blocks: Iterable[Float32Array],
+    sample_rate: int,
+    name: str = "audio",
+) -> FoundClips:
+    """The clips of a recording that arrives in blocks, by the motifs of a dictionary.
+
+    Parameters
+    ----------
+    finder
+        Clusters and motifs of the training recordings.
+    kind
+        One of :data:`DATA`, as the network was trained.
+    blocks, sample_rate, name
+        As for :func:`track_blocks`.
+
+    Raises
+    ------
+    AudioError
+        The recording is silent, holds no voice, or none of the motifs is sung in it.
+    """
+    track, samples = track_blocks(blocks, sample_rate, finder.settings, name)
+    contour, found = finder.find_in(track)
+    if len(found) == 0:
+        raise AudioError(f"{name}: none of the {len(finder.motifs)} known motifs is sung in it")
+    starts, ends = clip_spans(kind, found, contour, samples / sample_rate, [0])
+    motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
+    return FoundClips(name, motifs, starts, ends)
 
 
 def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchTrack:
@@ -111,12 +172,88 @@ def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchT
     AudioError
         The recording is silent or holds no voiced frame.
     """
-    if not audio.samples.any():
-        raise AudioError(f"{name}: silent (all {audio.samples.size} samples are 0)")
-    track = extract_pitch(audio, method=settings.pitch_method, hop=settings.hop)
+    return track_blocks([audio.samples], audio.sample_rate, settings, name)[0]
+
+
+def track_blocks(
+    blocks: Iterable[Float32Array], sample_rate: int, settings: Settings, name: str = "audio"
+) -> tuple[PitchTrack, int]:
+    """Pitch of a recording that arrives in blocks; memory does not grow with the audio.
+
+    The native tracker's answer is bit for bit that of :func:`track_pitch` on the whole. Another
+    method needs the whole recording in memory.
+
+    Parameters
+    ----------
+    blocks
+        Samples, float32 (n,) each.
+    sample_rate
+        Hz.
+    settings, name
+        As for :func:`track_pitch`.
+
+    Returns
+    -------
+    The track, and the number of samples it was made from.
+
+    Raises
+    ------
+    AudioError
+        The recording is silent or holds no voiced frame.
+
+    Examples
+    --------
+    >>> t = np.arange(44100) / 44100
+    >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9)).astype(np.float32)
+    >>> track, samples = track_blocks([tone[:30000], tone[30000:]], 44100, Settings())
+    >>> track.hz.size, samples
+    (173, 44100)
+    """
+    source = _Counted(blocks)
+    if settings.pitch_method == "salience":
+        stream = PitchStream(sample_rate, settings.hop)
+        for block in source:
+            stream.feed(block)
+        source.require_sound(name)
+        track = stream.finish()
+    else:
+        whole = Audio(np.concatenate([np.empty(0, np.float32), *source]), sample_rate)
+        source.require_sound(name)
+        track = extract_pitch(whole, method=settings.pitch_method, hop=settings.hop)
     if not track.hz.any():
         raise AudioError(f"{name}: no voice found (0 of {track.hz.size} frames are voiced)")
-    return track
+    return track, source.samples
+
+
+class _Counted:
+    """Blocks on their way to the tracker; silence before the first sound is held back as a count.
+
+    A silent recording of any length so costs its decoding only.
+    """
+
+    def __init__(self, blocks: Iterable[Float32Array]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+        self.heard = False
+
+    def __iter__(self) -> Iterator[Float32Array]:
+        silent = 0
+        for block in self._blocks:
+            self.samples += block.size
+            if not self.heard and not block.any():
+                silent += block.size
+                continue
+            self.heard = True
+            while silent:
+                zeros = np.zeros(min(silent, _SILENCE), np.float32)
+                silent -= zeros.size
+                yield zeros
+            yield block
+
+    def require_sound(self, name: str) -> None:
+        """Raise unless a sample was not 0."""
+        if not self.heard:
+            raise AudioError(f"{name}: silent (all {self.samples} samples are 0)")
 
 
 def reduce_contour(track: PitchTrack, clusters: Clusters, settings: Settings) -> Contour:

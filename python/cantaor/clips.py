@@ -6,12 +6,17 @@ contain the motif, and random spans of sung audio as the baseline.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cantaor._gather import gather_rows
 from cantaor.errors import ArgumentError
 from cantaor.types import Audio, Float32Array, Float64Array, Int64Array
+
+Sample = TypeVar("Sample", bound=np.generic)
 
 
 def cut_clips(
@@ -137,6 +142,62 @@ def clip_bounds(
     rate, total = audio.sample_rate, audio.samples.size
     first = np.minimum(np.rint(starts * rate).astype(np.int64), total - 1)
     return first, np.clip(np.rint(ends * rate).astype(np.int64), first + 1, total)
+
+
+def cut_blocks(
+    blocks: Iterable[NDArray[Sample]], starts: ArrayLike, ends: ArrayLike
+) -> Iterator[tuple[int, NDArray[Sample]]]:
+    """Cut spans out of a signal that arrives in blocks, keeping no more of it than they need.
+
+    Parameters
+    ----------
+    blocks
+        The signal, (n,) each, of any one type.
+    starts, ends
+        int (n,), first sample of every span and the one after its last. A span that reaches past
+        the signal's end stops there, and keeps at least the last sample.
+
+    Yields
+    ------
+    Index of a span and its samples, by ascending end. The samples are a view.
+
+    Raises
+    ------
+    ArgumentError
+        The bounds differ in number or a span is empty, or the signal has no samples.
+
+    Examples
+    --------
+    >>> signal = np.arange(10, dtype=np.float32)
+    >>> [(i, s.tolist()) for i, s in cut_blocks([signal[:4], signal[4:]], [2, 8], [5, 20])]
+    [(0, [2.0, 3.0, 4.0]), (1, [8.0, 9.0])]
+    """
+    first, last = np.asarray(starts, np.int64), np.asarray(ends, np.int64)
+    if first.shape != last.shape or (first < 0).any() or (last <= first).any():
+        raise ArgumentError(
+            f"starts {first.shape} and ends {last.shape} must match, with 0 <= start < end"
+        )
+    order = np.argsort(last, kind="stable")
+    needed = np.minimum.accumulate(first[order][::-1])[::-1]
+    kept: NDArray[Sample] | None = None
+    origin = done = 0
+    for block in blocks:
+        if done == order.size:
+            return
+        kept = block[:0] if kept is None else kept
+        # The last sample stays for spans that begin past the end.
+        gone = min(max(int(needed[done]) - origin, 0), max(kept.size - 1, 0))
+        kept, origin = np.concatenate([kept[gone:], block]), origin + gone
+        while done < order.size and last[order[done]] <= origin + kept.size:
+            i = int(order[done])
+            yield i, kept[first[i] - origin : last[i] - origin]
+            done += 1
+    if done == order.size:
+        return
+    if kept is None or kept.size == 0:
+        raise ArgumentError("blocks hold no samples to cut from")
+    for i in order[done:].tolist():
+        yield i, kept[min(first[i] - origin, kept.size - 1) : last[i] - origin]
 
 
 def segment_spans(

@@ -1,23 +1,17 @@
-"""The motifs of several singers, and how strongly each motif marks its singer.
-
-References
-----------
-Monroe, B. L., Colaresi, M. P. and Quinn, K. M. (2008). Fightin' words: lexical feature selection
-and evaluation for identifying the content of political conflict. Political Analysis 16(4),
-section 3.5 (log-odds with an informative Dirichlet prior).
-"""
+"""The motifs of several singers, and how strongly each motif marks its singer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError
+from cantaor.marking import log_odds as log_odds
+from cantaor.marking import scores_of
 from cantaor.motifs import find_occurrences, mine_closed
 from cantaor.symbols import Gap, Sequences, flatten_sequences
 from cantaor.types import Float64Array, Int32Array, Int64Array, Motifs, Occurrences
@@ -30,6 +24,22 @@ Spans: TypeAlias = Callable[[Int64Array, Int64Array, Int64Array], tuple[Float64A
 
 _COLUMNS = ("singer", "symbols", "support", "occurrences", "duration_s", "z_score")
 _METADATA = b"cantaor.dictionary"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How one singer's sequences use some motifs.
+
+    Attributes
+    ----------
+    counts
+        int64 (motifs,), occurrences of each.
+    duration_s
+        float64 (motifs,), their mean duration in seconds, NaN where unknown.
+    """
+
+    counts: Int64Array
+    duration_s: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +142,52 @@ class MotifDictionary:
             )
             for row in rows
         ]
-        union, entry_of = _union(mined)
-        found = [find_occurrences(union, row, gap) for row in rows]
-        counts = np.array([np.diff(each.offsets) for each in found]).reshape(len(rows), len(union))
-        lasting = [
-            _mean_durations(each, spans[name] if spans is not None else None)
-            for name, each in zip(singers, found, strict=True)
-        ]
-        scores = log_odds(counts, prior)
-        singer = np.repeat(np.arange(len(mined), dtype=np.int32), [len(each) for each in mined])
-        durations = np.array(lasting, dtype=np.float64).reshape(counts.shape)
-        return cls(
-            singers,
-            singer,
-            _concatenate(mined),
-            counts[singer, entry_of].astype(np.int64),
-            durations[singer, entry_of],
-            scores[singer, entry_of],
-            gap,
-        )
+        union = union_of(mined)
+
+        def usage(name: str) -> Usage:
+            lasting = spans[name] if spans is not None else None
+            return count_usage(union, rows[singers.index(name)], lasting, gap)
+
+        return cls.assemble(dict(zip(singers, mined, strict=True)), usage, gap, prior)
+
+    @classmethod
+    def assemble(
+        cls,
+        mined: Mapping[str, Motifs],
+        usage: Callable[[str], Usage],
+        gap: Gap = (0, 0),
+        prior: float = 1.0,
+    ) -> MotifDictionary:
+        """A dictionary from singers that were mined and counted one by one.
+
+        Parameters
+        ----------
+        mined
+            The motifs of each singer.
+        usage
+            Gives, singer by singer, how the union of all motifs (:func:`union_of`) is used; called
+            once for each, so that only one of them need be in memory.
+        gap
+            The gap they were mined with.
+        prior
+            As for :func:`log_odds`.
+        """
+        singers = tuple(sorted(mined))
+        parts = [mined[name] for name in singers]
+        union, entry_of = _union(parts)
+        singer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+        total = np.zeros(len(union), dtype=np.int64)
+        sums = np.zeros(len(parts), dtype=np.int64)
+        counts = np.zeros(singer.size, dtype=np.int64)
+        durations = np.full(singer.size, np.nan)
+        for index, name in enumerate(singers):
+            used, own = usage(name), singer == index
+            total += used.counts
+            sums[index] = used.counts.sum()
+            counts[own] = used.counts[entry_of[own]]
+            durations[own] = used.duration_s[entry_of[own]]
+        scores = scores_of(counts, total[entry_of], sums[singer], total, prior)
+        return cls(singers, singer, _concatenate(parts), counts, durations, scores, gap)
 
     def of(self, singer: str) -> Int64Array:
         """Entries of one singer, int64 (n,).
@@ -251,49 +288,29 @@ class MotifDictionary:
         )
 
 
-def log_odds(counts: ArrayLike, prior: float = 1.0) -> Float64Array:
-    """How much more each group uses each word than all other groups together.
+def union_of(parts: Sequence[Motifs]) -> Motifs:
+    """The distinct motifs of several singers with summed support, by length, then symbols."""
+    return _union(list(parts))[0]
+
+
+def count_usage(
+    motifs: Motifs, sequences: Sequences, spans: Spans | None = None, gap: Gap = (0, 0)
+) -> Usage:
+    """How often motifs occur in one singer's sequences, and how long they last.
 
     Parameters
     ----------
-    counts
-        int (groups, words), >= 0.
-    prior
-        Pseudo-counts per word on average, > 0. They are spread over the words in proportion to
-        their counts in all groups: the informative prior of Monroe et al. (2008), section 3.5.
-
-    Returns
-    -------
-    float64 (groups, words), log-odds ratio in standard deviations, equation (22); 0 where
-    nothing can be compared, for words that never occur and where there is just one word.
-
-    Raises
-    ------
-    ArgumentError
-        ``prior`` is not positive, or counts are not two-dimensional or negative.
-
-    Examples
-    --------
-    >>> log_odds([[9, 1], [1, 9]]).round(2).tolist()
-    [[4.16, -4.16], [-4.16, 4.16]]
+    motifs
+        What to look for.
+    sequences
+        What :func:`cantaor.mine_closed` takes.
+    spans
+        Gives the seconds of runs of symbols; without it durations are NaN.
+    gap
+        As for :func:`cantaor.find_occurrences`.
     """
-    table = np.asarray(counts, dtype=np.float64)
-    if table.ndim != 2 or np.any(table < 0):
-        raise ArgumentError(f"counts must be (groups, words) and >= 0, not shape {table.shape}")
-    if not prior > 0 or not np.isfinite(prior):
-        raise ArgumentError(f"prior must be positive and finite, not {prior}")
-    total = table.sum(axis=0)
-    if total.sum() == 0 or np.count_nonzero(total) < 2:
-        return np.zeros_like(table)
-    strength = prior * total.size
-    pseudo = strength * total / total.sum()
-    here, there = table + pseudo, (total - table) + pseudo
-    here_all = table.sum(axis=1, keepdims=True) + strength
-    there_all = total.sum() - table.sum(axis=1, keepdims=True) + strength
-    with np.errstate(divide="ignore", invalid="ignore"):
-        delta = np.log(here / (here_all - here)) - np.log(there / (there_all - there))
-        scores = delta / np.sqrt(1 / here + 1 / there)
-    return np.where(total > 0, scores, 0.0)
+    found = find_occurrences(motifs, sequences, gap)
+    return Usage(np.diff(found.offsets), _mean_durations(found, spans))
 
 
 def _concatenate(parts: list[Motifs]) -> Motifs:

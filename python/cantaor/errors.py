@@ -39,8 +39,16 @@ class ModelError(CantaorError, ValueError):
     """A model bundle is missing, damaged or does not fit; the message names the path."""
 
 
+class WorkerError(CantaorError, RuntimeError):
+    """A worker process died, twice, on one piece of work; the message names it."""
+
+
 class TooManyPatternsError(CantaorError, RuntimeError):
     """Mining passed ``max_patterns``; the message says how to narrow the search."""
+
+
+class AnswersDifferError(CantaorError, RuntimeError):
+    """A benchmark's answer is wrong or not its peer's; the message says by how much."""
 
 
 class MissingExtraError(CantaorError, ImportError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cantaor import _core, find_occurrences, mine_closed
@@ -70,6 +70,23 @@ def test_gaps_equal_their_twin_on_longer_sequences(rows, least, steps):
 
 @given(LONGER, st.integers(1, 5))
 def test_contiguous_equals_the_gapped_engine(rows, least):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, None, None, None, 1, None)
+    assert pairs(Motifs(*_core.mine_contiguous(values, offsets, *limits))) == pairs(
+        Motifs(*_core.mine_gapped(values, offsets, *limits, 0, 0))
+    )
+
+
+REPEATED = st.tuples(st.lists(SMALL_ALPHABET, min_size=1, max_size=5), st.integers(1, 400)).map(
+    lambda pair: (pair[0] * pair[1])[:1200]
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(REPEATED, min_size=1, max_size=5), st.integers(1, 4), st.integers(0, 2))
+def test_contiguous_equals_the_gapped_engine_on_repetitive_text(rows, least, noise):
+    for row in rows[:noise]:
+        row[len(row) // 2] = 3
     values, offsets = flatten_sequences(rows)
     limits = (least, 1, None, None, None, 1, None)
     assert pairs(Motifs(*_core.mine_contiguous(values, offsets, *limits))) == pairs(

@@ -167,53 +167,63 @@ def grow_any_gap(database: Database, min_support: int) -> Supports:
 
 
 def grow_gapped(database: Database, min_support: int, low: int, high: int) -> Supports:
-    """Gap-BIDE (Li and Wang, 2008): all ends of instances, both one-symbol extensions."""
+    """Gap-BIDE (Li and Wang, 2008): all ends of instances, both one-symbol extensions.
+
+    The sequences stand in one row, high + 1 blanks apart, so that no window leaves its sequence.
+    """
     closed: Supports = {}
+    row: list[int | None] = [None] * (high + 1)
+    owner = [-1] * (high + 1)
+    for index, sequence in enumerate(database):
+        row += [*sequence, *[None] * (high + 1)]
+        owner += [index] * len(sequence) + [-1] * (high + 1)
+    steps = range(low + 1, high + 2)
 
-    def support(ends: dict[int, set[int]]) -> int:
-        return len(ends)
+    def owners(ends: Iterable[int]) -> set[int]:
+        return {owner[q] for q in ends}
 
-    def behind(ends: dict[int, set[int]]) -> dict[int, dict[int, set[int]]]:
-        grown: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for index, positions in ends.items():
-            row = database[index]
-            window = {q for p in positions for q in range(p + low + 1, min(p + high + 2, len(row)))}
-            for position in window:
-                grown[row[position]][index].add(position)
+    def behind(ends: Iterable[int]) -> dict[int, list[int]]:
+        grown: dict[int, list[int]] = defaultdict(list)
+        for q in {p + step for p in ends for step in steps}:
+            if (symbol := row[q]) is not None:
+                grown[symbol].append(q)
         return grown
 
-    def extends_backward(pattern: list[int], ends: dict[int, set[int]]) -> bool:
-        alive: set[int] | None = None
-        for index, positions in ends.items():
-            row, starts = database[index], positions
-            for symbol in reversed(pattern[:-1]):
-                starts = {q for q in before(starts) if row[q] == symbol}
-            symbols = {row[q] for q in before(starts)}
-            alive = symbols if alive is None else alive & symbols
-            if not alive:
+    def shares_symbol_before(pattern: Pattern, ends: Iterable[int]) -> bool:
+        starts = set(ends)
+        for symbol in reversed(pattern[:-1]):
+            starts = {q for p in starts for step in steps if row[q := p - step] == symbol}
+        before: dict[int, set[int]] = defaultdict(set)
+        for q in {p - step for p in starts for step in steps}:
+            if (found := row[q]) is not None:
+                before[found].add(owner[q])
+        sequences = len(owners(starts))
+        return any(len(holders) == sequences for holders in before.values())
+
+    def extends_backward(pattern: Pattern, ends: list[int], support: int) -> bool:
+        if support > 20:  # a few sequences mostly rule it out
+            few = set(sorted(owners(ends))[:5])
+            if not shares_symbol_before(pattern, [p for p in ends if owner[p] in few]):
                 return False
-        return True
+        return shares_symbol_before(pattern, ends)
 
-    def before(positions: set[int]) -> set[int]:
-        return {q for p in positions for q in range(max(0, p - high - 1), p - low)}
-
-    def grow(pattern: list[int], ends: dict[int, set[int]]) -> None:
-        grown = behind(ends)
-        if all(support(e) != support(ends) for e in grown.values()) and not extends_backward(
-            pattern, ends
+    def grow(pattern: Pattern, ends: list[int], support: int) -> None:
+        grown = {symbol: (longer, len(owners(longer))) for symbol, longer in behind(ends).items()}
+        if all(n != support for _, n in grown.values()) and not extends_backward(
+            pattern, ends, support
         ):
-            closed[tuple(pattern)] = support(ends)
-        for symbol, longer in grown.items():
-            if support(longer) >= min_support:
-                grow([*pattern, symbol], longer)
+            closed[pattern] = support
+        for symbol, (longer, n) in grown.items():
+            if n >= min_support:
+                grow((*pattern, symbol), longer, n)
 
-    singles: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for index, row in enumerate(database):
-        for position, symbol in enumerate(row):
-            singles[symbol][index].add(position)
+    singles: dict[int, list[int]] = defaultdict(list)
+    for position, symbol in enumerate(row):
+        if symbol is not None:
+            singles[symbol].append(position)
     for symbol, ends in singles.items():
-        if support(ends) >= min_support:
-            grow([symbol], ends)
+        if (support := len(owners(ends))) >= min_support:
+            grow((symbol,), ends, support)
     return closed
 
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cantaor/mining.hpp"
@@ -17,6 +18,31 @@ struct PatternChunk {
   std::vector<std::int32_t> values;
   std::vector<std::uint32_t> lengths;
   std::vector<std::int32_t> support;
+};
+
+/// Patterns ordered by length whose lengths are known before their symbols: every row is counted,
+/// then the same rows are placed. Those of one length keep the order in which they are placed.
+class RowsByLength {
+ public:
+  using Cursor = std::vector<std::size_t>;  // [length]: row that the next pattern takes
+
+  void count(std::size_t length, std::size_t rows = 1) {
+    if (length >= counts_.size()) counts_.resize(length + 1, 0);
+    counts_[length] += rows;
+  }
+  /// Makes room; what comes first of every length.
+  Cursor allocate();
+  /// Where the symbols of the next pattern go. Threads may place at cursors of their own.
+  std::int32_t* place(Cursor& cursor, std::size_t length, std::int64_t support) {
+    const std::size_t row = cursor[length]++;
+    out_.support[row] = static_cast<std::int32_t>(support);
+    return out_.values.data() + out_.offsets[row];
+  }
+  Patterns take() { return std::move(out_); }
+
+ private:
+  std::vector<std::size_t> counts_;  // [length]
+  Patterns out_;
 };
 
 /// Shared by all threads of a search; each thread adds to a chunk of its own.
@@ -33,6 +59,11 @@ class Collector {
   bool may_grow(std::size_t length) const {
     return static_cast<std::int64_t>(length) < options_.max_length;
   }
+
+  /// Whether only the best are wanted, so that what is added may be dropped again.
+  bool ranked() const { return ranked_; }
+  /// Counts a pattern that will be returned. Throws TooManyPatterns.
+  void admit();
 
   /// Throws TooManyPatterns.
   void add(PatternChunk& chunk, std::span<const std::int32_t> pattern, std::int64_t support);

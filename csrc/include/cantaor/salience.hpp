@@ -13,10 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
-
-#include "cantaor/decimate.hpp"
 
 namespace cantaor {
 
@@ -36,40 +33,6 @@ struct SalienceSettings {
 
 inline constexpr int kMaxCandidates = 8;
 inline constexpr double kBinCents = 10;
-
-/// Where frames lie and how they are cut, for one sample rate and hop.
-class Framing {
- public:
-  /// `hop` in samples at `reference_rate`, whatever the sample rate.
-  Framing(int sample_rate, int hop, int reference_rate, double window_s, double focus_s,
-          double band_hz);
-
-  int window() const { return static_cast<int>(window_.size()); }
-  int fft_size() const { return fft_size_; }
-  double rate() const { return rate_; }
-  /// Frames of a signal of this many samples: floor(duration / hop) + 1.
-  std::int64_t frames_of(std::int64_t samples) const;
-  /// Number of leading frames that need nothing beyond the first `samples` samples.
-  std::int64_t frames_within(std::int64_t samples) const;
-  /// First sample that a frame needs, and one past the last (may lie outside the signal).
-  std::int64_t first_sample(std::int64_t frame) const;
-  std::int64_t last_sample(std::int64_t frame) const;
-  /// Windowed frames first .. first + count - 1 without their mean, each a row of fft_size()
-  /// values; `rows` zeroed. `focus_db`: power around the centre of each frame over that of the
-  /// whole frame, which tells an edge of a note from its inside although the window covers both.
-  void cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
-           float* focus_db) const;
-
- private:
-  std::int64_t centre(std::int64_t frame) const;
-
-  int sample_rate_, hop_, reference_rate_;
-  Decimator decimator_;
-  double rate_;
-  int fft_size_;
-  std::vector<float> window_;
-  std::vector<float> focus_;  // a shorter Hann window, zero-padded to a multiple of 8
-};
 
 /// Candidates of many frames; rows of `candidates` values, strongest first, strength 0 if missing.
 struct CandidateRows {
@@ -92,7 +55,6 @@ class Salience {
 
   void spread_peaks(const float* row, Workspace& work) const;
   std::size_t find_peaks(float threshold, Workspace& work) const;
-  void spread(float position, float weight, float* axis) const;
   void sum_harmonics(Workspace& work) const;
   void pick(Workspace& work, float* cents, float* strength) const;
 
@@ -100,11 +62,13 @@ class Salience {
   std::size_t row_;                   // floats in one row of the spectrum
   std::size_t first_bin_, last_bin_;  // of the spectrum
   std::size_t below_, size_, axis_;   // cent bins under min_hz, of fundamentals, in all
+  std::size_t end_;                   // of the cent bins that peaks can reach
   std::vector<float> bumps_;          // a peak on the cent axis, at every position within a bin
   float threshold_;                   // of peaks, over the power of the strongest
   std::vector<float> position_;       // of each spectral bin on the cent axis
   std::vector<std::size_t> offsets_;  // shifts of the axis that are summed, eight at a time
   std::vector<float> weights_;
+  std::vector<std::size_t> sizes_;  // bins that each eight shifts can reach from within the band
   float weight_norm_;
 };
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cantaor.locations import printable
+
 _SOME_FAILED = 3
 
 app = typer.Typer(
@@ -21,7 +23,14 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Workers = Annotated[int, typer.Option(help="Processes; results do not depend on it.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes, a core each by default; results do not depend on it.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Begin anew where results are there.")]
+Recordings = Annotated[
+    list[str],
+    typer.Argument(help="Recordings, folders, URLs, or CSV or Parquet tables with a column path."),
+]
 
 
 def model_folder(path: Path) -> Path:
@@ -30,6 +39,7 @@ def model_folder(path: Path) -> Path:
 
 def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -> None:
     for path, reason in failures:
+        path, reason = printable(path), printable(reason)
         text = reason if reason.startswith(path) else f"{path}: {reason}"
         typer.echo(f"failed: {text}", err=True)
     if failures:

@@ -9,16 +9,30 @@ import typer
 
 from cantaor.cli.app import Device, Json, Seed, Workers, app, print_json, report_failures
 from cantaor.errors import ArgumentError
+from cantaor.run.journal import read_status
+from cantaor.run.stages import STAGES
 from cantaor.run.workspace import Workspace
-from cantaor.show.terminal import motif_rows, print_motifs, print_rows, show_progress
+from cantaor.show.terminal import (
+    motif_rows,
+    print_motifs,
+    print_rows,
+    print_status,
+    show_progress,
+    show_stages,
+)
 
 
 @app.command(epilog="Example: `cantaor mine recordings --out work`")
 def mine(
-    corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
+    corpus: Annotated[
+        str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the workspace.")],
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, or local, instead.")
+    ] = None,
     min_recordings: Annotated[
         int, typer.Option(help="Keep singers with at least so many recordings.")
     ] = 1,
@@ -32,12 +46,21 @@ def mine(
     ] = None,
     min_length: Annotated[int | None, typer.Option(help="Shortest motif, symbols.")] = None,
     max_patterns: Annotated[int | None, typer.Option(help="Most motifs a singer.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help=f"Stop after a stage: {', '.join(STAGES)}.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compute again what is there; that --stage only.")
+    ] = False,
+    max_failures: Annotated[
+        int | None, typer.Option(help="Stop once more recordings have failed.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find every singer's motifs and where they are sung."""
     from cantaor.run.pipeline import mine as mine_corpus
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
         "k": _whole_or_word(k),
         "gap": _gap(gap),
@@ -45,26 +68,48 @@ def mine(
         "min_length": min_length,
         "max_patterns": max_patterns,
     }
-    with show_progress(as_json) as progress:
+    with show_stages(as_json) as watch:
         workspace = mine_corpus(
             corpus,
             out,
             config=config,
             workers=workers,
+            dask=dask,
             min_recordings=min_recordings,
             styles=tuple(style or ()),
             clips=clips,
-            progress=progress,
+            stage=stage,
+            force=force,
+            max_failures=max_failures,
+            watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
-    rows = motif_rows(workspace)
+    state = read_status(workspace.path)
+    finished = workspace.is_mined
+    rows = motif_rows(workspace) if finished else []
     failures = workspace.table("failures").to_pylist()
     if as_json:
-        print_json({"workspace": str(workspace.path), "singers": rows, "failures": failures})
-    else:
+        facts = {"workspace": str(workspace.path), "singers": rows, "failures": failures}
+        print_json({**facts, "stages": state["stages"]})
+    elif finished:
         print_motifs(rows)
         _explain_missing_motifs(workspace, rows)
+    else:
+        print_status({**state, "failures": []})
     report_failures([(row["path"], row["reason"]) for row in failures])
+
+
+@app.command(epilog="Example: `cantaor status work`")
+def status(
+    work: Annotated[Path, typer.Argument(help="A workspace, also while it is mined.")],
+    as_json: Json = False,
+) -> None:
+    """Tell what a run of mine has done, what failed, what is left and how long that takes."""
+    found = read_status(work)
+    if as_json:
+        print_json(found)
+    else:
+        print_status(found)
 
 
 @app.command(epilog="Example: `cantaor demo`")
@@ -73,7 +118,7 @@ def demo(
         "cantaor-demo"
     ),
     seed: Seed = 0,
-    workers: Workers = 1,
+    workers: Workers = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

@@ -1,76 +1,208 @@
-"""`identify` and `embed`: a model listens to recordings."""
+"""`identify` and `embed`: a model listens to recordings, to one or to thousands."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
 
+import pyarrow as pa
 import typer
 
-from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
+from cantaor.cli.app import (
+    Device,
+    Force,
+    Json,
+    Recordings,
+    Workers,
+    app,
+    model_folder,
+    print_json,
+    report_failures,
+)
 from cantaor.errors import CantaorError
-from cantaor.show.terminal import print_rows
+from cantaor.locations import content_hash, printable
+from cantaor.run.answers import open_answers
+from cantaor.run.batch import open_crew, workers_for
+from cantaor.run.listening import Input, find_inputs, listen
+from cantaor.show.terminal import print_rows, show_stages
+
+if TYPE_CHECKING:
+    from cantaor.learn.bundle import Bundle
+    from cantaor.learn.identification import HeardClips, Identification
+    from cantaor.run.answers import AnswerFile
+
+#: Of `identify --out answers.parquet`; ``answer`` is the whole answer as JSON.
+_ANSWERS = pa.schema(
+    [
+        ("path", pa.string()),
+        ("singer", pa.string()),
+        ("probability", pa.float64()),
+        ("clips", pa.int64()),
+        ("error", pa.string()),
+        ("answer", pa.string()),
+    ]
+)
 
 
-@app.command(epilog="Example: `cantaor identify work/model song.flac --json`")
+@app.command(epilog="Example: `cantaor identify work/model recordings --out answers.jsonl`")
 def identify(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings.")],
+    audio: Recordings,
+    out: Annotated[
+        Path | None, typer.Option(help="Answers to write, .jsonl or .parquet; completed if there.")
+    ] = None,
+    workers: Workers = None,
+    device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Rank the known singers for each recording."""
     from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.identification import identify as identify_one
+    from cantaor.learn.identification import vote
 
     bundle = load_bundle(model_folder(model))
-    failures = []
-    for path in audio:
-        try:
-            answer = identify_one(bundle, path)
-        except CantaorError as error:
-            failures.append((str(path), str(error)))
-            if as_json:
-                print_json({"path": str(path), "error": str(error)}, indent=None)
-            continue
-        if as_json:
-            print_json(answer.to_json(), indent=None)
+
+    def answer(heard: HeardClips) -> None:
+        found = vote(heard, bundle.trained.classes)
+        line = found.to_json()
+        if job.file is not None:
+            facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
+            job.file.add(line, [{**facts, "answer": json.dumps(line)}])
+        elif as_json:
+            print_json(line, indent=None)
         else:
-            rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
-            print_rows(f"{path} ({answer.clips} motif clips)", ["", "singer", "probability"], rows)
-            best = answer.evidence[0]
-            typer.echo(
-                f"strongest: motif {' '.join(map(str, best.motif))} "
-                f"at {best.start_s:.2f}-{best.end_s:.2f} s"
-            )
-    report_failures(failures, all_failed=len(failures) == len(audio))
+            _print_answer(found)
+
+    def failure(path: str, reason: str) -> None:
+        line = {"path": path, "error": reason}
+        if job.file is not None:
+            job.file.add(line, [line])
+        elif as_json:
+            print_json(line, indent=None)
+
+    file = None if out is None else open_answers(out, _model_digest(model), _ANSWERS, force)
+    job = _Listening(bundle, audio, file, workers, device, answer, failure)
+    job.run("identify", quiet=as_json or out is None)
+    if out is not None:
+        job.summarise(out, as_json)
+    report_failures(job.failures, all_failed=job.answered + job.reused == 0)
 
 
 @app.command(epilog="Example: `cantaor embed work/model a.flac b.flac --out embeddings.parquet`")
 def embed(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings.")],
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    audio: Recordings,
+    out: Annotated[Path, typer.Option(help="File to write, .parquet or .jsonl.")],
+    workers: Workers = None,
+    device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of recordings and of their motif clips."""
     from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.identification import hear
-    from cantaor.run.embedding import embedding_table
-    from cantaor.run.workspace import write_table
+    from cantaor.run.embedding import EMBEDDINGS, embedding_rows
 
     bundle = load_bundle(model_folder(model))
-    heard, failures = [], []
-    for path in audio:
+
+    def answer(heard: HeardClips) -> None:
+        rows = embedding_rows(heard)
+        file.add({**rows[0], "motifs": rows[1:]}, rows)
+
+    file = open_answers(out, _model_digest(model), EMBEDDINGS, force)
+    job = _Listening(bundle, audio, file, workers, device, answer, lambda _path, _reason: None)
+    job.run("embed", quiet=as_json)
+    job.summarise(out, as_json)
+    report_failures(job.failures, all_failed=job.answered + job.reused == 0)
+
+
+@dataclass(slots=True)
+class _Listening:
+    """One command's way through its recordings."""
+
+    bundle: Bundle
+    audio: list[str]
+    file: AnswerFile | None
+    workers: int | None
+    device: str
+    answer: Callable[[HeardClips], None]
+    failure: Callable[[str, str], None]
+    answered: int = 0
+    clips: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, stage: str, quiet: bool) -> None:
+        """Hear what no earlier run has heard; however it ends, the file is closed."""
+        started = monotonic()
         try:
-            heard.append(hear(bundle, path))
-        except CantaorError as error:
-            failures.append((str(path), str(error)))
-    if heard:
-        write_table(out, embedding_table(heard))
-    clips = sum(len(one.motifs) for one in heard)
-    if as_json:
-        errors = [{"path": path, "error": reason} for path, reason in failures]
-        print_json({"recordings": len(heard), "clips": clips, "failures": errors})
-    elif heard:
-        typer.echo(f"written: {out} ({len(heard)} recordings, {clips} motif clips)")
-    report_failures(failures, all_failed=not heard)
+            asked = find_inputs(self.audio)
+            done = frozenset() if self.file is None else self.file.done
+            todo = [one for one in asked if one.name not in done]
+            self.reused = len(asked) - len(todo)
+            self._hear(todo, stage, quiet)
+        finally:
+            self.seconds = monotonic() - started
+            if self.file is not None:
+                self.file.close()
+
+    def _hear(self, todo: list[Input], stage: str, quiet: bool) -> None:
+        from cantaor.run.journal import StageCount
+
+        workers = workers_for(len(todo)) if self.workers is None else self.workers
+        started = monotonic()
+        with show_stages(quiet) as watch, open_crew(workers) as crew:
+            for one, outcome in listen(self.bundle, todo, crew, self.device):
+                self._take(one, outcome)
+                seconds = monotonic() - started
+                count = (len(todo), self.answered, 0, len(self.failures))
+                watch(StageCount(stage, *count, seconds=seconds))
+
+    def _take(self, one: Input, outcome: HeardClips | CantaorError) -> None:
+        if isinstance(outcome, CantaorError):
+            self.failures.append((one.name, printable(str(outcome))))
+            self.failure(*self.failures[-1])
+        else:
+            self.answered += 1
+            self.clips += len(outcome.motifs)
+            self.answer(outcome)
+
+    def summarise(self, out: Path, as_json: bool) -> None:
+        """Say what was written."""
+        if as_json:
+            errors = [{"path": path, "error": reason} for path, reason in self.failures]
+            facts: dict[str, Any] = {
+                "out": str(out),
+                "recordings": self.answered,
+                "reused": self.reused,
+                "clips": self.clips,
+                "seconds": round(self.seconds, 2),
+                "failures": errors,
+            }
+            print_json(facts)
+            return
+        there = f", {self.reused} were there" if self.reused else ""
+        typer.echo(
+            f"written: {out} ({self.answered} recordings{there}, {self.clips} motif clips, "
+            f"{self.seconds:.1f} s)"
+        )
+
+
+def _model_digest(model: Path) -> str:
+    # model.json holds the digests of the weights and arrays beside it.
+    return content_hash(model_folder(model) / "model.json")[:16]
+
+
+def _print_answer(answer: Identification) -> None:
+    rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
+    title = f"{answer.path} ({answer.clips} motif clips)"
+    print_rows(title, ["", "singer", "probability"], rows)
+    best = answer.evidence[0]
+    typer.echo(
+        f"strongest: motif {' '.join(map(str, best.motif))} "
+        f"at {best.start_s:.2f}-{best.end_s:.2f} s"
+    )

@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cantaor.audio import EXTENSIONS
 from cantaor.corpus.manifest import Manifest, Recording, require_unique_recordings
 from cantaor.corpus.tables import read_manifest
 from cantaor.errors import CorpusError, require_extra
+from cantaor.locations import is_url, join, list_files, open_bytes, printable
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
@@ -35,7 +38,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     path
         A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
         depth below ``SINGER``), or a manifest as :func:`cantaor.corpus.tables.read_manifest`
-        takes it.
+        takes it; or the URL of either, such as ``s3://bucket/songs``. A file whose name is not
+        UTF-8 is left out and listed as ``skipped``.
 
     Returns
     -------
@@ -46,6 +50,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     CorpusError
         Nothing is there, there is no audio, a singer cannot be told, or names repeat.
     """
+    if is_url(path):
+        return require_unique_recordings(_read_url(os.fspath(path)))
     place = Path(path)
     if place.is_dir():
         return require_unique_recordings(_read_folder(place))
@@ -203,8 +209,43 @@ def _read_folder(folder: Path) -> Manifest:
     files = sorted(audio_files(folder))
     if not files:
         raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
-    entries = [_folder_entry(file, folder) for file in files]
-    return Manifest(tuple(entries), folder)
+    named = [file for file in files if _is_text(str(file))]
+    skipped = tuple(
+        (printable(str(folder / file)), "the name is not valid UTF-8; rename it")
+        for file in files
+        if not _is_text(str(file))
+    )
+    if not named:
+        raise CorpusError(f"no audio in {folder}: {': '.join(skipped[0])}")
+    return Manifest(tuple(_folder_entry(file, folder) for file in named), folder, skipped)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read_url(url: str) -> Manifest:
+    """A manifest or a folder behind a URL; its entries have URLs for paths."""
+    suffix = PurePosixPath(url).suffix.lower()
+    try:
+        if suffix in (".csv", ".parquet"):
+            with TemporaryDirectory() as folder, open_bytes(url) as source:
+                copy = Path(folder, f"manifest{suffix}")
+                copy.write_bytes(source.read())
+                entries = read_manifest(copy).entries
+            parent = url.rpartition("/")[0]
+        else:
+            files = list_files(url, EXTENSIONS)
+            entries, parent = tuple(_folder_entry(file, Path(url)) for file in files), url
+    except OSError as error:
+        raise CorpusError(f"no corpus at {url}: {error}") from error
+    if not entries:
+        raise CorpusError(f"no audio at {url}")
+    return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
 
 
 def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:

@@ -14,6 +14,7 @@ from math import isfinite
 from pathlib import Path
 
 from cantaor.errors import CorpusError
+from cantaor.locations import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Recording:
     Attributes
     ----------
     path
-        File, relative to the manifest's folder (or absolute), ``/`` between folders.
+        File, relative to the manifest's folder (or absolute), ``/`` between folders; or a URL.
     singer
         Label, never empty.
     recording
@@ -98,6 +99,8 @@ class Manifest:
         In a fixed order, which results follow.
     root
         Folder that relative paths start from.
+    skipped
+        Files that were found but cannot be entries: how to print their path, and the reason.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class Manifest:
 
     entries: tuple[Recording, ...]
     root: Path
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -125,6 +129,10 @@ class Manifest:
     def file(self, entry: Recording) -> Path:
         """Where the audio of an entry lies."""
         return self.root / entry.path
+
+    def location(self, entry: Recording) -> str:
+        """Where the audio of an entry lies: an absolute path, or the URL that ``path`` is."""
+        return entry.path if is_url(entry.path) else str(self.root.resolve() / entry.path)
 
     def select(
         self,

@@ -12,16 +12,19 @@ calibration error).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.robust import Profiles, fit_committee, window_chances
 from cantaor.learn.verification import equal_error
-from cantaor.types import BoolArray, Float64Array, Int64Array
+from cantaor.types import Float64Array, Int64Array
+
+BoolArray: TypeAlias = NDArray[np.bool_]
 
 #: Windows of one pretended recording, about the motif clips of half a minute of singing.
 VOTERS = 20
@@ -104,8 +107,8 @@ def tempered(shares: ArrayLike, temperature: float) -> Float64Array:
     return calibrated
 
 
-def fit_temperature(shares: Float64Array, labels: Int64Array) -> float:
-    """The temperature that makes the labels most likely, 0.1 to 10.
+def fit_temperature(shares: Float64Array, labels: Int64Array, lowest: float = 0.1) -> float:
+    """The temperature from ``lowest`` to 10 that makes the labels most likely.
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ def fit_temperature(shares: Float64Array, labels: Int64Array) -> float:
         answers = tempered(shares, float(np.exp(log_temperature)))
         return -float(np.mean(np.log(answers[np.arange(labels.size), labels] + 1e-12)))
 
-    found = minimize_scalar(surprise, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    found = minimize_scalar(surprise, bounds=(np.log(lowest), np.log(10)), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -142,7 +145,7 @@ def calibrate(profiles: Profiles, n_classes: int, seed: int = 0) -> Calibration 
     -------
     Calibration, or None where nobody has two source groups or there are fewer than three singers.
     """
-    held = _held_out(profiles)
+    held = held_out(profiles)
     singers = np.unique(profiles.labels)
     if not held.any() or singers.size < 3:
         return None
@@ -172,7 +175,7 @@ def split_votes(shares: Float64Array, voters: int = VOTERS) -> Float64Array:
     return np.stack([part.mean(axis=0) for part in parts])
 
 
-def _held_out(profiles: Profiles) -> BoolArray:
+def held_out(profiles: Profiles) -> BoolArray:
     """bool (draws, n): each draw holds out one group of every singer that has several."""
     owned = [
         groups

@@ -140,12 +140,16 @@ class ProfileSinger(nn.Module):
     sample_rate
         Hz, of the waveforms.
     embedding_size
-        Length of an embedding: the profile itself, scaled as the first member does. It is not
-        fitted to the singers, so that others can be enrolled whom training has not heard.
+        Length of an embedding, which is not fitted to the singers, so that others can be enrolled
+        whom training has not heard.
+    centre, whitening
+        float32 (96,) and (96, 96): an embedding is ``(profile - centre) @ whitening``.
     longest
         Samples after which clips are cut.
     """
 
+    centre: Tensor
+    whitening: Tensor
     sample_rate = PROFILE_RATE
     embedding_size = SpectralProfile.size
     longest = 10 * PROFILE_RATE
@@ -154,6 +158,8 @@ class ProfileSinger(nn.Module):
         super().__init__()
         self.profile = SpectralProfile()
         self.committee = Committee(n_classes, members)
+        self.register_buffer("centre", torch.zeros(self.embedding_size))
+        self.register_buffer("whitening", torch.eye(self.embedding_size))
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Probabilities and embeddings, as of :class:`cantaor.learn.singer.Singer`."""
@@ -164,7 +170,7 @@ class ProfileSinger(nn.Module):
         committee = self.committee
         logits, _ = committee(profiles.expand(committee.first.shape[0], -1, -1))
         probabilities = logits.softmax(dim=-1).mean(0)
-        embedding = (profiles - committee.mean[0]) * committee.scale[0]
+        embedding = (profiles - self.centre) @ self.whitening
         if waveforms.dim() == 1:
             return probabilities[0], embedding[0]
         return probabilities, embedding

@@ -26,6 +26,7 @@ WINDOW = PROFILE_RATE // 5
 _STEPS, _BATCH = 400, 96
 _LR, _DECAY, _SMOOTHING = 0.003, 0.02, 0.05
 _REPORT_EVERY = 100
+_RIDGE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,37 @@ def fit_profile_singer(
     chances = np.tile(window_chances(profiles.labels, profiles.groups), (members, 1))
     singer = ProfileSinger(n_classes, members)
     singer.committee, history = fit_committee(profiles, chances, n_classes, seed, progress)
+    centre, whitening = take_whitening(profiles.values, profiles.groups)
+    singer.centre.copy_(torch.from_numpy(centre))
+    singer.whitening.copy_(torch.from_numpy(whitening))
     return singer.eval(), history
+
+
+def take_whitening(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
+    """What makes embeddings of profiles: (profile - centre) @ whitening.
+
+    Parameters
+    ----------
+    values
+        float32 (n, 96).
+    groups
+        int32 (n,), source groups.
+
+    Returns
+    -------
+    float64 (96,) and (96, 96). Profiles are scaled to the same spread and turned so that inside
+    one group every direction varies alike; 0.3 of the mean variance is added to each.
+    """
+    centre = values.mean(axis=0, dtype=np.float64)
+    scale = 1 / (values.std(axis=0, dtype=np.float64) + 1e-6)
+    scaled = (values - centre) * scale
+    within = np.zeros((scale.size, scale.size))
+    for group in np.unique(groups):
+        rest = scaled[groups == group] - scaled[groups == group].mean(axis=0)
+        within += rest.T @ rest / len(rest)
+    within += _RIDGE * np.trace(within) / scale.size * np.eye(scale.size)
+    spread, directions = np.linalg.eigh(within / np.unique(groups).size)
+    return centre, scale[:, None] * directions / np.sqrt(spread + 1e-12)
 
 
 def fit_committee(

@@ -3,79 +3,246 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from typing import TypeVar
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from cantaor.errors import ArgumentError, CantaorError
+from cantaor.errors import ArgumentError, CantaorError, WorkerError, WorkspaceError, require_extra
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Enough to keep workers busy, few enough that nothing piles up behind a slow consumer.
-_IN_FLIGHT = 64
+# Native libraries read these when they are loaded, in a worker as it starts.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+# Pieces of work that take about as long as a process takes to start.
+_WORTH_A_PROCESS = 10
+
+
+@dataclass(slots=True)
+class Crew:
+    """What does the work: an executor, and how to replace it when one of its workers dies.
+
+    Attributes
+    ----------
+    executor
+        Any ``concurrent.futures.Executor``; ``None`` works in this process.
+    workers
+        How many pieces of work it does at once.
+    renew
+        Makes another executor of so many workers; ``None`` where that is not ours to do.
+    deaths
+        What its futures raise when a worker died.
+    """
+
+    executor: Executor | None = None
+    workers: int = 1
+    renew: Callable[[int], Executor] | None = None
+    deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
 
 @contextmanager
-def open_executor(workers: int) -> Iterator[Executor | None]:
-    """Worker processes, or ``None`` for one worker: the work then stays in this process.
+def open_crew(
+    workers: int | None = None, executor: Executor | None = None, dask: str | None = None
+) -> Iterator[Crew]:
+    """Workers for a run.
+
+    Parameters
+    ----------
+    workers
+        Processes of this machine; 1 works in this process, ``None`` takes one a core.
+    executor
+        An executor of one's own instead; it stays open.
+    dask
+        Address of a Dask scheduler (``tcp://host:8786``) instead, or ``"local"`` for a cluster of
+        ``workers`` processes on this machine.
 
     Raises
     ------
     ArgumentError
-        ``workers`` is below 1.
+        ``workers`` is below 1, or an executor and an address are both given.
+    MissingExtraError
+        Dask is asked for and not installed.
+    WorkspaceError
+        No Dask scheduler answers.
     """
-    if workers < 1:
-        raise ArgumentError(f"workers must be at least 1, not {workers}")
-    if workers == 1:
-        yield None
-        return
-    # Not fork: the parent may hold threads of numpy, Numba or torch.
-    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    number = available_cores() if workers is None else workers
+    if number < 1:
+        raise ArgumentError(f"workers must be at least 1, not {number}")
+    if executor is not None and dask is not None:
+        raise ArgumentError("give an executor or the address of a Dask scheduler, not both")
+    if executor is not None:
+        yield Crew(executor, number)
+    elif dask is not None:
+        with _dask_crew(dask, number) as crew:
+            yield crew
+    elif number == 1:
+        yield Crew()
+    else:
+        with _one_thread_each():
+            crew = Crew(_processes(number), number, _processes)
+            try:
+                yield crew
+            finally:
+                assert crew.executor is not None
+                crew.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def workers_for(pieces: int) -> int:
+    """Workers for so much work: a core each, fewer where it ends sooner than processes start."""
+    return max(1, min(available_cores(), pieces // _WORTH_A_PROCESS))
 
 
 def map_recordings(
     function: Callable[[Item], Result],
-    items: Sequence[Item],
-    executor: Executor | None = None,
+    items: Iterable[Item],
+    crew: Crew | Executor | None = None,
+    name: Callable[[Item], str] = str,
+    ahead: int = 2,
 ) -> Iterator[tuple[int, Result | CantaorError]]:
     """Apply a function to every item; what cantaor reports for one does not stop the others.
+
+    Items are taken as workers get free, so neither they nor results pile up. Where a worker
+    process dies, the work that was under way is done again, each piece alone in a new process;
+    a piece on which that process dies too ends in a :class:`WorkerError`.
 
     Parameters
     ----------
     function
-        Called with one item; must be importable where the executor is not ``None``.
+        Called with one item; must be importable where it runs in another process.
     items
         The work.
-    executor
-        Any ``concurrent.futures.Executor``; ``None`` runs in order in this process.
+    crew
+        Who does it: a crew, any ``concurrent.futures.Executor``, or ``None``, which runs in order
+        in this process.
+    name
+        How an error calls an item.
+    ahead
+        Items that are under way or wait for each worker.
 
     Yields
     ------
     The item's index with its result, or with the :class:`CantaorError` it ended in, as they come.
+
+    Raises
+    ------
+    WorkspaceError
+        The executor broke and is not ours to replace, or its work was cancelled.
     """
-    if executor is None:
+    if not isinstance(crew, Crew):
+        crew = Crew(crew, available_cores())
+    if crew.executor is None:
         for index, item in enumerate(items):
             yield index, _outcome(lambda item=item: function(item))  # type: ignore[misc]
         return
-    pending: dict[Future[Result], int] = {}
-    todo = iter(enumerate(items))
-    try:
-        while True:
-            while len(pending) < _IN_FLIGHT and (following := next(todo, None)) is not None:
-                pending[executor.submit(function, following[1])] = following[0]
-            if not pending:
+    yield from _Queue(function, crew, name, ahead).run(items)
+
+
+class _Queue(Generic[Item, Result]):
+    """The work of one map that is under way."""
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        crew: Crew,
+        name: Callable[[Item], str],
+        ahead: int,
+    ) -> None:
+        self._most = ahead * crew.workers + 2
+        self._function = function
+        self._crew = crew
+        self._name = name
+        self._pending: dict[Future[Result], tuple[int, Item]] = {}
+        self._lost: list[tuple[int, Item]] = []
+
+    def run(self, items: Iterable[Item]) -> Iterator[tuple[int, Result | CantaorError]]:
+        todo = iter(enumerate(items))
+        try:
+            while True:
+                self._fill(todo)
+                if not self._pending and not self._lost:
+                    return
+                finished = wait(self._pending, return_when=FIRST_COMPLETED).done
+                for future in finished:
+                    yield from self._settle(future)
+                if self._lost:
+                    yield from self._recover()
+        finally:
+            for future in self._pending:
+                future.cancel()
+
+    def _fill(self, todo: Iterator[tuple[int, Item]]) -> None:
+        executor = self._crew.executor
+        assert executor is not None
+        while len(self._pending) < self._most and not self._lost:
+            following = next(todo, None)
+            if following is None:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), _outcome(future.result)
-    finally:
-        for future in pending:
-            future.cancel()
+            try:
+                self._pending[executor.submit(self._function, following[1])] = following
+            except self._crew.deaths:
+                self._lost.append(following)
+
+    def _settle(self, future: Future[Result]) -> Iterator[tuple[int, Result | CantaorError]]:
+        work = self._pending.pop(future)
+        try:
+            yield work[0], _outcome(future.result)
+        except self._crew.deaths:
+            self._lost.append(work)
+        except CancelledError as error:
+            raise WorkspaceError("the work was cancelled; run again, it resumes") from error
+
+    def _recover(self) -> Iterator[tuple[int, Result | CantaorError]]:
+        """Do what was under way when a worker died, one piece at a time."""
+        crew = self._crew
+        if isinstance(crew.executor, ProcessPoolExecutor) or crew.renew is not None:
+            # One death breaks the whole pool: what it was given ends with it.
+            for future in wait(self._pending).done:
+                yield from self._settle(future)
+        lost, self._lost = sorted(self._lost, key=lambda work: work[0]), []
+        if crew.renew is None and issubclass(crew.deaths[0], BrokenExecutor):
+            raise WorkspaceError(
+                f"the executor broke at {self._name(lost[0][1])}; run again, it resumes"
+            )
+        if crew.renew is not None:
+            assert crew.executor is not None
+            crew.executor.shutdown(wait=False)
+            crew.executor = crew.renew(crew.workers)
+        for index, item in lost:
+            yield index, self._alone(item)
+
+    def _alone(self, item: Item) -> Result | CantaorError:
+        died = WorkerError(
+            f"{self._name(item)}: the worker process died on it twice (killed by the system, "
+            "perhaps for memory)"
+        )
+        if self._crew.renew is None:
+            return died
+        executor = self._crew.renew(1)
+        try:
+            return _outcome(executor.submit(self._function, item).result)
+        except self._crew.deaths:
+            return died
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _outcome(call: Callable[[], Result]) -> Result | CantaorError:
@@ -83,3 +250,56 @@ def _outcome(call: Callable[[], Result]) -> Result | CantaorError:
         return call()
     except CantaorError as error:
         return error
+
+
+def _processes(workers: int) -> Executor:
+    # Not fork: the parent may hold threads of numpy, Numba or torch.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker)
+
+
+def _enter_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let worker processes that start from here on load native libraries with one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _dask_crew(address: str, workers: int) -> Iterator[Crew]:
+    distributed = require_extra("distributed", "dask")
+    with ExitStack() as stack:
+        try:
+            if address == "local":
+                address = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=workers, threads_per_worker=1, dashboard_address=None
+                    )
+                )
+            client = stack.enter_context(distributed.Client(address, set_as_default=False))
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(f"no Dask scheduler at {address}: {error}") from error
+        size = max(1, sum(client.nthreads().values()))
+        # Dask itself does lost work again; after some deaths it gives a piece up.
+        yield Crew(client.get_executor(pure=False), size, None, (distributed.KilledWorker,))

@@ -30,7 +30,7 @@ def run_demo(
     out: str | os.PathLike[str],
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = 1,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:

@@ -1,24 +1,23 @@
-"""Where each singer's motifs are sung: the table of instances and the audio of each."""
+"""Where each singer's motifs are sung: one table a recording, joined into the corpus's."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from cantaor.audio import write_audio
 from cantaor.chain import Instances, locate
-from cantaor.clips import clip_bounds
-from cantaor.corpus.manifest import Recording
 from cantaor.dictionary import MotifDictionary
-from cantaor.run.recordings import read_entry
-from cantaor.run.workspace import Workspace, file_name
-from cantaor.settings import Settings
+from cantaor.run.tables import contour_from_table, motifs_from_table
+from cantaor.run.workspace import file_name, growing_table, read_table, stage_key, write_table
+from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
+
+# Raise it when the instances change.
+INSTANCE_VERSION = 1
 
 _SCHEMA = pa.schema(
     [
@@ -35,33 +34,45 @@ _SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class ClipJob:
-    """The instances of one recording whose audio is to be written.
+class InstanceJob:
+    """One recording to look for its singer's motifs in.
 
     Attributes
     ----------
-    file, entry
-        The recording.
     folder
-        Where the clips go; ``clips`` are file names in it.
-    start_s, end_s
-        Seconds from the start of the entry, one for each clip.
+        The workspace.
+    contour_key, motif_key
+        Names of the tables of its contour and of its singer's motifs.
+    path, singer, recording, offset_s
+        What the rows say of the recording; where it begins in its file.
+    settings
+        Settings of the run.
+    fresh
+        Do it also where a table is there.
     """
 
-    file: Path
-    entry: Recording
     folder: Path
-    clips: tuple[str, ...]
-    start_s: tuple[float, ...]
-    end_s: tuple[float, ...]
+    contour_key: str
+    motif_key: str
+    path: str
+    singer: str
+    recording: str
+    offset_s: float
+    settings: Settings
+    fresh: bool = False
+
+
+def motif_name(singer: str, index: int) -> str:
+    """Name of a singer's motif by its place in the dictionary, such as ``"AM-0007"``."""
+    return f"{singer}-{index + 1:04d}"
 
 
 def motif_names(dictionary: MotifDictionary) -> list[str]:
-    """Name of every motif of a dictionary: its singer and a number, such as ``"AM-0007"``."""
+    """Name of every motif of a dictionary."""
     return [
-        f"{singer}-{number:04d}"
+        motif_name(singer, index)
         for singer in dictionary.singers
-        for number in range(1, dictionary.of(singer).size + 1)
+        for index in range(dictionary.of(singer).size)
     ]
 
 
@@ -73,66 +84,70 @@ def own_instances(
     return Instances(dictionary.of(singer)[found.motif], found.phrase, found.start_s, found.end_s)
 
 
-def instance_tables(
-    recordings: Sequence[tuple[Path, Recording]],
-    contours: Sequence[Contour],
-    dictionary: MotifDictionary,
-    settings: Settings,
-) -> list[pa.Table]:
-    """One table a recording, one row an instance: motif, singer, phrase, seconds in the file."""
-    names = np.asarray(motif_names(dictionary), dtype=object)
-    tables = []
-    for (file, entry), contour in zip(recordings, contours, strict=True):
-        found = own_instances(dictionary, entry.singer, contour, settings)
-        folder, stem = file_name(entry.singer), file_name(entry.recording)
-        motifs = names[found.motif]
-        clips = [f"{folder}/{stem}_{file_name(m)}_{i:05d}.wav" for i, m in enumerate(motifs)]
-        columns = [
-            motifs.tolist(),
-            [entry.singer] * len(found),
-            [entry.recording] * len(found),
-            [str(file.resolve())] * len(found),
-            found.phrase,
-            found.start_s + entry.span[0],
-            found.end_s + entry.span[0],
-            clips,
-        ]
-        arrays = [pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
-        tables.append(pa.Table.from_arrays(arrays, schema=_SCHEMA))
-    return tables
+def locate_recording(job: InstanceJob) -> tuple[str, bool]:
+    """Find a singer's motifs in one recording: motif, phrase, seconds in the file, clip.
+
+    Returns
+    -------
+    Name of the table, and whether it was there from an earlier run.
+    """
+    parts = {
+        "contour": job.contour_key,
+        "motifs": job.motif_key,
+        "names": [job.path, job.singer, job.recording, job.offset_s],
+        "gap": settings_to_plain(job.settings)["gap"],
+    }
+    key = stage_key("instances", INSTANCE_VERSION, parts)
+    path = job.folder / "instances" / f"{key}.parquet"
+    if path.exists() and not job.fresh:
+        return key, True
+    contour = contour_from_table(read_table(job.folder / "contours" / f"{job.contour_key}.parquet"))
+    motifs = motifs_from_table(read_table(job.folder / "singers" / f"{job.motif_key}.parquet"))
+    write_table(path, _table(job, locate(motifs, contour, job.settings)))
+    return key, False
 
 
-def clip_job(file: Path, entry: Recording, instances: pa.Table, folder: Path) -> ClipJob:
-    """The work of cutting every instance of one recording."""
-    offset = entry.span[0]
-    return ClipJob(
-        file,
-        entry,
-        folder,
-        tuple(instances["clip"].to_pylist()),
-        tuple((instances["start_s"].to_numpy() - offset).tolist()),
-        tuple((instances["end_s"].to_numpy() - offset).tolist()),
-    )
+def read_instances(folder: Path, key: str) -> pa.Table:
+    """The instances of one recording."""
+    return read_table(folder / "instances" / f"{key}.parquet")
 
 
-def cut_recording(job: ClipJob) -> int:
-    """Write the clips of one recording; returns their number."""
-    if not job.clips:
-        return 0
-    audio = read_entry(job.file, job.entry)
-    for folder in {(job.folder / name).parent for name in job.clips}:
-        folder.mkdir(parents=True, exist_ok=True)
-    bounds = zip(*clip_bounds(audio, job.start_s, job.end_s), strict=True)
-    for name, (first, last) in zip(job.clips, bounds, strict=True):
-        write_audio(job.folder / name, audio.samples[first:last], audio.sample_rate)
-    return len(job.clips)
+def join_instances(folder: Path, keys: Sequence[str], without_clips: frozenset[int]) -> None:
+    """Write the table of all instances from those of the recordings, one in memory at a time.
+
+    Parameters
+    ----------
+    folder
+        The workspace.
+    keys
+        Tables of the recordings, in their order.
+    without_clips
+        Recordings whose clips could not be cut: theirs are null.
+    """
+    with growing_table(folder / "instances.parquet", _SCHEMA) as append:
+        for index, key in enumerate(keys):
+            table = read_instances(folder, key)
+            if index in without_clips:
+                nothing = pa.nulls(table.num_rows, pa.string())
+                table = table.set_column(table.column_names.index("clip"), "clip", nothing)
+            append(table)
 
 
-def replace_clips(workspace: Workspace, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a new folder, then put it in the place of ``clips``."""
-    draft, final = workspace.path / ".clips.part", workspace.path / "clips"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    write(draft)
-    shutil.rmtree(final, ignore_errors=True)
-    draft.replace(final)
+def _table(job: InstanceJob, found: Instances) -> pa.Table:
+    folder, stem = file_name(job.singer), file_name(job.recording)
+    names = [motif_name(job.singer, index) for index in found.motif.tolist()]
+    safe = {name: file_name(name) for name in set(names)}
+    clips = [f"{folder}/{stem}_{safe[name]}_{i:05d}.wav" for i, name in enumerate(names)]
+    size = len(found)
+    columns = [
+        names,
+        np.full(size, job.singer, dtype=object),
+        np.full(size, job.recording, dtype=object),
+        np.full(size, job.path, dtype=object),
+        found.phrase,
+        found.start_s + job.offset_s,
+        found.end_s + job.offset_s,
+        clips,
+    ]
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=_SCHEMA)

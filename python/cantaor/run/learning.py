@@ -62,13 +62,13 @@ def load_clipset(
         A file cannot be read.
     """
     known = {name: index for index, name in enumerate(classes)}
-    by_file: dict[Path, list[int]] = {}
+    by_file: dict[str, list[int]] = {}
     for index, entry in enumerate(clips.entries):
         if entry.singer not in known:
             raise CorpusError(
                 f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
             )
-        by_file.setdefault(clips.file(entry), []).append(index)
+        by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
         _cut_file(file, clips.entries, indices, rows, sample_rate)
@@ -249,7 +249,7 @@ def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, 
 
 
 def _cut_file(
-    file: Path,
+    file: str,
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],

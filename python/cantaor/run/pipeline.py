@@ -1,69 +1,44 @@
 """``mine``: a corpus of recordings to pitch, clusters, contours, motifs and their instances.
 
-A map over recordings (pitch), a reduce (clusters), a map (contours), a map over singers (motifs)
-and a map over recordings again (instances, clips). Arronte Alvarez & Gómez-Martín 2020, section 3.
+A map over recordings (pitch), a reduce (clusters), a map (contours), a map and a reduce over
+singers (motifs) and two maps over recordings again (instances, clips). What a piece of work finds
+is kept under a key of all that decides it, so a run goes on where the last one ended. Arronte
+Alvarez & Gómez-Martín 2020, section 3.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
-from cantaor.clusters import ClusterHistogram
 from cantaor.corpus.loaders import read_corpus
-from cantaor.corpus.manifest import Manifest, Recording, select_singers
+from cantaor.corpus.manifest import Manifest, select_singers
 from cantaor.dictionary import MotifDictionary
-from cantaor.errors import CantaorError, CorpusError
-from cantaor.run.batch import map_recordings, open_executor
-from cantaor.run.instances import (
-    ClipJob,
-    clip_job,
-    cut_recording,
-    instance_tables,
-    motif_names,
-    replace_clips,
-)
-from cantaor.run.recordings import (
-    ContourJob,
-    PitchJob,
-    Tracked,
-    reduce_recording,
-    track_recording,
+from cantaor.errors import ArgumentError
+from cantaor.run.batch import open_crew, workers_for
+from cantaor.run.instances import motif_names
+from cantaor.run.journal import Progress as Progress
+from cantaor.run.journal import RunLog, StageCount, Watch
+from cantaor.run.stages import (
+    STAGES,
+    Run,
+    count_usage,
+    cut_clips,
+    find_instances,
+    finish,
+    mine_motifs,
+    reduce_contours,
+    track_pitch,
 )
 from cantaor.run.tables import contour_from_table, join_contours
-from cantaor.run.workspace import (
-    Workspace,
-    begin,
-    clusters_to_table,
-    create_workspace,
-    lock,
-    read_table,
-    write_table,
-)
+from cantaor.run.workspace import Workspace, begin, create_workspace, lock, read_table
 from cantaor.settings import Settings, make_settings, read_settings
-from cantaor.types import Clusters, Contour
-
-#: Called with the stage's name, the units done and their number.
-Progress: TypeAlias = Callable[[str, int, int], None]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """One recording after the first map, with its row of the manifest."""
-
-    file: Path
-    entry: Recording
-    tracked: Tracked
+from cantaor.types import Contour
 
 
 def mine(
@@ -71,35 +46,56 @@ def mine(
     out: str | os.PathLike[str],
     *,
     config: str | os.PathLike[str] | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
+    executor: Executor | None = None,
+    dask: str | None = None,
     min_recordings: int = 1,
     styles: Sequence[str] = (),
     clips: bool = True,
+    stage: str | None = None,
+    force: bool = False,
+    max_failures: int | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     **settings: Any,
 ) -> Workspace:
     """Find the motifs of every singer of a corpus and where they are sung.
 
     A recording that cannot be used is written to the table ``failures`` with the reason, and the
-    others go on. Running again on the same folder re-uses what is unchanged.
+    others go on. Running again on the same folder re-uses what is unchanged, also after a run
+    that was killed.
 
     Parameters
     ----------
     corpus
         A folder (``SINGER-anything.ext`` or ``SINGER/anything.ext``), a CSV or Parquet manifest,
-        or a :class:`~cantaor.corpus.manifest.Manifest`.
+        the URL of either, or a :class:`~cantaor.corpus.manifest.Manifest`.
     out
         Folder of the workspace: new, empty, or a workspace.
     config
         TOML file with a ``[mine]`` table; ``settings`` override it.
     workers
-        Processes; the results do not depend on it.
+        Processes, ``None`` for one a core (fewer for a few recordings); the results do not depend
+        on it.
+    executor
+        Any ``concurrent.futures.Executor`` instead; its workers must see the same files.
+    dask
+        Address of a Dask scheduler instead, or ``"local"``.
     min_recordings, styles
         Keep singers with at least so many recordings, and recordings of these styles.
     clips
         Write the audio of every instance under ``clips``.
+    stage
+        Stop after this stage, one of ``"pitch"``, ``"contour"``, ``"motifs"``, ``"marking"``,
+        ``"instances"``, ``"clips"``; the workspace does not count as mined then.
+    force
+        Compute again what is there; with ``stage``, of that stage only.
+    max_failures
+        Stop with an error once more recordings have failed.
     progress
         Called as ``progress(stage, done, total)``.
+    watch
+        Called with a :class:`~cantaor.run.journal.StageCount` for every piece done.
     **settings
         Fields of :class:`~cantaor.settings.Settings`.
 
@@ -111,53 +107,98 @@ def mine(
     Raises
     ------
     CorpusError
-        The corpus is empty or no recording of it can be used.
+        The corpus is empty, no recording of it can be used, or too many cannot.
     WorkspaceError
         ``out`` cannot be written, is something else, or is in use by another run.
     ArgumentError
-        A setting is unknown or out of range.
+        A setting or the stage is unknown or out of range.
     """
     base = read_settings(config) if config is not None else None
     chosen = make_settings(settings, base)
+    if stage is not None and stage not in STAGES:
+        raise ArgumentError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
+    if max_failures is not None and max_failures < 0:
+        raise ArgumentError(f"max_failures must be at least 0, not {max_failures}")
     manifest = corpus if isinstance(corpus, Manifest) else read_corpus(corpus)
     manifest = select_singers(manifest, min_recordings=min_recordings, styles=tuple(styles))
-    report = progress or (lambda _stage, _done, _total: None)
     workspace = create_workspace(out)
-    with lock(workspace), open_executor(workers) as executor:
+    plan = Plan(stage or "clips", stage, force, clips, max_failures)
+    number = workers_for(len(manifest)) if workers is None and dask is None else workers
+    with lock(workspace), open_crew(number, executor, dask) as crew:
         begin(workspace, chosen)
-        mined = _track(manifest, workspace, chosen, executor, report)
-        clusters = fit_clusters([one.tracked for one in mined], chosen)
-        write_table(workspace.path / "clusters.parquet", clusters_to_table(clusters))
-        keys = _reduce(mined, workspace, clusters, chosen, executor, report)
-        _write_recordings(workspace, mined, keys)
-        contours = [load_contour(workspace, key) for key in keys]
-        singers = [one.entry.singer for one in mined]
-        report("motifs", 0, 1)
-        dictionary = mine_singers(singers, contours, chosen)
-        report("motifs", 1, 1)
-        recordings = [(one.file, one.entry) for one in mined]
-        instances = instance_tables(recordings, contours, dictionary, chosen)
-        if clips:
-            pairs = list(zip(recordings, instances, strict=True))
-            replace_clips(
-                workspace,
-                lambda folder: _cut(
-                    [clip_job(*where, table, folder) for where, table in pairs], executor, report
-                ),
-            )
-        motifs = dictionary.to_arrow().add_column(0, "motif", [motif_names(dictionary)])
-        write_table(workspace.path / "motifs.parquet", motifs)
-        # Last: a workspace counts as mined once this table is there.
-        write_table(workspace.path / "instances.parquet", pa.concat_tables(instances))
+        log = RunLog(workspace.path, _watching(progress, watch))
+        with log.running(len(manifest)):
+            _run(Run(workspace, chosen, crew, log, plan.fresh, max_failures), manifest, plan)
     return workspace
 
 
-def fit_clusters(tracked: Sequence[Tracked], settings: Settings) -> Clusters:
-    """Corpus-wide pitch clusters from the recordings' histograms (section 3, contour)."""
-    total = ClusterHistogram()
-    for one in tracked:
-        total.merge(ClusterHistogram.from_arrays(one.histogram))
-    return total.solve(settings.k)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How far a run goes.
+
+    Attributes
+    ----------
+    last
+        The last stage.
+    only
+        The stage that was named, if one was.
+    force
+        Compute again what is there.
+    clips
+        Whether to cut clips.
+    max_failures
+        Bound on failures.
+    """
+
+    last: str
+    only: str | None
+    force: bool
+    clips: bool
+    max_failures: int | None
+
+    @property
+    def fresh(self) -> frozenset[str]:
+        """Stages that do not look for what is there."""
+        if not self.force:
+            return frozenset()
+        return frozenset(STAGES if self.only is None else [self.only])
+
+    def goes_past(self, stage: str) -> bool:
+        """Whether stages after this one are to be run."""
+        return STAGES.index(self.last) > STAGES.index(stage)
+
+
+def _run(run: Run, manifest: Manifest, plan: Plan) -> None:
+    mined, clusters = track_pitch(run, manifest)
+    if not plan.goes_past("pitch"):
+        return
+    contours = reduce_contours(run, mined, clusters)
+    if not plan.goes_past("contour"):
+        return
+    motifs = mine_motifs(run, mined, contours)
+    if not plan.goes_past("motifs"):
+        return
+    dictionary = count_usage(run, mined, contours, motifs)
+    table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
+    run.write("motifs", table)
+    if not plan.goes_past("marking"):
+        return
+    instances = find_instances(run, mined, contours, motifs)
+    if not plan.goes_past("instances"):
+        return
+    without = cut_clips(run, mined, instances) if plan.clips else frozenset()
+    # Last: a workspace counts as mined once the table of instances is there.
+    finish(run, mined, contours, instances, motifs, without)
+
+
+def _watching(progress: Progress | None, watch: Watch | None) -> Watch:
+    def tell(count: StageCount) -> None:
+        if progress is not None:
+            progress(count.stage, count.done, count.total)
+        if watch is not None:
+            watch(count)
+
+    return tell
 
 
 def mine_singers(
@@ -184,107 +225,3 @@ def mine_singers(
 def load_contour(workspace: Workspace, key: str) -> Contour:
     """A recording's contour by its key in the table ``recordings``."""
     return contour_from_table(read_table(workspace.path / "contours" / f"{key}.parquet"))
-
-
-def _track(
-    manifest: Manifest,
-    workspace: Workspace,
-    settings: Settings,
-    executor: Executor | None,
-    report: Progress,
-) -> list[Mined]:
-    jobs = [
-        PitchJob(manifest.file(entry), entry, workspace.path, settings)
-        for entry in manifest.entries
-    ]
-    outcomes = _collect("pitch", track_recording, jobs, executor, report)
-    failures = [
-        (str(job.file), job.entry.singer, str(outcome))
-        for job, outcome in zip(jobs, outcomes, strict=True)
-        if isinstance(outcome, CantaorError)
-    ]
-    columns = ("path", "singer", "reason")
-    rows = [dict(zip(columns, failure, strict=True)) for failure in failures]
-    schema = pa.schema([(column, pa.string()) for column in columns])
-    write_table(workspace.path / "failures.parquet", pa.Table.from_pylist(rows, schema))
-    mined = [
-        Mined(job.file, job.entry, outcome)
-        for job, outcome in zip(jobs, outcomes, strict=True)
-        if not isinstance(outcome, CantaorError)
-    ]
-    if not mined:
-        raise CorpusError(
-            f"none of {len(jobs)} recordings can be used; the first: {failures[0][2]}"
-        )
-    return mined
-
-
-def _reduce(
-    mined: Sequence[Mined],
-    workspace: Workspace,
-    clusters: Clusters,
-    settings: Settings,
-    executor: Executor | None,
-    report: Progress,
-) -> list[str]:
-    digest = hashlib.blake2b(
-        clusters.centers.tobytes() + clusters.edges.tobytes(), digest_size=16
-    ).hexdigest()
-    jobs = [
-        ContourJob(workspace.path, one.tracked.pitch_key, clusters, digest, settings)
-        for one in mined
-    ]
-    keys = []
-    for outcome in _collect("contour", reduce_recording, jobs, executor, report):
-        if isinstance(outcome, CantaorError):
-            raise outcome
-        keys.append(outcome)
-    return keys
-
-
-def _cut(jobs: Sequence[ClipJob], executor: Executor | None, report: Progress) -> None:
-    for outcome in _collect("clips", cut_recording, jobs, executor, report):
-        if isinstance(outcome, CantaorError):
-            raise outcome
-
-
-def _collect(
-    stage: str,
-    function: Callable[[Item], Result],
-    jobs: Sequence[Item],
-    executor: Executor | None,
-    report: Progress,
-) -> list[Result | CantaorError]:
-    """Outcomes in the order of the jobs, whatever order they come in."""
-    report(stage, 0, len(jobs))
-    found: dict[int, Result | CantaorError] = {}
-    for index, outcome in map_recordings(function, jobs, executor):
-        found[index] = outcome
-        report(stage, len(found), len(jobs))
-    return [found[index] for index in range(len(jobs))]
-
-
-def _write_recordings(workspace: Workspace, mined: Sequence[Mined], keys: Sequence[str]) -> None:
-    rows: list[Mapping[str, Any]] = [
-        {
-            "path": str(one.file.resolve()),
-            "singer": one.entry.singer,
-            "recording": one.entry.recording,
-            "group": one.entry.group,
-            "style": one.entry.style,
-            "start_s": one.entry.start_s,
-            "end_s": one.entry.end_s,
-            "content_hash": one.tracked.content_hash,
-            "duration_s": one.tracked.duration_s,
-            "voiced_s": one.tracked.voiced_s,
-            "pitch_key": one.tracked.pitch_key,
-            "contour_key": key,
-            "was_cached": one.tracked.was_cached,
-        }
-        for one, key in zip(mined, keys, strict=True)
-    ]
-    table = pa.Table.from_pylist(list(rows))
-    for name in ("start_s", "end_s"):
-        column = table.column_names.index(name)
-        table = table.set_column(column, name, table[name].cast(pa.float64()))
-    write_table(workspace.path / "recordings.parquet", table)

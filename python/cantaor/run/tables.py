@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cantaor.types import Contour, Int64Array
+from cantaor.types import Contour, Int64Array, Motifs
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -56,6 +56,19 @@ def join_contours(contours: list[Contour]) -> Contour:
         segment_offsets=_join_offsets([c.segment_offsets for c in contours]),
         symbols=_join([c.symbols for c in contours], np.int32),
         symbol_offsets=_join_offsets([c.symbol_offsets for c in contours]),
+    )
+
+
+def motifs_from_table(table: pa.Table) -> Motifs:
+    """Motifs from the table that :meth:`cantaor.types.Motifs.to_arrow` made."""
+    symbols = table["symbols"].combine_chunks()
+    if isinstance(symbols, pa.ChunkedArray):
+        symbols = symbols.chunk(0) if symbols.num_chunks else pa.array([], symbols.type)
+    offsets = symbols.offsets.to_numpy().astype(np.int64)
+    return Motifs(
+        np.ascontiguousarray(symbols.flatten().to_numpy(zero_copy_only=False), dtype=np.int32),
+        offsets - offsets[0],
+        table["support"].to_numpy().astype(np.int32),
     )
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,12 @@ _SETTINGS = "cantaor.toml"
 _LOCK = ".lock"
 _LAST_TABLE = "instances"
 
+# Rows that a growing table gathers before it writes them.
+_ROW_GROUP = 1 << 16
+
+#: Folders of a workspace that hold keyed results, one file each.
+FOLDERS = ("seen", "pitch", "contours", "singers", "instances", "cut")
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -39,8 +45,9 @@ class Workspace:
     ----------
     path
         The folder. It holds ``cantaor.toml`` and the tables ``recordings``, ``clusters``,
-        ``motifs``, ``instances``, ``failures`` (Parquet), the folders ``pitch`` and ``contours``
-        with one table a recording, and ``clips`` with the audio of every instance.
+        ``motifs``, ``instances``, ``failures`` (Parquet), folders with one table a recording or
+        singer (``pitch``, ``contours``, ``singers``, ``instances``), and ``clips`` with the audio
+        of every instance. ``progress.json`` and ``journal.jsonl`` tell what the runs did.
     """
 
     path: Path
@@ -50,15 +57,20 @@ class Workspace:
         """The settings that made the tables."""
         return read_settings(self.path / _SETTINGS)
 
-    def table(self, name: str) -> pa.Table:
-        """A table of the workspace by name, such as ``"motifs"``.
+    @property
+    def is_mined(self) -> bool:
+        """Whether the last run finished."""
+        return (self.path / f"{_LAST_TABLE}.parquet").exists()
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table of the workspace by name, such as ``"motifs"``, or some of its columns.
 
         Raises
         ------
         WorkspaceError
             There is no such table, or it cannot be read.
         """
-        return read_table(self.path / f"{name}.parquet")
+        return read_table(self.path / f"{name}.parquet", columns)
 
     def clusters(self) -> Clusters:
         """The pitch clusters of the corpus, in cents."""
@@ -99,7 +111,7 @@ def begin(workspace: Workspace, settings: Settings) -> None:
     """
     (workspace.path / f"{_LAST_TABLE}.parquet").unlink(missing_ok=True)
     write_text(workspace.path / _SETTINGS, settings_to_toml(settings))
-    for name in ("pitch", "contours"):
+    for name in FOLDERS:
         (workspace.path / name).mkdir(exist_ok=True)
 
 
@@ -116,7 +128,7 @@ def open_workspace(path: str | os.PathLike[str]) -> Workspace:
         raise WorkspaceError(f"{folder}: no such workspace")
     if not (folder / _SETTINGS).exists():
         raise WorkspaceError(f"{folder}: not a workspace (no {_SETTINGS}); make one with: mine")
-    if not (folder / f"{_LAST_TABLE}.parquet").exists():
+    if not Workspace(folder).is_mined:
         raise WorkspaceError(f"{folder}: mining has not finished; run mine again, it resumes")
     return Workspace(folder)
 
@@ -136,6 +148,18 @@ def lock(workspace: Workspace) -> Iterator[None]:
         except BlockingIOError as error:
             raise WorkspaceError(f"{workspace.path}: another run is using it") from error
         yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a run holds the workspace at this moment."""
+    try:
+        with (folder / _LOCK).open("r") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def write_text(path: Path, text: str) -> None:
@@ -159,15 +183,60 @@ def write_table(path: Path, table: pa.Table) -> None:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        pq.write_table(table, draft, compression="zstd")
+        words = [f.name for f in table.schema if pa.types.is_string(f.type)]
+        pq.write_table(table, draft, compression="zstd", use_dictionary=words or False)
         draft.replace(path)
     except (OSError, pa.ArrowException) as error:
         draft.unlink(missing_ok=True)
         raise WorkspaceError(f"{path}: cannot be written: {error}") from error
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a Parquet table.
+@contextmanager
+def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a Parquet table in pieces; it appears under its name once it is whole.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    schema
+        Of the table; its pieces may order their columns otherwise.
+
+    Yields
+    ------
+    A function that appends a piece.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written; nothing is left under its name.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    waiting: list[pa.Table] = []
+    try:
+        with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+
+            def flush() -> None:
+                if waiting:
+                    writer.write_table(pa.concat_tables(waiting).combine_chunks())
+                    waiting.clear()
+
+            def append(piece: pa.Table) -> None:
+                waiting.append(piece.select(schema.names))
+                if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+                    flush()
+
+            yield append
+            flush()
+        draft.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet table, or some of its columns.
 
     Raises
     ------
@@ -177,15 +246,11 @@ def read_table(path: Path) -> pa.Table:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        return pq.read_table(path)
+        # Not read_table: its discovery of data sets costs more than such small files.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
-
-
-def content_hash(path: str | os.PathLike[str]) -> str:
-    """Hash of a file's bytes, 32 hexadecimal digits."""
-    with Path(path).open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def stage_key(stage: str, version: int, parts: Mapping[str, Any]) -> str:

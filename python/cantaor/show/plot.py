@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK = "#24303a"
+INK = "#24303a"
 _FRAMES = "#9db2bf"
 _SEGMENT = "#b03a2e"
 # Share of the figure's height that one motif's row of bars takes.
 _LANE = 0.06
-_MOTIFS = ("#e3b23c", "#5b8e7d", "#6a7fdb", "#c06c84", "#8d6a9f")
+MOTIF_COLOURS = ("#e3b23c", "#5b8e7d", "#6a7fdb", "#c06c84", "#8d6a9f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def plot_contour(
     _limit_pitch(axes, track, from_s, end_s, len(names))
     axes.set_xlabel("time (s)")
     axes.set_ylabel("pitch (cents above 55 Hz)")
-    axes.set_title(title, loc="left", color=_INK)
+    axes.set_title(title, loc="left", color=INK)
     axes.grid(axis="y", color="#e6eaee")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
@@ -136,7 +136,7 @@ def busiest_window(spans: Sequence[MotifSpan], length_s: float) -> float:
 
 def _draw_lane(axes: Axes, lane: int, spans: Sequence[MotifSpan]) -> None:
     """One row of bars under the melody for one motif: instances may overlap, motifs never do."""
-    colour = _MOTIFS[lane % len(_MOTIFS)]
+    colour = MOTIF_COLOURS[lane % len(MOTIF_COLOURS)]
     bottom = _LANE * (lane + 0.25)
     axes.broken_barh(
         [(s.start_s, s.end_s - s.start_s) for s in spans],

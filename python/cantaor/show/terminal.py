@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cantaor.run.journal import StageCount, Watch
 from cantaor.run.workspace import Workspace
 
 _ROWS_SHOWN = 10
@@ -40,6 +41,72 @@ def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield update
 
 
+@contextmanager
+def show_stages(quiet: bool) -> Iterator[Watch]:
+    """A watch that shows one bar a stage on stderr: rate, failures and the time left."""
+    if quiet:
+        yield lambda _count: None
+        return
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(count: StageCount) -> None:
+            if count.stage not in tasks:
+                tasks[count.stage] = bars.add_task(count.stage, total=count.total, note="")
+            bars.update(
+                tasks[count.stage], completed=count.done, total=count.total, note=_note(count)
+            )
+
+        yield update
+
+
+def _note(count: StageCount) -> str:
+    """What stands beside a stage's bar."""
+    parts = [f"{count.rate:.0f}x real time"] if count.audio_s else []
+    if count.reused:
+        parts.append(f"{count.reused} re-used")
+    if count.failed:
+        parts.append(f"{count.failed} failed")
+    if count.left_s is not None and count.done < count.total:
+        parts.append(f"{format_seconds(count.left_s)} left")
+    return ", ".join(parts)
+
+
+def format_seconds(seconds: float) -> str:
+    """Hours, minutes and seconds, such as ``"1:02:03"``."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def print_status(status: Mapping[str, Any]) -> None:
+    """Print what :func:`cantaor.run.journal.read_status` found."""
+    reason = f" ({status['reason']})" if status["reason"] else ""
+    columns = ["stage", "of", "computed", "re-used", "failed", "left", "x real time", "seconds"]
+    rows = [
+        [
+            *(one[name] for name in ("stage", "total", "computed", "reused", "failed")),
+            one["total"] - one["done"],
+            one["times_real_time"],
+            one["seconds"],
+        ]
+        for one in status["stages"]
+    ]
+    print_rows(f"{status['workspace']}: {status['state']}{reason}", columns, rows)
+    left = status["left_s"]
+    if status["left"] and left is not None:
+        rest = f"{status['left']} of stage {status['stage']}"
+        Console().print(f"{rest} left, about {format_seconds(left)}", highlight=False)
+    for failure in status["failures"]:
+        Console(soft_wrap=True).print(f"failed: {failure['reason']}", markup=False, highlight=False)
+
+
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; numbers stand right."""
     table = Table(title=title, title_justify="left")
@@ -55,7 +122,8 @@ def motif_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """Per singer: recordings, seconds of audio, motifs, instances, and the most marking motif."""
     recordings = workspace.table("recordings").to_pylist()
     motifs = workspace.table("motifs").to_pylist()
-    singers_of_instances = workspace.table("instances")["singer"].to_pylist()
+    instances = workspace.table("instances", ["singer"])["singer"].value_counts().to_pylist()
+    count = {row["values"]: row["counts"] for row in instances}
     rows = []
     for singer in sorted({row["singer"] for row in recordings}):
         own = [row for row in recordings if row["singer"] == singer]
@@ -67,7 +135,7 @@ def motif_rows(workspace: Workspace) -> list[dict[str, Any]]:
                 "recordings": len(own),
                 "seconds": round(sum(row["duration_s"] for row in own), 1),
                 "motifs": len(found),
-                "instances": singers_of_instances.count(singer),
+                "instances": count.get(singer, 0),
                 "marking_motif": [] if best is None else list(best["symbols"]),
             }
         )

@@ -1,0 +1,1 @@
+"""Every stage timed beside the best peers that are installed, the answers compared first."""

@@ -1,0 +1,77 @@
+"""Singing that several cases need: made, not recorded, so that the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from cantaor.audio import write_audio
+from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus, sing
+from cantaor.corpus.voices import draw_voices
+from cantaor.types import Audio, Float32Array
+
+SEED = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Sung:
+    """A recording with its f0.
+
+    Attributes
+    ----------
+    audio
+        The recording, 44.1 kHz.
+    hz
+        float32 (frames,), its f0 on the 256-sample grid, 0 = unvoiced.
+    """
+
+    audio: Audio
+    hz: Float32Array
+
+
+@cache
+def singing(seconds: int) -> Sung:
+    """A phrase after the other by one synthetic voice."""
+    rng = np.random.default_rng(SEED)
+    voice = draw_voices(5, 3, rng)[1]
+    audio, sung = sing(voice, "V2-01", float(seconds), noise_db=10.0, sample_rate=44_100, rng=rng)
+    return Sung(audio, sung.pitch.hz)
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A file or a corpus in a temporary folder that goes when this does."""
+
+    path: Path
+    folder: TemporaryDirectory[str]
+
+
+@cache
+def recording_file(seconds: int) -> OnDisk:
+    """:func:`singing` as a FLAC file."""
+    folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="cantaor-bench-")
+    path = Path(folder.name) / "V2-01.flac"
+    write_audio(path, singing(seconds).audio.samples, 44_100)
+    return OnDisk(path, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusOnDisk:
+    """A synthetic corpus in a temporary folder that goes when this does."""
+
+    corpus: SyntheticCorpus
+    folder: TemporaryDirectory[str]
+
+
+@cache
+def corpus_on_disk(recordings: int) -> CorpusOnDisk:
+    """Two voices, so many recordings of 7 s each."""
+    folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="cantaor-bench-")
+    corpus = make_corpus(
+        Path(folder.name) / "corpus", voices=2, recordings=recordings, seconds=7.0, seed=SEED
+    )
+    return CorpusOnDisk(corpus, folder)

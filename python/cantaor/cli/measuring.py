@@ -1,0 +1,75 @@
+"""`bench`: how fast each stage is here, beside its peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cantaor.cli.app import Json, app, print_json
+from cantaor.errors import ArgumentError
+from cantaor.show.terminal import print_rows, show_progress
+
+
+@app.command(epilog="Example: `cantaor bench pitch --quick`")
+def bench(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages, such as pitch; all if none is named.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; under 3 minutes.")] = False,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Chart to write; .svg or .png.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Measure nothing; compare two result files, the older first."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every stage's answers, then time it beside the best peers that are installed.
+
+    With --compare: exit code 1 if a case became slower beyond the noise of both runs.
+    """
+    if compare is not None:
+        if stages or out is not None or chart is not None:
+            raise ArgumentError("--compare takes two result files and nothing else")
+        _compare(compare, as_json)
+        return
+    from cantaor.bench.cases import STAGES, run_stages
+    from cantaor.bench.measuring import FULL, QUICK
+    from cantaor.bench.results import document, write_results
+    from cantaor.show.benchmarks import COLUMNS, markdown_table, result_rows
+    from cantaor.show.benchmarks import chart as draw
+    from cantaor.show.plot import save_figure
+
+    effort = "quick" if quick else "full"
+    with show_progress(as_json) as progress:
+        results = run_stages(stages or tuple(STAGES), QUICK if quick else FULL, progress)
+    if out is not None:
+        write_results(out, results, effort)
+    if chart is not None:
+        save_figure(draw(results), chart)
+    if as_json:
+        print_json(document(results, effort))
+    elif markdown:
+        typer.echo(markdown_table(COLUMNS, result_rows(results)))
+    else:
+        print_rows(
+            "Answers checked, then processor time on one thread", COLUMNS, result_rows(results)
+        )
+
+
+def _compare(files: tuple[Path, Path], as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from cantaor.bench.results import compare, read_results
+    from cantaor.show.benchmarks import CHANGE_COLUMNS, change_rows
+
+    changes = compare(read_results(files[0]), read_results(files[1]))
+    if as_json:
+        print_json([asdict(change) for change in changes])
+    else:
+        print_rows(f"{files[1]} beside {files[0]}", CHANGE_COLUMNS, change_rows(changes))
+    if any(change.verdict == "slower" for change in changes):
+        raise typer.Exit(1)

@@ -1,0 +1,166 @@
+"""The audio of every instance as a file of its own, and which of them are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cantaor.audio import encode_wav, open_audio, to_16_bits
+from cantaor.clips import cut_blocks
+from cantaor.corpus.manifest import Recording
+from cantaor.errors import AudioError, WorkspaceError
+from cantaor.locations import Stamp, printable, stamp_of
+from cantaor.run.instances import read_instances
+from cantaor.run.workspace import stage_key, write_text
+
+# Raise it when the clips change.
+CLIP_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClipJob:
+    """One recording whose instances are to be written as clips.
+
+    Attributes
+    ----------
+    location, entry
+        The recording.
+    stamp
+        Of the file when its pitch was tracked.
+    content_hash
+        Of the file.
+    folder
+        The workspace.
+    instances
+        Name of the table of its instances.
+    fresh
+        Write them also where they are there.
+    """
+
+    location: str
+    entry: Recording
+    stamp: Stamp
+    content_hash: str
+    folder: Path
+    instances: str
+    fresh: bool = False
+
+
+def cut_recording(job: ClipJob) -> tuple[int, bool]:
+    """Write the clips of one recording; only the spans that they need are kept in memory.
+
+    A note beside the clips, written last, says that they are whole.
+
+    Returns
+    -------
+    Number of clips, and whether they were there from an earlier run.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be read, or changed since its pitch was tracked.
+    WorkspaceError
+        A clip cannot be written.
+    """
+    note = note_path(job.folder, job.entry)
+    parts = {"instances": job.instances, "content": job.content_hash}
+    key = stage_key("clips", CLIP_VERSION, parts)
+    before = _read_note(note)
+    table = read_instances(job.folder, job.instances)
+    names = table["clip"].to_pylist()
+    if before.get("key") == key and not job.fresh:
+        return len(names), True
+    old = before.get("clips", [])
+    _write_note(note, "", sorted({*old, *names}))
+    remove_clips(job.folder, set(old) - set(names))
+    _check_unchanged(job)
+    if names:
+        _cut(job, names, table["start_s"].to_numpy(), table["end_s"].to_numpy())
+    _check_unchanged(job)
+    _write_note(note, key, names)
+    return len(names), False
+
+
+def note_path(folder: Path, entry: Recording) -> Path:
+    """The note that lists the clips of a recording."""
+    name = stage_key("note", 1, {"singer": entry.singer, "recording": entry.recording})
+    return folder / "cut" / f"{name}.json"
+
+
+def sweep_clips(folder: Path, entries: Iterable[Recording]) -> None:
+    """Remove the clips of recordings that are no longer in the corpus."""
+    current = {note_path(folder, entry).name for entry in entries}
+    for note in (folder / "cut").glob("*.json"):
+        if note.name not in current:
+            remove_clips(folder, _read_note(note).get("clips", []))
+            note.unlink(missing_ok=True)
+
+
+def remove_clips(folder: Path, names: Iterable[str]) -> None:
+    """Remove clips by name; folders that are empty then go too."""
+    parents = set()
+    for name in names:
+        clip = folder / "clips" / name
+        clip.unlink(missing_ok=True)
+        parents.add(clip.parent)
+    for parent in parents:
+        try:
+            parent.rmdir()
+        except OSError:
+            continue  # others still have clips there
+
+
+def _cut(
+    job: ClipJob,
+    names: list[str],
+    start_s: np.ndarray[Any, np.dtype[np.float64]],
+    end_s: np.ndarray[Any, np.dtype[np.float64]],
+) -> None:
+    for parent in {(job.folder / "clips" / name).parent for name in names}:
+        parent.mkdir(parents=True, exist_ok=True)
+    origin_s = job.entry.span[0]
+    with open_audio(job.location) as stream:
+        first = np.rint((start_s - origin_s) * stream.sample_rate).astype(np.int64)
+        last = np.rint((end_s - origin_s) * stream.sample_rate).astype(np.int64)
+        # Nothing before the first span is decoded, and nothing after the last.
+        skip = int(first.min())
+        start, end = origin_s + skip / stream.sample_rate, min(job.entry.span[1], end_s.max())
+        blocks = map(to_16_bits, stream.blocks(start, end))
+        for index, samples in cut_blocks(blocks, first - skip, np.maximum(last, first + 1) - skip):
+            _write(job.folder / "clips" / names[index], encode_wav(samples, stream.sample_rate))
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Under its own name at once: the note, not the file, says that a clip is whole.
+    try:
+        with path.open("wb") as handle:
+            handle.write(content)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+
+
+def _check_unchanged(job: ClipJob) -> None:
+    name = printable(job.location)
+    try:
+        unchanged = stamp_of(job.location) == job.stamp
+    except OSError as error:
+        raise AudioError(f"{name}: gone since its pitch was tracked: {error.strerror}") from error
+    if not unchanged:
+        raise AudioError(f"{name}: changed since its pitch was tracked; run again")
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note
+
+
+def _write_note(path: Path, key: str, clips: list[str]) -> None:
+    write_text(path, json.dumps({"key": key, "clips": clips}))
