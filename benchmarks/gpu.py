@@ -1,6 +1,6 @@
 """CPU = GPU checks, throughput and the grid of Table 2, in one command.
 
-    python -m benchmarks.gpu DATA --out RESULTS [--minutes 25] [--width W]
+    python -m benchmarks.gpu DATA --out RESULTS [--minutes 25] [--width W] [--recipe accurate]
     python -m benchmarks.gpu --smoke --device cpu --out RESULTS
 
 DATA is a folder with ``instances.csv`` and ``recordings/``. The results are one dated Markdown
@@ -28,9 +28,11 @@ from torch.nn.functional import cross_entropy
 from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.grid import DATA, MODELS, Sides, grid_table, run_grid, table_2
+from cantaor.learn.grid import DATA, MODELS, Sides, run_grid, table_2
+from cantaor.learn.recipes import RECIPES, recipe_settings
 from cantaor.learn.singer import Singer
-from cantaor.learn.training import TrainingSettings, pick_device
+from cantaor.learn.tables import curve_table, grid_table
+from cantaor.learn.training import pick_device
 
 TOLERANCE = 1e-3
 
@@ -50,8 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
         for name in MODELS
         for padded, precision in ((True, "float32"), (False, "float32"), (False, "bfloat16"))
     ]
-    settings = TrainingSettings(
-        width=width, device=device.type, epochs=1 if options.smoke else 20, padded=options.padded
+    settings = recipe_settings(
+        options.recipe,
+        width=width,
+        device=device.type,
+        epochs=1 if options.smoke else None,
+        padded=options.padded,
     )
     cells = [cell for protocol in options.protocols for cell in table_2(protocol)]
     report["grid"] = run_grid(
@@ -75,6 +81,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda", help="cuda, cpu or auto")
     parser.add_argument("--minutes", type=float, default=25.0, help="time for everything")
     parser.add_argument("--width", type=int, help="filters; as in the paper unless given")
+    parser.add_argument("--recipe", default="paper", choices=list(RECIPES))
     parser.add_argument("--padded", action="store_true", help="the paper's padding to 426 frames")
     parser.add_argument("--protocols", nargs="+", default=["paper"], choices=list(PROTOCOLS))
     parser.add_argument("--smoke", action="store_true", help="tiny, on made-up tones")
@@ -200,6 +207,7 @@ def write(out: Path, report: dict[str, Any]) -> None:
     parts += ["## CPU = device, TF32 off", _table(report["agreement"])]
     parts += ["## Clips of 0.3 s a second", _table(report["throughput"])]
     parts += ["## Table 2", grid_table(report["grid"])]
+    parts += ["## With noise", curve_table(report["grid"])]
     (out / f"{name}.md").write_text("\n\n".join(parts))
     print(out / f"{name}.md")
 

@@ -163,12 +163,12 @@ def audio_disjoint(instances: Instances, seed: int) -> Split:
 
 def _split(instances: Instances, group: NDArray[np.int64], seed: int) -> Split:
     rng = np.random.default_rng([seed, 2020])
-    rest, test = _hold_out(np.arange(group.size), group, 0.2, rng)
-    train, validation = _hold_out(rest, group, 0.1, rng)
+    rest, test = hold_out(np.arange(group.size), group, 0.2, rng)
+    train, validation = hold_out(rest, group, 0.1, rng)
     return Split(*(instances.clips.select(side) for side in (train, validation, test)))
 
 
-def _hold_out(
+def hold_out(
     index: NDArray[np.int64], group: NDArray[np.int64], share: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Move whole groups, in random order, to the second side until it has its share."""

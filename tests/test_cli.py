@@ -97,6 +97,7 @@ def test_export_writes_torchscript(work: Path, tmp_path: Path) -> None:
     done = cantaor("export", work, "--out", tmp_path / "singer.ts")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "singer.ts").stat().st_size > 1000
+    assert "## Limits" in (tmp_path / "singer.md").read_text()
     bad = cantaor("export", work, "--out", tmp_path / "singer.xyz")
     assert bad.returncode == 1
     assert "singer.xyz" in bad.stderr

@@ -105,8 +105,8 @@ def test_files_of_two_models_cannot_be_mixed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": ["AM"]}, "does not fit together"),
-        ({"classes": ["AM", "EC"]}, "does not fit together"),
+        ({"classes": ["AM"]}, r"names the singers \['AM'\].* saved with \['Camarón', 'EC', 'JT'\]"),
+        ({"classes": ["JT", "EC", "Camarón"]}, "does not fit together: model.json names the"),
         ({"version": 99}, "version 99 of the format; this cantaor reads version 1"),
         ({"format": "zip"}, "is not of a cantaor model"),
         ({"settings": {"model": "svm"}}, "model must be one of"),

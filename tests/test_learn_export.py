@@ -161,7 +161,9 @@ def test_the_card_holds_figures_limits_and_settings(tmp_path, rng):
     probabilities = rng.dirichlet(np.ones(3), 9).astype(np.float32)
     labels = np.zeros(9, np.int32)
     figures = measure(probabilities, labels, mine.classes, clips_of(labels), "paper")
-    text = write_model_card(tmp_path / "card.md", mine, figures, "Synthetic voices.").read_text()
+    text = write_model_card(
+        tmp_path / "card.md", mine, figures.to_json(), "Synthetic voices."
+    ).read_text()
     assert f"| {figures.accuracy:.4f} | {figures.balanced_accuracy:.4f} | none |" in text
     assert "Protocol: paper; 9 clips." in text
     assert "Without clips to be tested on: EC, JT." in text

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from pathlib import Path
 
-from cantaor.errors import ModelError, SplitError
-from cantaor.learn.grid import Cell, grid_table, paper_figures, run_grid, table_2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cantaor.audio import write_audio
+from cantaor.cli import app
+from cantaor.corpus.tables import read_manifest
+from cantaor.errors import ArgumentError, ModelError, SplitError
+from cantaor.learn.grid import (
+    Cell,
+    paper_figures,
+    run_grid,
+    table_2,
+    thin_clips,
+    with_fractions,
+    with_noise,
+)
+from cantaor.learn.tables import curve_table, grid_table
 from cantaor.learn.training import TrainingSettings
+from cantaor.run.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
+from cantaor.show.curves import plot_robustness
 from tests.test_learn_training import singers
 
 TINY = TrainingSettings(width=1, epochs=1, batch=16, device="cpu")
@@ -35,7 +54,9 @@ def sides_of(data: str, protocol: str):
 def test_a_grid_resumes_and_says_why_cells_are_empty(tmp_path):
     cells = [Cell("residual-blstm", "mfcc", data, "paper") for data in ("motifs", "random")]
     cells.append(Cell("residual-blstm", "mfcc", "motifs+segment", "paper"))
-    short = run_grid(cells, sides_of, TINY, tmp_path, go_on=lambda: not list(tmp_path.iterdir()))
+    short = run_grid(
+        cells, sides_of, TINY, tmp_path, go_on=lambda: not list(tmp_path.glob("*.json"))
+    )
     assert "accuracy" in short[0]
     assert short[1]["empty"] == "no time was left"
     seen = []
@@ -43,7 +64,7 @@ def test_a_grid_resumes_and_says_why_cells_are_empty(tmp_path):
         cells, sides_of, TINY, tmp_path, progress=lambda cell, record: seen.append(cell)
     )
     assert seen == cells
-    assert records[0] == short[0]
+    assert records[0]["accuracy"] == short[0]["accuracy"]
     assert records[1]["gap"] == records[1]["train_accuracy"] - records[1]["accuracy"]
     assert records[2]["empty"] == "no recording is long enough"
     table = grid_table(records)
@@ -51,12 +72,104 @@ def test_a_grid_resumes_and_says_why_cells_are_empty(tmp_path):
     assert len({line.count("|") for line in table.splitlines()}) == 1
     assert "94.78 / 92.02" in table
     assert "empty: no recording is long enough" in table
+    assert records[0]["paper"] == (0.9478, 0.9202)
+    assert records[0]["gain_over_random"] == records[0]["accuracy"] - records[1]["accuracy"]
+
+
+def test_fewer_clips_and_noise_are_measured(tmp_path):
+    cells = with_fractions([Cell("residual-blstm", "mfcc", "motifs", "paper")], (1, 0.5))
+    records = run_grid(cells, sides_of, TINY, tmp_path)
+    assert [record["fraction"] for record in records] == [1, 0.5]
+    assert [set(record["noise"]) for record in records] == [{"30", "20", "10", "0"}] * 2
+    assert grid_table(records).count("\n") == 3
+    assert curve_table(records).count("\n") == 4
+    assert len(plot_robustness(records).axes[0].lines) == 1
+
+
+def test_a_share_of_the_clips_is_nested_and_holds_every_singer():
+    clips = singers(30, 1)
+    half, tenth = thin_clips(clips, 0.5, 3), thin_clips(clips, 0.1, 3)
+    assert np.bincount(half.labels).tolist() == [5, 5, 5]
+    assert {clip.tobytes() for clip in map(tenth.__getitem__, range(3))} <= {
+        clip.tobytes() for clip in map(half.__getitem__, range(15))
+    }
+    assert thin_clips(clips, 1, 3) is clips
+    with pytest.raises(ArgumentError, match="fraction must be above 0"):
+        thin_clips(clips, 0, 3)
+
+
+@pytest.mark.parametrize("level", [30.0, 0.0])
+def test_noise_is_as_loud_as_asked_for(level):
+    clips = singers(6, 1)
+    noisy = with_noise(clips, level, 0)
+    for index in range(6):
+        added = noisy[index] - clips[index]
+        ratio = np.mean(np.square(clips[index])) / np.mean(np.square(added))
+        assert 10 * np.log10(ratio) == pytest.approx(level, abs=1)
+
+
+def listed_clips(folder: Path) -> Path:
+    """A file of clips with their sides, beside the one recording that they are cut from."""
+    clips = singers(18, 1)
+    write_audio(folder / "tones.wav", clips.samples, 16_000)
+    lines = ["path,start_s,end_s,singer,split"]
+    for index, label in enumerate(clips.labels):
+        start, end = clips.offsets[index : index + 2] / 16_000
+        side = ("train", "train", "validation", "test")[index // 3 % 4]
+        lines.append(f"tones.wav,{start:.6f},{end:.6f},{clips.classes[label]},{side}")
+    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
+    return folder / "clips.csv"
+
+
+def test_the_grid_runs_from_the_command_line_and_goes_on(tmp_path):
+    out = tmp_path / "grid"
+    command = ["evaluate", "--clips", str(listed_clips(tmp_path)), "--grid", "--out", str(out)]
+    command += ["--protocols", "file", "--width", "1", "--epochs", "1", "--device", "cpu"]
+    first = CliRunner().invoke(app, [*command, "--json"])
+    assert first.exit_code == 0, first.output
+    records = json.loads(first.stdout)
+    assert len(records) == 36
+    assert sum("empty" in record for record in records) == 24
+    assert "mine a workspace" in records[-1]["empty"]
+    assert records == json.loads((out / "grid.json").read_text())
+    assert (out / "curves.png").stat().st_size > 1_000
+    again = CliRunner().invoke(app, command)
+    assert "94.78 / 92.02" in again.stdout
+    assert records == json.loads((out / "grid.json").read_text())
+
+
+def test_the_grid_of_a_workspace_cuts_its_own_sides(small_workspace, tmp_path):
+    plan = GridPlan(("residual-blstm",), ("mfcc",), ("random",), ("recording",))
+    (record,) = run_workspace_grid(small_workspace, plan, TINY, tmp_path, max_clips=12)
+    assert record["n"] > 0
+    assert record["protocol"] == "recording"
+    assert record["gain_over_random"] == 0
+
+
+def test_clips_without_a_test_side_have_no_grid(tmp_path):
+    clips = listed_clips(tmp_path)
+    clips.write_text(clips.read_text().replace(",test", ",train"))
+    with pytest.raises(SplitError, match="names no test side"):
+        run_clips_grid(read_manifest(clips), GridPlan(), TINY, tmp_path / "grid")
+
+
+def test_wrong_plans_are_named():
+    for change, message in (
+        ({"models": "svm"}, "models must be of crnn, residual50, residual-blstm; got 'svm'"),
+        ({"data": "all"}, "data must be of motifs"),
+        ({"fractions": "2"}, "fractions must be numbers above 0 and at most 1; got '2'"),
+        ({"protocols": ","}, "protocols must be"),
+    ):
+        names = {"models": None, "features": None, "data": None, "protocols": "paper"}
+        with pytest.raises(ArgumentError, match=message):
+            plan_of(**{**names, "fractions": "1", **change})
+    assert len(plan_of(None, None, None, "paper", "1").cells()) == 36
 
 
 def test_a_damaged_result_is_named(tmp_path):
     cells = [Cell("residual-blstm", "mfcc", "motifs", "paper")]
     run_grid(cells, sides_of, TINY, tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.json")
     file.write_text("{")
     with pytest.raises(ModelError, match=rf"{file.name} is damaged"):
         run_grid(cells, sides_of, TINY, tmp_path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import random
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +20,12 @@ from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.augmentation import CHANGES, MASKS, MIXUP
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import predict
+from cantaor.learn.recipes import recipe_settings
 from cantaor.learn.training import TrainingSettings, class_weights, train
 
 SMALL = TrainingSettings(width=2, epochs=3, batch=16, device="cpu", lr=0.003)
+ACCURATE = recipe_settings("accurate", width=2, epochs=6, batch=16, device="cpu")
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def singers(count: int, seed: int, longest: int = 3_000) -> ClipSet:
@@ -110,6 +116,63 @@ def test_killed_training_resumes_to_the_same_result(sides, tmp_path):
     )
     assert told == []
     assert same(whole, again)
+
+
+KILLED = """
+import sys
+import torch
+from cantaor.learn.recipes import recipe_settings
+from cantaor.learn.training import train
+from tests.test_learn_training import ACCURATE, singers
+print("ready", flush=True)
+trained = train(singers(96, 1), singers(30, 2), ACCURATE, checkpoint_dir=sys.argv[1])
+torch.save(trained.module.state_dict(), sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_sigkill_at_random_moments_changes_nothing(sides, tmp_path):
+    state, result = tmp_path / "state", tmp_path / "weights"
+    command = [sys.executable, "-c", KILLED, str(state), str(result)]
+    start = time.perf_counter()
+    whole = train(*sides, ACCURATE)
+    duration = time.perf_counter() - start
+    rng = random.Random(20)
+    for _ in range(4):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0, duration))
+        process.kill()
+        process.communicate()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    weights = torch.load(result, weights_only=True)
+    for name, value in weights_of(whole).items():
+        assert torch.equal(value, weights[name]), name
+
+
+def test_what_is_not_watched_is_learned_from_and_resumes(sides, tmp_path):
+    settings = replace(ACCURATE, epochs=3)
+    whole = train(*sides, settings)
+    assert set(whole.history[0]) == {"epoch", "loss", "accuracy", "seconds"}
+    assert len(whole.history) == 3
+    assert not same(whole, train(sides[0], sides[1].select([0, 1]), settings))
+
+    def kill(epoch, epochs, metrics):
+        if epoch == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(*sides, settings, checkpoint_dir=tmp_path, progress=kill)
+    assert same(whole, train(*sides, settings, checkpoint_dir=tmp_path))
+
+
+def test_recipes_are_settings_by_name():
+    assert recipe_settings() == TrainingSettings()
+    chosen = recipe_settings("accurate", epochs=7, width=None)
+    assert (chosen.recipe, chosen.epochs, chosen.schedule) == ("accurate", 7, "cosine")
+    with pytest.raises(ArgumentError, match=r"recipe must be one of paper, accurate.*'best'"):
+        recipe_settings("best")
 
 
 def test_ctrl_c_leaves_as_itself(sides):
@@ -203,6 +266,8 @@ def test_balanced_weights_count_every_singer_the_same():
         ({"batch": 0}, "batch must be above 0; got 0"),
         ({"lr": float("nan")}, "lr must be above 0; got nan"),
         ({"width": 0}, "width must be at least 1; got 0"),
+        ({"schedule": "linear"}, "schedule must be one of constant, cosine"),
+        ({"weight_decay": -1.0}, "weight_decay must be at least 0"),
     ],
 )
 def test_wrong_settings_are_named(setting, message):

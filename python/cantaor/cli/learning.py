@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,13 @@ from cantaor.errors import ArgumentError
 from cantaor.run.workspace import open_workspace
 from cantaor.show.terminal import print_evaluation, show_progress
 
+if TYPE_CHECKING:
+    from cantaor.learn.training import TrainingSettings
+    from cantaor.run.grid import GridPlan
+
 Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
+Width = Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")]
+Epochs = Annotated[int | None, typer.Option(help="At most so many passes; else the recipe's.")]
 
 
 @app.command(epilog="Example: `cantaor train work --split recording`")
@@ -22,26 +28,32 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
     split: Annotated[str, typer.Option(help="paper, audio, recording or group.")] = "paper",
     data: Annotated[str, typer.Option(help="motifs, motifs+segment or random.")] = "motifs",
-    recipe: Recipe = "paper",
     model: Annotated[
         str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
     ] = None,
     features: Annotated[
         str | None, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="At most so many passes; else the recipe's.")
-    ] = None,
+    recipe: Recipe = "paper",
+    width: Width = None,
+    epochs: Epochs = None,
     max_clips: Annotated[
         int, typer.Option(help="Most training clips of one singer; 0 keeps all.")
     ] = 1000,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
+    augmentation: Annotated[
+        str | None, typer.Option(help="Changes to training clips, joined by commas.")
+    ] = None,
+    class_weights: Annotated[str, typer.Option(help="none or balanced.")] = "none",
+    precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a network on the clips of a workspace, or on clips that a file names."""
+    """Train a network on the clips of a workspace, or on clips that a file names.
+
+    Training that was stopped goes on where it was when the same command is given again.
+    """
     from cantaor.learn.recipes import recipe_settings
     from cantaor.run.learning import clips_manifest, train_clips, train_workspace
     from cantaor.run.protocol import prepare_clips
@@ -55,6 +67,9 @@ def train(
         width=width,
         epochs=epochs,
         batch=batch,
+        augmentation=None if augmentation is None else tuple(_names(augmentation)),
+        class_weights=class_weights,
+        precision=precision,
         seed=seed,
         device=device,
     )
@@ -71,15 +86,51 @@ def train(
     _print_training(folder, as_json)
 
 
-@app.command(epilog="Example: `cantaor evaluate work --json`")
+@app.command(epilog="Example: `cantaor evaluate work --json`, `cantaor evaluate work --grid`")
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A workspace with a model, or a model.")],
+    model: Annotated[
+        Path | None, typer.Argument(help="A workspace with a model, or a model.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(help="CSV of clips to test on.")] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Train and test a whole grid.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Grid: its folder.")] = None,
+    models: Annotated[str | None, typer.Option(help="Grid: networks, by commas.")] = None,
+    features: Annotated[str | None, typer.Option(help="Grid: features, by commas.")] = None,
+    data: Annotated[str | None, typer.Option(help="Grid: data sets, by commas.")] = None,
+    protocols: Annotated[str, typer.Option(help="Grid: splits, by commas.")] = "paper",
+    fractions: Annotated[
+        str, typer.Option(help="Grid: shares of the training clips, by commas.")
+    ] = "1",
+    recipe: Recipe = "paper",
+    width: Width = None,
+    epochs: Epochs = None,
+    max_clips: Annotated[
+        int, typer.Option(help="Grid: most training clips of one singer; 0 keeps all.")
+    ] = 1000,
+    minutes: Annotated[
+        float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Test a model on the clips that were held out, or on others."""
+    """Test a model on the clips that were held out, or on others; or run the grid of Table 2.
+
+    With --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
+    were run before are kept.
+    """
+    from cantaor.learn.recipes import recipe_settings
+    from cantaor.run.grid import plan_of
     from cantaor.run.learning import clips_manifest, evaluate_model
 
+    if grid:
+        plan = plan_of(models, features, data, protocols, fractions)
+        settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
+        limits: dict[str, Any] = {"max_clips": max_clips or None, "minutes": minutes}
+        _evaluate_grid(model, clips, plan, settings, out, limits, as_json)
+        return
+    if model is None:
+        raise ArgumentError("evaluate needs a workspace or a model")
     folder = model_folder(model)
     manifest = None if clips is None else clips_manifest(clips)
     with show_progress(as_json) as progress:
@@ -96,15 +147,55 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write; .ts, .pt2 or .onnx.")],
     as_json: Json = False,
 ) -> None:
-    """Write a model as one file that runs without cantaor."""
+    """Write a model as one file that runs without cantaor, and a model card beside it."""
     from cantaor.learn.bundle import load_bundle
     from cantaor.learn.formats import export_model
+    from cantaor.run.learning import write_card
 
-    path = export_model(load_bundle(model_folder(model)).trained, out)
+    folder = model_folder(model)
+    path = export_model(load_bundle(folder).trained, out)
+    card = write_card(folder, path.with_suffix(".md"))
     if as_json:
-        print_json({"path": str(path)})
+        print_json({"path": str(path), "card": str(card)})
     else:
-        typer.echo(f"written: {path}")
+        typer.echo(f"written: {path}, {card}")
+
+
+def _evaluate_grid(
+    work: Path | None,
+    clips: Path | None,
+    plan: GridPlan,
+    settings: TrainingSettings,
+    out: Path | None,
+    limits: dict[str, Any],
+    as_json: bool,
+) -> None:
+    from cantaor.run.grid import run_clips_grid, run_workspace_grid
+    from cantaor.run.learning import clips_manifest
+
+    if (work is None) == (clips is None):
+        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
+    folder = out if work is None else out or work / "grid"
+    if folder is None:
+        raise ArgumentError("evaluate --grid --clips needs --out for the results")
+    with show_progress(as_json) as progress:
+        if work is not None:
+            mined = open_workspace(work)
+            records = run_workspace_grid(mined, plan, settings, folder, progress=progress, **limits)
+        else:
+            assert clips is not None
+            listed = clips_manifest(clips)
+            limits.pop("max_clips")
+            records = run_clips_grid(listed, plan, settings, folder, progress=progress, **limits)
+    if as_json:
+        print_json(records)
+        return
+    typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
+    typer.echo(f"written: {folder / 'grid.json'}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_training(folder: Path, as_json: bool) -> None:

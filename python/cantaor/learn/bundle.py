@@ -82,7 +82,8 @@ def save_bundle(
     """
     path = Path(path)
     weights = safe_torch.save(
-        {name: value.contiguous() for name, value in trained.module.state_dict().items()}
+        {name: value.contiguous() for name, value in trained.module.state_dict().items()},
+        metadata={"classes": json.dumps(trained.classes)},
     )
     kept = _array_bytes(arrays or {})
     text = _describe(trained, extra or {}, weights, kept)
@@ -106,6 +107,7 @@ def load_bundle(path: str | Path) -> Bundle:
     """
     path = Path(path)
     record, weights, kept = _read(path)
+    _check_classes(path, record, weights)
     try:
         trained = TrainedModel(
             build_singer(TrainingSettings(**record["settings"]), len(record["classes"])).eval(),
@@ -118,6 +120,12 @@ def load_bundle(path: str | Path) -> Bundle:
         return Bundle(trained, arrays, record["extra"])
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"model {path} does not fit together: {error}") from error
+
+
+def companions(path: Path) -> list[Path]:
+    """Files in a bundle's folder that are not the bundle's own, such as its list of clips."""
+    own = (_MODEL, _WEIGHTS, _ARRAYS)
+    return sorted(file for file in path.iterdir() if file.is_file() and file.name not in own)
 
 
 def _array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -192,6 +200,17 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
         if record.get("sha256", {}).get(name) != _digest(content[name]):
             raise ModelError(f"model {path}: {name} is damaged or belongs to another model")
     return record, content[_WEIGHTS], content[_ARRAYS]
+
+
+def _check_classes(path: Path, record: Mapping[str, Any], weights: bytes) -> None:
+    """Raise unless the record names the singers that the weights were saved with, in order."""
+    header = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
+    own = json.loads(header.get("__metadata__", {}).get("classes", "[]"))
+    if record.get("classes") != own:
+        raise ModelError(
+            f"model {path} does not fit together: {_MODEL} names the singers "
+            f"{record.get('classes')}, {_WEIGHTS} was saved with {own}"
+        )
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the network that is kept has seen all of them.
 References
 ----------
 Guo, C. et al. (2017). On calibration of modern neural networks. ICML (temperature, expected
-calibration error).
+calibration error). Platt, J. (1999). Probabilistic outputs for support vector machines.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def tempered(shares: ArrayLike, temperature: float) -> Float64Array:
     return calibrated
 
 
-def fit_temperature(shares: Float64Array, labels: Int64Array, lowest: float = 0.1) -> float:
+def fit_temperature(
+    shares: Float64Array, labels: Int64Array, independent: int, lowest: float = 0.1
+) -> float:
     """The temperature from ``lowest`` to 10 that makes the labels most likely.
 
     Parameters
@@ -116,11 +118,20 @@ def fit_temperature(shares: Float64Array, labels: Int64Array, lowest: float = 0.
         float64 (n, singers), mean probabilities of votes.
     labels
         int64 (n,), true singers.
+    independent
+        How many of the votes are independent: source groups. As in Platt's scaling the label is
+        expected with a chance of (independent + 1) / (independent + 2) only, so that few votes
+        that all are right do not make the model certain.
+    lowest
+        Smallest temperature.
     """
+    chance = (independent + 1) / (independent + 2)
+    expected = np.full(shares.shape, (1 - chance) / (shares.shape[1] - 1))
+    expected[np.arange(labels.size), labels] = chance
 
     def surprise(log_temperature: float) -> float:
         answers = tempered(shares, float(np.exp(log_temperature)))
-        return -float(np.mean(np.log(answers[np.arange(labels.size), labels] + 1e-12)))
+        return -float(np.mean(np.sum(expected * np.log(answers + 1e-12), axis=1)))
 
     found = minimize_scalar(surprise, bounds=(np.log(lowest), np.log(10)), method="bounded")
     return float(np.exp(found.x))
@@ -154,7 +165,7 @@ def calibrate(profiles: Profiles, n_classes: int, seed: int = 0) -> Calibration 
     unseen = np.concatenate([held, again | left])
     shares = _answers(profiles, unseen, n_classes, seed)
     known, labels = _votes(profiles, shares[: len(held)], held)
-    temperature = fit_temperature(known, labels)
+    temperature = fit_temperature(known, labels, np.unique(profiles.groups[held.any(0)]).size)
     same, _ = _votes(profiles, shares[len(held) :], again & ~left)
     other, _ = _votes(profiles, shares[len(held) :], left)
     point = equal_error(same.max(axis=1), other.max(axis=1))

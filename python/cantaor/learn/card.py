@@ -7,12 +7,13 @@ Mitchell, M. et al. (2019). Model cards for model reporting. FAT*.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cantaor.errors import ModelError
 from cantaor.learn.bundle import describe_model
-from cantaor.learn.evaluation import Evaluation
 from cantaor.learn.training import TrainedModel
 
 _LIMITS = """\
@@ -26,7 +27,9 @@ _LIMITS = """\
 
 
 def model_card(
-    trained: TrainedModel, evaluation: Evaluation | None = None, data: str = "not stated"
+    trained: TrainedModel,
+    evaluation: Mapping[str, Any] | None = None,
+    data: str = "not stated",
 ) -> str:
     """A model card in Markdown.
 
@@ -35,7 +38,8 @@ def model_card(
     trained
         The model.
     evaluation
-        Figures on clips that were not trained on, or None: the card says that there are none.
+        Figures on clips that were not trained on, as :meth:`Evaluation.to_json` gives them, or
+        None: the card says that there are none.
     data
         What the model was trained on, in a sentence.
     """
@@ -71,7 +75,7 @@ def model_card(
 def write_model_card(
     path: str | Path,
     trained: TrainedModel,
-    evaluation: Evaluation | None = None,
+    evaluation: Mapping[str, Any] | None = None,
     data: str = "not stated",
 ) -> Path:
     """Write :func:`model_card` to a file, complete or not at all.
@@ -92,17 +96,17 @@ def write_model_card(
     return path
 
 
-def _figures(evaluation: Evaluation | None) -> list[str]:
+def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
     if evaluation is None:
         return ["None were measured."]
-    auc = "none" if evaluation.auc is None else f"{evaluation.auc:.4f}"
+    auc = "none" if evaluation["auc"] is None else f"{evaluation['auc']:.4f}"
     lines = [
-        f"Protocol: {evaluation.protocol or 'not stated'}; {evaluation.n} clips.",
+        f"Protocol: {evaluation['protocol'] or 'not stated'}; {evaluation['n']} clips.",
         "",
         "| accuracy | balanced accuracy | macro AUC |",
         "|---|---|---|",
-        f"| {evaluation.accuracy:.4f} | {evaluation.balanced_accuracy:.4f} | {auc} |",
+        f"| {evaluation['accuracy']:.4f} | {evaluation['balanced_accuracy']:.4f} | {auc} |",
     ]
-    if evaluation.missing:
-        lines += ["", f"Without clips to be tested on: {', '.join(evaluation.missing)}."]
+    if evaluation["missing"]:
+        lines += ["", f"Without clips to be tested on: {', '.join(evaluation['missing'])}."]
     return lines

@@ -74,6 +74,10 @@ class Reader:
     gallery: Gallery | None = None
 
 
+#: Of models that keep nothing.
+NO_READER = Reader()
+
+
 def make_reader(trained: TrainedModel, clips: ClipSet) -> Reader:
     """What a trained model keeps; nothing for networks other than :class:`ProfileSinger`.
 
@@ -85,7 +89,7 @@ def make_reader(trained: TrainedModel, clips: ClipSet) -> Reader:
         What it was trained on; ``recording`` is the source group.
     """
     if not isinstance(trained.module, ProfileSinger):
-        return Reader()
+        return NO_READER
     profiles = take_profiles(clips)
     calibration = calibrate(profiles, len(trained.classes), trained.settings.seed)
     return Reader(calibration, make_gallery(trained.module, profiles))
@@ -98,7 +102,7 @@ def make_gallery(singer: ProfileSinger, profiles: Profiles) -> Gallery:
     )
     singers = len(singer.committee.second_bias[0, 0])
     trained = singer_means(embeddings, profiles.labels, profiles.groups, singers)
-    return Gallery(trained, (), np.empty((0, trained.shape[1])), _cosine_temperature(profiles))
+    return Gallery(trained, (), np.empty((0, trained.shape[1])), cosine_temperature(profiles))
 
 
 def singer_means(
@@ -121,7 +125,9 @@ def cosines(embedding: ArrayLike, means: Float64Array) -> Float64Array:
     return alike
 
 
-def share_with_enrolled(shares: Float64Array, embedding: ArrayLike, gallery: Gallery) -> Float64Array:
+def share_with_enrolled(
+    shares: Float64Array, embedding: ArrayLike, gallery: Gallery
+) -> Float64Array:
     """Probabilities of trained, then enrolled singers.
 
     Parameters
@@ -215,7 +221,7 @@ def reader_of(bundle: Bundle) -> Reader:
     )
 
 
-def _cosine_temperature(profiles: Profiles) -> float:
+def cosine_temperature(profiles: Profiles) -> float:
     """Fitted like the network's own, on groups that are left out; 0.1 where nobody has two."""
     answers, labels = [], []
     for held in held_out(profiles):
@@ -236,7 +242,9 @@ def _cosine_temperature(profiles: Profiles) -> float:
             labels.append(int(profiles.labels[mine][0]))
     if not answers:
         return 0.1
-    return fit_temperature(np.stack(answers), np.asarray(labels, np.int64), lowest=0.01)
+    return fit_temperature(
+        np.stack(answers), np.asarray(labels, np.int64), len(labels), lowest=0.01
+    )
 
 
 def _embed(values: ArrayLike, centre: Float64Array, whitening: Float64Array) -> Float64Array:

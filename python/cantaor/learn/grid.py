@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cantaor.errors import CantaorError, ModelError
+import numpy as np
+
+from cantaor.errors import ArgumentError, CantaorError, ModelError
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.evaluation import evaluate
 from cantaor.learn.training import TrainingSettings, fingerprint, train
@@ -28,6 +31,8 @@ Sides: TypeAlias = tuple[ClipSet, ClipSet, ClipSet]
 MODELS = ("crnn", "residual50", "residual-blstm")
 FEATURES = ("mfcc", "spectrogram", "log-mel")
 DATA = ("motifs", "motifs+segment", "random")
+#: Voice over white noise in dB at which every model is tested once more.
+NOISES_DB = (30.0, 20.0, 10.0, 0.0)
 
 _PAPER = """
 88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
@@ -50,23 +55,33 @@ class Cell:
         Name of the data set.
     protocol
         Name of how test clips are set apart.
+    fraction
+        Share of each singer's training clips that is learned from, above 0 and at most 1.
     """
 
     model: str
     features: str
     data: str
     protocol: str
+    fraction: float = 1.0
 
     @property
     def name(self) -> str:
         """Name of the cell's file."""
-        return "_".join((self.protocol, self.data, self.model, self.features))
+        share = "" if self.fraction == 1 else f"_{self.fraction:g}"
+        return "_".join((self.protocol, self.data, self.model, self.features)) + share
 
 
 def table_2(protocol: str = "paper") -> list[Cell]:
     """The 27 cells of the paper's Table 2, row by row."""
     rows = product(DATA, MODELS, FEATURES)
     return [Cell(model, features, data, protocol) for data, model, features in rows]
+
+
+def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Cell]:
+    """Every cell with each share of its training clips."""
+    shares = sorted(set(fractions), reverse=True)
+    return [replace(cell, fraction=share) for cell in cells for share in shares]
 
 
 def paper_figures(cell: Cell) -> tuple[float, float] | None:
@@ -108,8 +123,10 @@ def run_grid(
     Returns
     -------
     One record for each cell: what it is, ``accuracy``, ``auc``, ``balanced_accuracy``,
-    ``train_accuracy``, ``gap``, ``epochs``, ``seconds``, ``parameters``, ``n``; or ``empty``, the
-    reason why there is none.
+    ``train_accuracy``, ``gap``, ``epochs``, ``seconds``, ``parameters``, ``n``, and ``noise``, the
+    accuracy with white noise at each ratio of :data:`NOISES_DB`; or ``empty``, the reason why
+    there is none. ``paper`` is what the paper prints (accuracy, AUC) or None,
+    ``gain_over_random`` the accuracy less that of the same cell on random clips, or None.
 
     Raises
     ------
@@ -123,7 +140,25 @@ def run_grid(
         records.append(record)
         if progress is not None:
             progress(cell, record)
-    return records
+    return _compare(records)
+
+
+def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every record beside the paper's figures and beside random clips."""
+    same = ("protocol", "model", "features", "fraction")
+    random = {
+        tuple(record[name] for name in same): record["accuracy"]
+        for record in records
+        if record["data"] == "random" and "empty" not in record
+    }
+    compared = []
+    for record in records:
+        printed = paper_figures(Cell(*(record[name] for name in Cell.__match_args__)))
+        shares = None if printed is None else tuple(round(one / 100, 4) for one in printed)
+        base = random.get(tuple(record[name] for name in same))
+        gain = None if base is None or "empty" in record else record["accuracy"] - base
+        compared.append({**record, "paper": shares, "gain_over_random": gain})
+    return compared
 
 
 def _cell(
@@ -135,7 +170,8 @@ def _cell(
 ) -> dict[str, Any]:
     mine = replace(settings, model=cell.model, features=cell.features)
     try:
-        sides = sides_of(cell.data, cell.protocol)
+        learned, watched, tested = sides_of(cell.data, cell.protocol)
+        sides = thin_clips(learned, cell.fraction, settings.seed), watched, tested
         key = _key(sides, mine)
         file = out / f"{cell.name}_{key}.json"
         found = _read(file)
@@ -143,13 +179,39 @@ def _cell(
             return found
         if not go_on():
             return {**asdict(cell), "empty": "no time was left"}
-        record = {**asdict(cell), "key": key, **_measure(sides, mine, cell.protocol)}
+        unfinished = out / ".training" / key
+        figures = _measure(sides, mine, cell.protocol, unfinished)
+        record = {**asdict(cell), "key": key, **figures}
     except ModelError:
         raise
     except CantaorError as error:
         return {**asdict(cell), "empty": str(error)}
     _write(file, record)
+    shutil.rmtree(unfinished, ignore_errors=True)
     return record
+
+
+def thin_clips(clips: ClipSet, fraction: float, seed: int) -> ClipSet:
+    """A share of each singer's clips, at least one; a smaller share is part of a larger one."""
+    if not 0 < fraction <= 1:
+        raise ArgumentError(f"fraction must be above 0 and at most 1; got {fraction}")
+    if fraction == 1:
+        return clips
+    order = np.random.default_rng([seed, 1]).permutation(len(clips))
+    kept = []
+    for label in np.unique(clips.labels):
+        mine = order[clips.labels[order] == label]
+        kept.append(mine[: max(1, round(fraction * mine.size))])
+    return clips.select(np.sort(np.concatenate(kept)))
+
+
+def with_noise(clips: ClipSet, level_db: float, seed: int) -> ClipSet:
+    """The clips with white noise so many dB below each clip's own mean power."""
+    lengths = clips.lengths
+    power = np.add.reduceat(np.square(clips.samples, dtype=np.float64), clips.offsets[:-1])
+    deviation = np.sqrt(power / lengths * 10 ** (-level_db / 10)).astype(np.float32)
+    noise = np.random.default_rng([seed, 2]).standard_normal(clips.samples.size, dtype=np.float32)
+    return replace(clips, samples=clips.samples + noise * np.repeat(deviation, lengths))
 
 
 def _key(sides: Sides, settings: TrainingSettings) -> str:
@@ -158,8 +220,10 @@ def _key(sides: Sides, settings: TrainingSettings) -> str:
     return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
-def _measure(sides: Sides, settings: TrainingSettings, protocol: str) -> dict[str, Any]:
-    trained = train(sides[0], sides[1], settings)
+def _measure(
+    sides: Sides, settings: TrainingSettings, protocol: str, unfinished: Path
+) -> dict[str, Any]:
+    trained = train(sides[0], sides[1], settings, checkpoint_dir=unfinished)
     figures = evaluate(trained, sides[2], protocol, device=settings.device)
     on_train = evaluate(trained, sides[0], device=settings.device).accuracy
     return {
@@ -172,6 +236,12 @@ def _measure(sides: Sides, settings: TrainingSettings, protocol: str) -> dict[st
         "seconds": sum(epoch["seconds"] for epoch in trained.history),
         "parameters": sum(weights.numel() for weights in trained.module.parameters()),
         "n": figures.n,
+        "noise": {
+            f"{level:g}": evaluate(
+                trained, with_noise(sides[2], level, settings.seed), device=settings.device
+            ).accuracy
+            for level in NOISES_DB
+        },
         "settings": {**asdict(settings), "augmentation": list(settings.augmentation)},
     }
 
@@ -194,33 +264,3 @@ def _write(file: Path, record: Mapping[str, Any]) -> None:
         partial.replace(file)
     except OSError as error:
         raise ModelError(f"cannot write result {file}: {error}") from error
-
-
-def grid_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """The records as a Markdown table beside the paper's figures; empty cells say why."""
-    lines = [
-        "| protocol | data | network | features | accuracy % | AUC % | balanced % | train - test % "
-        "| gain over random % | epochs | s | parameters | paper: accuracy / AUC % |",
-        "|" + "---|" * 13,
-    ]
-    random = {
-        (r["protocol"], r["model"], r["features"]): r["accuracy"]
-        for r in records
-        if r["data"] == "random" and "empty" not in r
-    }
-    return "\n".join([*lines, *(_row(record, random) for record in records)]) + "\n"
-
-
-def _row(record: Mapping[str, Any], random: Mapping[tuple[str, str, str], float]) -> str:
-    cell = Cell(*(record[name] for name in ("model", "features", "data", "protocol")))
-    printed = paper_figures(cell)
-    paper = "" if printed is None else f"{printed[0]:.2f} / {printed[1]:.2f}"
-    start = f"| {cell.protocol} | {cell.data} | {cell.model} | {cell.features} |"
-    if "empty" in record:
-        return f"{start} empty: {record['empty']} |{' |' * 7} {paper} |"
-    base = random.get((cell.protocol, cell.model, cell.features))
-    gain = None if base is None else record["accuracy"] - base
-    shares = [record[name] for name in ("accuracy", "auc", "balanced_accuracy", "gap")]
-    figures = " | ".join("" if s is None else f"{100 * s:.2f}" for s in [*shares, gain])
-    costs = f"{record['epochs']} | {record['seconds']:.0f} | {record['parameters']:,}"
-    return f"{start} {figures} | {costs} | {paper} |"

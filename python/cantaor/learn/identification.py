@@ -21,7 +21,7 @@ from cantaor.errors import ModelError
 from cantaor.learn.bundle import Bundle, load_bundle
 from cantaor.learn.calibration import tempered
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.enrolment import Reader, reader_of, share_with_enrolled
+from cantaor.learn.enrolment import NO_READER, Reader, reader_of, share_with_enrolled
 from cantaor.learn.evaluation import predict
 from cantaor.locations import printable
 from cantaor.settings import make_settings, settings_to_plain
@@ -139,7 +139,7 @@ class HeardClips:
     end_s: Float64Array
     probabilities: Float32Array
     embeddings: Float32Array
-    reader: Reader = Reader()
+    reader: Reader = NO_READER
 
 
 def identify(
@@ -237,8 +237,7 @@ def judge(
     """
     rate, reader = bundle.trained.module.sample_rate, reader_of(bundle)
     bounds = [
-        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s)
-        for one in voices
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s) for one in voices
     ]
     clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
     answers: list[tuple[Float32Array, Float32Array]] = []
@@ -298,8 +297,8 @@ def vote(heard: HeardClips, classes: tuple[str, ...]) -> Identification:
 
 def _read(mean: Float64Array, embedding: Float32Array, reader: Reader) -> Float64Array:
     shares = mean if reader.calibration is None else tempered(mean, reader.calibration.temperature)
-    return shares if reader.gallery is None else share_with_enrolled(
-        shares, embedding, reader.gallery
+    return (
+        shares if reader.gallery is None else share_with_enrolled(shares, embedding, reader.gallery)
     )
 
 

@@ -68,9 +68,7 @@ def _unit(name: str, values: ArrayLike) -> Float32Array:
     return unit
 
 
-def _exact(
-    base: Float32Array, asked: Float32Array, count: int
-) -> tuple[Int64Array, Float32Array]:
+def _exact(base: Float32Array, asked: Float32Array, count: int) -> tuple[Int64Array, Float32Array]:
     cosines = asked @ base.T
     # Equal cosines keep the order of the embeddings.
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :count].astype(np.int64)

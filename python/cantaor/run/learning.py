@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,24 @@ from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.card import write_model_card
+from cantaor.learn.clips import ClipSet, join_clips
+from cantaor.learn.enrolment import Reader, make_reader, reader_parts
 from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.grid import Sides
 from cantaor.learn.identification import finder_arrays, finder_facts
 from cantaor.learn.profile import PROFILE, PROFILE_RATE
 from cantaor.learn.singer import Singer
-from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
 from cantaor.run.workspace import Workspace, write_text
+from cantaor.show.curves import plot_training
+from cantaor.show.plot import save_figure
 
 _CLIPS = "clips.csv"
+_CURVES = "learning.png"
+_FIGURES = "evaluation.json"
 
 
 def load_clipset(
@@ -62,13 +71,13 @@ def load_clipset(
         A file cannot be read.
     """
     known = {name: index for index, name in enumerate(classes)}
-    by_file: dict[str, list[int]] = {}
+    by_file: dict[Path, list[int]] = {}
     for index, entry in enumerate(clips.entries):
         if entry.singer not in known:
             raise CorpusError(
                 f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
             )
-        by_file.setdefault(clips.location(entry), []).append(index)
+        by_file.setdefault(clips.file(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
         _cut_file(file, clips.entries, indices, rows, sample_rate)
@@ -114,16 +123,18 @@ def train_workspace(
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
-    trained = _train(prepared.clips, settings, progress)
     folder = out or workspace.path / "model"
+    trained, reader = _train(prepared.clips, settings, folder, progress)
+    arrays, kept = reader_parts(reader)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
         "notes": list(prepared.notes),
         "finder": finder_facts(prepared.finder),
+        **kept,
     }
-    save_bundle(folder, trained, finder_arrays(prepared.finder), extra)
-    write_manifest(prepared.clips, folder / _CLIPS)
+    save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
+    _finish(folder, trained, prepared.clips)
     return folder
 
 
@@ -150,9 +161,11 @@ def train_clips(
         There are fewer than two singers on the training side.
     """
     clips, notes = _name_sides(clips, settings)
-    trained = _train(clips, settings, progress)
-    save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
-    write_manifest(clips, out / _CLIPS)
+    trained, reader = _train(clips, settings, out, progress)
+    arrays, kept = reader_parts(reader)
+    facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    save_bundle(out, trained, arrays, {**facts, **kept})
+    _finish(out, trained, clips)
     return out
 
 
@@ -171,6 +184,11 @@ def evaluate_model(
     progress
         Called as ``progress(stage, done, total)``.
 
+    Returns
+    -------
+    Evaluation
+        On the model's own clips also kept beside it, for the card of its exports.
+
     Raises
     ------
     ModelError
@@ -178,6 +196,7 @@ def evaluate_model(
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", ""))
+    own = clips is None
     if clips is None:
         if not (model / _CLIPS).exists():
             raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
@@ -188,10 +207,36 @@ def evaluate_model(
     tested = side(clips, "test") if has_sides else clips
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    heard = load_clipset(
+    loaded = load_clipset(
         tested, bundle.trained.classes, progress, sample_rate=bundle.trained.module.sample_rate
     )
-    return evaluate(bundle.trained, heard, protocol=protocol)
+    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    if own:
+        save_evaluation(model / _FIGURES, result, {})
+    return result
+
+
+def write_card(model: Path, out: Path) -> Path:
+    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    out
+        The card, Markdown.
+    """
+    bundle = load_bundle(model)
+    figures = model / _FIGURES
+    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    clips = read_manifest(model / _CLIPS) if (model / _CLIPS).exists() else None
+    learned = "clips that are not listed" if clips is None else f"{len(side(clips, 'train'))} clips"
+    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
+    data = (
+        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
+        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
+    )
+    return write_model_card(out, bundle.trained, known, data.rstrip())
 
 
 def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
@@ -204,15 +249,39 @@ def side(clips: Manifest, name: str) -> Manifest:
     return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
-def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | None) -> TrainedModel:
-    train_side = side(clips, "train")
-    classes = train_side.singers
+def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None) -> Sides:
+    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, _ = _name_sides(clips, TrainingSettings(seed=seed))
+    classes = _classes(clips)
+    learned, watched, tested = (
+        load_clipset(side(clips, name), classes, progress)
+        for name in ("train", "validation", "test")
+    )
+    return learned, watched, tested
+
+
+def _classes(clips: Manifest) -> tuple[str, ...]:
+    classes = tuple(side(clips, "train").singers)
     if len(classes) < 2:
         raise SplitError(
             f"training needs clips of at least 2 singers, found {len(classes)}: "
             f"{', '.join(classes) or 'none'}"
         )
-    learning = _load_for(settings, train_side, classes, progress)
+    return classes
+
+
+def _train(
+    clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
+) -> tuple[TrainedModel, Reader]:
+    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    classes = _classes(clips)
+    learning = _load_for(settings, side(clips, "train"), classes, progress)
     held_out = _load_for(settings, side(clips, "validation"), classes, progress)
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
@@ -221,7 +290,11 @@ def _train(clips: Manifest, settings: TrainingSettings, progress: Progress | Non
         def epochs(epoch: int, total: int, _metrics: Mapping[str, float]) -> None:
             report("training", epoch, total)
 
-    return train(learning, held_out, settings, progress=epochs)
+    key = fingerprint(learning, held_out, settings)[:16]
+    trained = train(
+        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
+    )
+    return trained, make_reader(trained, join_clips(learning, held_out))
 
 
 def _load_for(
@@ -234,6 +307,19 @@ def _load_for(
     if settings.model != PROFILE:
         return load_clipset(clips, classes, progress)
     return load_clipset(clips, classes, progress, sample_rate=PROFILE_RATE, by_group=True)
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.training")
+
+
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+    """Complete a saved model: its clips, its learning curves; the training's state can go."""
+    write_manifest(clips, folder / _CLIPS)
+    if find_spec("matplotlib") is not None:
+        title = f"{trained.settings.model} on {trained.settings.features}"
+        save_figure(plot_training(trained.history, title), folder / _CURVES)
+    shutil.rmtree(_unfinished(folder), ignore_errors=True)
 
 
 def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
@@ -249,7 +335,7 @@ def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, 
 
 
 def _cut_file(
-    file: str,
+    file: Path,
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],

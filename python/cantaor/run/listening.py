@@ -1,9 +1,9 @@
 """Thousands of recordings through one model: found by worker processes, judged in one.
 
-Workers decode, track and find the known motifs; a recording's voice at the model's rate waits in a scratch
-file, so neither process holds more than the recordings under way. This process gathers clips of
-several recordings into batches for the network. Nothing here loads torch until it is needed: the
-workers never do.
+Workers decode, track and find the known motifs; a recording's voice at the model's rate waits in
+a scratch file, so neither process holds more than the recordings under way. This process gathers
+clips of several recordings into batches for the network. Nothing here loads torch until it is
+needed: the workers never do.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _as_channels(values: Tensor) -> Tensor:
     return values[None, :, None, None]
 
 
-@torch.jit.ignore  # type: ignore[untyped-decorator]  # Only training calls it.
+@torch.jit.unused  # Only training calls it, in eager mode.
 def _normalise_real(
     x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,114 @@
+"""Accuracy of the networks beside a support vector machine on published motif instances.
+
+    python -m benchmarks.accuracy DATA --out RESULTS [--recipe accurate] [--width 8] [--seeds 5]
+
+DATA is a folder with ``instances.csv`` and ``recordings/``. Every network, protocol and seed is one
+file under RESULTS; what was interrupted goes on. The table gives means over the seeds that are
+there, and the range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from benchmarks.instances import PROTOCOLS, Split, read_instances
+from cantaor.learn.clips import ClipSet, join_clips
+from cantaor.learn.features import Mfcc
+from cantaor.learn.grid import Cell, run_grid
+from cantaor.learn.recipes import recipe_settings
+from cantaor.learn.singer import LONGEST
+from cantaor.types import Float32Array
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is missing and print the table."""
+    options = _options(arguments)
+    instances = read_instances(options.data)
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for seed in options.seeds:
+        for protocol in options.protocols:
+            split = PROTOCOLS[protocol](instances, seed)
+            for model in options.models:
+                record = _record(model, protocol, split, seed, options)
+                rows.setdefault((protocol, model), []).append(record)
+                print(seed, protocol, model, f"{100 * record['accuracy']:.2f}", flush=True)
+    print(table(rows))
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder with instances.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--recipe", default="accurate")
+    parser.add_argument("--width", type=int, help="filters; as in the paper unless given")
+    parser.add_argument("--epochs", type=int, help="passes; the recipe's unless given")
+    parser.add_argument("--features", default="log-mel")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--protocols", nargs="+", default=list(PROTOCOLS), choices=PROTOCOLS)
+    parser.add_argument("--models", nargs="+", default=["svm", "residual-blstm", "crnn"])
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args(arguments)
+
+
+def _record(
+    model: str, protocol: str, split: Split, seed: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    if model == "svm":
+        return {"accuracy": svm_accuracy(split), "auc": None, "balanced_accuracy": None}
+    settings = recipe_settings(
+        options.recipe,
+        width=options.width,
+        epochs=options.epochs,
+        seed=seed,
+        device=options.device,
+    )
+    cell = Cell(model, options.features, "motifs", protocol)
+    sides = split.train, split.validation, split.test
+    return run_grid([cell], lambda *_: sides, settings, options.out)[0]
+
+
+def svm_accuracy(split: Split) -> float:
+    """RBF machine, C = 10, on mean and deviation of 40 coefficients; learns from both sides."""
+    learned = join_clips(split.train, split.validation)
+    machine = make_pipeline(StandardScaler(), SVC(C=10)).fit(statistics(learned), learned.labels)
+    return float(machine.score(statistics(split.test), split.test.labels))
+
+
+def statistics(clips: ClipSet) -> Float32Array:
+    """Mean and deviation of every clip's coefficients over its frames, float32 (n, 80)."""
+    feature = Mfcc()
+    rows = []
+    for index in range(len(clips)):
+        frames = feature(torch.from_numpy(clips[index][:LONGEST]), frames=426)
+        frames = frames[:40, : 1 + min(clips.lengths[index], LONGEST) // 160].numpy()
+        rows.append(np.concatenate([frames.mean(axis=1), frames.std(axis=1)]))
+    return np.array(rows)
+
+
+def table(rows: dict[tuple[str, str], Sequence[dict[str, Any]]]) -> str:
+    """Means over seeds as Markdown, per cent."""
+    lines = ["| protocol | model | seeds | accuracy % (range) | AUC % |", "|---|---|---|---|---|"]
+    for (protocol, model), records in rows.items():
+        found = 100 * np.array([record["accuracy"] for record in records])
+        areas = [record["auc"] for record in records if record["auc"] is not None]
+        area = f"{100 * np.mean(areas):.2f}" if areas else ""
+        spread = f"{found.mean():.2f} ({found.min():.2f} to {found.max():.2f})"
+        lines.append(f"| {protocol} | {model} | {found.size} | {spread} | {area} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Models from a list of clips: what lies beside them; training goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cantaor.corpus.tables import read_manifest
+from cantaor.learn.bundle import load_bundle
+from cantaor.run.learning import evaluate_model, train_clips, write_card
+from tests.test_learn_grid import listed_clips
+from tests.test_learn_training import SMALL, KilledError, same
+
+
+def test_what_lies_beside_a_model(tmp_path):
+    clips = read_manifest(listed_clips(tmp_path))
+    model = train_clips(clips, SMALL, tmp_path / "model")
+    names = sorted(file.name for file in model.iterdir())
+    assert names == [
+        "arrays.safetensors",
+        "clips.csv",
+        "learning.png",
+        "model.json",
+        "model.safetensors",
+    ]
+    assert (model / "learning.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / ".model.training").exists()
+    assert "None were measured" in write_card(model, tmp_path / "card.md").read_text()
+    result = evaluate_model(model)
+    assert json.loads((model / "evaluation.json").read_text())["n"] == result.n == 3
+    card = write_card(model, tmp_path / "card.md").read_text()
+    assert f"| {result.accuracy:.4f} |" in card
+    assert "12 clips of 3 singers (clips), split by the protocol file" in card
+
+
+def test_the_same_command_goes_on_where_it_stopped(tmp_path):
+    clips = read_manifest(listed_clips(tmp_path))
+    whole = load_bundle(train_clips(clips, SMALL, tmp_path / "whole")).trained
+
+    def kill(stage, done, total):
+        if (stage, done) == ("training", 2):
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_clips(clips, SMALL, tmp_path / "model", progress=kill)
+    epochs = []
+    folder = train_clips(
+        clips,
+        SMALL,
+        tmp_path / "model",
+        progress=lambda stage, done, _: epochs.append(done) if stage == "training" else None,
+    )
+    assert epochs == [2, 3]
+    assert same(whole, load_bundle(folder).trained)
