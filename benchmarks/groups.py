@@ -1,6 +1,6 @@
 """Singers in recordings never heard: every way to hold out one source group of each singer.
 
-    python benchmarks/groups.py FOLDER [--members 5] [--variants] [--json FILE]
+    python benchmarks/groups.py FOLDER [--variants [NAME]] [--json FILE]
 
 FOLDER holds ``instances.csv`` and ``recordings`` (see :mod:`benchmarks.instances`). Clips are
 distinct, have one label, and are heard for the 0.2 s around their middle, so that length says
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.instances import rows_of
+from cantaor.learn.augmentation import augment
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.profile import PROFILE_RATE
 from cantaor.learn.robust import WINDOW, Profiles, fit_committee, take_profiles, window_chances
@@ -38,8 +39,9 @@ Method = Callable[["Windows", list[Draw]], Floats]
 
 @dataclass(frozen=True)
 class Windows:
-    """One window of every clip: its profile, singer and group, and the names."""
+    """One window of every clip, its profile, singer and group, and the names."""
 
+    clips: ClipSet
     profiles: Profiles
     singers: tuple[str, ...]
     groups: tuple[str, ...]
@@ -74,7 +76,7 @@ def read_windows(folder: Path) -> Windows:
         labels.append(singers.index(row["published_singer"]))
         group.append(groups.index(row["recording"]))
     clips = ClipSet.from_arrays(cut, labels, singers, groups, group)
-    return Windows(take_profiles(clips), singers, groups)
+    return Windows(clips, take_profiles(clips), singers, groups)
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -97,6 +99,35 @@ def committee(members: int, views: slice = slice(None), seed: int = 0) -> Method
             logits, _ = trained(x)
             shares = logits.softmax(-1).reshape(len(draws), members, len(values), -1).mean(1)
         return np.log(shares.double().numpy())
+
+    return answer
+
+
+def augmented(names: tuple[str, ...], copies: int = 3) -> Method:
+    """One perceptron that also learns from changed copies of every training window."""
+
+    def answer(windows: Windows, draws: list[Draw]) -> Floats:
+        torch.manual_seed(0)
+        waveforms, lengths = map(
+            torch.from_numpy, windows.clips.batch(np.arange(len(windows.clips)))
+        )
+        whole = [windows.profiles]
+        for _ in range(copies):
+            changed, _ = augment(waveforms, lengths, names, WINDOW)
+            clips = ClipSet.from_arrays(
+                list(changed.numpy()),
+                windows.clips.labels,
+                windows.singers,
+                windows.groups,
+                windows.clips.recording,
+            )
+            whole.append(take_profiles(clips))
+        joined = Profiles(
+            np.concatenate([one.values for one in whole]),
+            np.concatenate([one.labels for one in whole]),
+            np.concatenate([one.groups for one in whole]),
+        )
+        return committee(1)(replace(windows, profiles=joined), draws)[:, : len(windows.clips)]
 
     return answer
 
@@ -178,6 +209,8 @@ VARIANTS: dict[str, Method] = {
     "one perceptron, contrast alone": committee(1, slice(36, 76)),
     "one perceptron, cepstra of 50 to 8,000 Hz alone": committee(1, slice(76, 96)),
     "one perceptron, without the last view": committee(1, slice(0, 76)),
+    "one perceptron, and copies through equalisers": augmented(("equaliser",)),
+    "one perceptron, and copies in rooms and noise": augmented(("room", "noise")),
     "logistic regression, all views": logistic(slice(0, 96)),
     "logistic regression, cepstra of 50 to 11,025 Hz": logistic(slice(0, 36)),
     "logistic regression, cepstra of 50 to 8,000 Hz": logistic(slice(76, 96)),
@@ -187,13 +220,15 @@ VARIANTS: dict[str, Method] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--variants", action="store_true", help="also what was taken away")
+    parser.add_argument("--variants", nargs="?", const="", help="all variants, or those named so")
     parser.add_argument("--seed", type=int, help="another seed of the committee alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     windows = read_windows(options.folder)
-    chosen = dict(VARIANTS if options.variants else list(VARIANTS.items())[:1])
+    chosen = dict(list(VARIANTS.items())[:1])
+    if options.variants is not None:
+        chosen = {name: one for name, one in VARIANTS.items() if options.variants in name}
     if options.seed is not None:
         chosen = {f"committee of 5, seed {options.seed}": committee(5, seed=options.seed)}
     results = {}
