@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -67,7 +68,7 @@ def test_ratio_to_kmeans1d_at_a_million(record_property: Any) -> None:
         ours = min(ours, time.process_time() - start)
     record_property("times_kmeans1d", theirs / ours)
     print(f"\n{1e3 * ours:.0f} ms, {theirs / ours:.0f} x kmeans1d")
-    assert theirs / ours > 50
+    assert theirs / ours >= 100
 
 
 def test_first_call_in_a_new_process(record_property: Any) -> None:
@@ -78,8 +79,25 @@ def test_first_call_in_a_new_process(record_property: Any) -> None:
     )
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(2)
+        for _ in range(4)
     ]
-    record_property("first_call_s", times[-1])
-    print(f"\nfirst call in a new process: {times[-1]:.2f} s")
-    assert times[-1] < 5
+    first = min(times[1:])  # the first one may compile
+    record_property("first_call_s", first)
+    print(f"\nfirst call in a new process: {first:.2f} s")
+    assert first < 1
+
+
+def test_a_hundred_million_values_in_constant_memory(record_property: Any) -> None:
+    histogram = ClusterHistogram()
+    histogram.update(values_of(1_000_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    values, start = values_of(1_000_000), time.process_time()
+    for shift in range(99):
+        histogram.update(values + 0.01 * shift)
+    found = histogram.solve(K)
+    seconds = time.process_time() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    record_property("grown_mb", grown)
+    print(f"\n100,000,000 values in {seconds:.1f} s, {grown:.0f} MB more")
+    assert found.counts.sum() == 100_000_000
+    assert grown < 100

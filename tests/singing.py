@@ -33,6 +33,7 @@ class Voice:
     breath_db: float = -40.0
     snr_db: float | None = None
     room_s: float = 0.0
+    release_db: float = 0.0
     sample_rate: int = 44_100
 
 
@@ -97,6 +98,8 @@ def sing(voice: Voice, seconds: float = 12.0, seed: int = 0) -> tuple[np.ndarray
     pitch = _smooth(np.where(voiced, hz, np.interp(np.arange(hz.size), *_known(hz))), smooth)
     envelope = _smooth(voiced.astype(float), np.ones(int(0.015 * rate)) / int(0.015 * rate))
     loudness = _wander(hz.size, rate, 1.5, rng) * 5
+    if voice.release_db:
+        envelope *= _releases(voiced, voice, rng)
     signal = envelope * 10 ** (loudness / 20) * _voiced_sound(pitch, voice, rng)
     signal /= np.sqrt(np.mean(signal[voiced] ** 2))
     signal += 10 ** (voice.breath_db / 20) * envelope * _colored(hz.size, rng)
@@ -148,6 +151,17 @@ def _voiced_sound(pitch: np.ndarray, voice: Voice, rng: np.random.Generator) -> 
         )
         total += gain * response * np.sin(h * phase + rng.uniform(0, 2 * np.pi))
     return total
+
+
+def _releases(voiced: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+    """Gain of voices that fade by up to ``release_db`` before they stop: still sung, only quiet."""
+    gain = np.ones(voiced.size)
+    starts, ends = (np.flatnonzero(np.diff(voiced.astype(int)) == step) + 1 for step in (1, -1))
+    for end in ends:
+        start = starts[starts < end].max(initial=0)
+        n = min(int(rng.uniform(0.03, 0.12) * voice.sample_rate), (end - start) // 2)
+        gain[end - n : end] = 10 ** (-rng.uniform(0.5, 1) * voice.release_db / 20 * np.arange(n) / n)
+    return gain
 
 
 def _colored(n: int, rng: np.random.Generator, rms: float = 1.0) -> np.ndarray:

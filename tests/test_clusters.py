@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import kmeans1d
 import numpy as np
@@ -180,3 +183,36 @@ def test_kernels_compile_where_no_cache_can_be_written(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(numba, "njit", refusing)
     assert _kmeans.compiled(lambda x: x + 1)(1) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="drops the rights of root as Linux does it")
+def test_a_read_only_install_keeps_a_cache(tmp_path: Path) -> None:
+    package = Path(sys.modules["cantaor"].__path__[0])
+    installed = tmp_path / "installed" / "cantaor"
+    shutil.copytree(package, installed, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [*installed.rglob("*"), installed, installed.parent]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir(mode=0o555)
+    scratch.mkdir(mode=0o700)
+    code = (
+        "import os, cantaor; from cantaor import _kmeans, clusters;"
+        "assert not os.access(cantaor.__path__[0], os.W_OK);"
+        "assert clusters.kmeans_1d([1.0, 2.0, 9.0], 2).centers[1] == 9;"
+        "print(cantaor.__path__[0], sum(_kmeans.best_boundaries.stats.cache_hits.values()))"
+    )
+    # Root writes anywhere, whatever the permissions say, unless its capabilities are taken away.
+    drop = ["setpriv", "--securebits=+noroot", "--inh-caps=-all", "--bounding-set=-all"]
+    command = [*(drop if os.geteuid() == 0 else []), sys.executable, "-c", code]
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("NUMBA")},
+        "PYTHONPATH": str(installed.parent),
+        "HOME": str(home),
+        "TMPDIR": str(scratch),
+    }
+    outputs = [
+        subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
+        for _ in range(2)
+    ]
+    assert [line.split() for line in outputs] == [[str(installed), "0"], [str(installed), "1"]]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
+import re
 import signal
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -258,6 +262,59 @@ def test_bad_input_is_named(bad, name):
         mine_closed(**arguments)
     with pytest.raises(ValueError, match=name):
         mine_closed(**arguments)
+
+
+ODD_SCALARS = [
+    None, True, 0, 1, 2, -1, 2**31, 2**70, 0.5, 1.0, math.nan, math.inf, "a", b"x", [], (), {},
+    1j, np.int64(2), np.float16("nan"), np.array(2), Fraction(1, 2), (0, 1), (2, 1), (0, 2**70),
+    (0, None), [0, 1], np.array([0, 1]), range(3), print,
+]  # fmt: skip
+ODD_ARRAYS = [
+    np.array([1, 2, 3]), np.array([1, 2, 3], dtype=">i2"), np.array([1, 2**40]), np.array([1.0,
+    2.0]), np.array(["a"]), np.array([None, 1]), np.zeros((2, 2), int), np.array(5),
+    np.array([], dtype=int), np.arange(10)[::-2], np.broadcast_to(np.int32(1), 2**31),
+    np.broadcast_to(np.int64(0), 2**33), np.array([0, 3], dtype=np.uint64), np.array([0, 2**63 +
+    5, 3], dtype=np.uint64), np.array([0, -1, 3]), np.array([0, 3]), np.array([0, 4]),
+    np.array([1, 3]), np.array([0, 2, 1, 3]), np.array([0, 3.0]), np.array([True, False]),
+    np.array([1], dtype="m8[s]"),
+]  # fmt: skip
+ODD_ROWS = [
+    [1, 2, 3], (1, 2), range(3), range(2**40), [], "12", b"12", [1.5], [None], [[1]], {1: 2}, 5,
+    None, [2**31], [True], [np.int8(1)], iter([1]), *ODD_ARRAYS,
+]  # fmt: skip
+NAMED = re.compile(
+    "sequences|motifs|offsets|values|min_support|gap|min_length|max_length|top_k|max_patterns"
+    "|threads|progress"
+)
+
+
+def odd_sequences(random: Random) -> object:
+    if random.random() < 0.1:
+        return random.choice([*ODD_SCALARS, *ODD_ARRAYS])
+    if random.random() < 0.5:
+        return random.choice(ODD_ARRAYS), random.choice(ODD_ARRAYS)
+    return [random.choice(ODD_ROWS) for _ in range(random.randrange(4))]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_odd_arguments_are_mined_or_named(seed):
+    random = Random(seed)
+    messages: list[str] = []
+    for _ in range(250):
+        names = ["gap", "min_length", "max_length", "top_k", "max_patterns", "threads", "progress"]
+        odd = {name: random.choice(ODD_SCALARS) for name in names if random.random() < 0.1}
+        rows = odd_sequences(random) if random.random() < 0.6 else [[1, 2], [1, 2]]
+        least = random.choice(ODD_SCALARS) if random.random() < 0.3 else 2
+        try:
+            mine_closed(rows, least, **odd)
+            find_occurrences([[1, 2]], rows)
+            find_occurrences(odd_sequences(random), [[1, 2]])
+        except ValueError as error:
+            messages.append(str(error))
+        except TooManyPatternsError:
+            continue
+    assert len(messages) > 50
+    assert [message for message in messages if not NAMED.search(message)] == []
 
 
 def test_occurrences_of_bad_motifs():

@@ -70,10 +70,10 @@ py::tuple mine(const py::array& values, const py::array& offsets, const MiningOp
       run(progress, [&](Control& control) { return kernel(sequences, chosen, control); }));
 }
 
-BideLayout layout_named(const std::string& name) {
-  if (name == "automatic") return BideLayout::automatic;
-  if (name == "bitmaps") return BideLayout::bitmaps;
-  if (name == "lists") return BideLayout::lists;
+Layout layout_named(const std::string& name) {
+  if (name == "automatic") return Layout::automatic;
+  if (name == "bitmaps") return Layout::bitmaps;
+  if (name == "lists") return Layout::lists;
   throw py::value_error("layout must be automatic, bitmaps or lists, not " + name);
 }
 
@@ -105,19 +105,21 @@ void bind_motifs(py::module_& m) {
       "mine_gapped",
       [](const py::array& values, const py::array& offsets, std::int64_t min_support,
          std::int64_t min_length, Limit max_length, Limit top_k, Limit max_patterns, int threads,
-         const py::object& progress, std::int64_t low, std::int64_t high) {
+         const py::object& progress, std::int64_t low, std::int64_t high,
+         const std::string& layout) {
         check_gap(low, high);
+        const auto named = layout_named(layout);
         const auto chosen =
             options(min_support, min_length, max_length, top_k, max_patterns, threads);
         return mine(
             values, offsets, chosen, progress,
             [=](const SequencesView& sequences, const MiningOptions& with, Control& control) {
-              return mine_gapped(sequences, with, low, high, control);
+              return mine_gapped(sequences, with, low, high, control, named);
             });
       },
       py::arg("values"), py::arg("offsets"), py::arg("min_support"), py::arg("min_length"),
       py::arg("max_length"), py::arg("top_k"), py::arg("max_patterns"), py::arg("threads"),
-      py::arg("progress"), py::arg("low"), py::arg("high"));
+      py::arg("progress"), py::arg("low"), py::arg("high"), py::arg("layout") = "automatic");
 
   m.def(
       "mine_contiguous",

@@ -110,8 +110,6 @@ void bind_settings(py::module_& m) {
       .def_readwrite("before_slope", &TrackerSettings::before_slope)
       .def_readwrite("after_slope", &TrackerSettings::after_slope)
       .def_readwrite("noisy_voicing", &TrackerSettings::noisy_voicing)
-      .def_readwrite("near_slope", &TrackerSettings::near_slope)
-      .def_readwrite("near_s", &TrackerSettings::near_s)
       .def_readwrite("steady_voicing", &TrackerSettings::steady_voicing)
       .def_readwrite("look_s", &TrackerSettings::look_s)
       .def_readwrite("before_s", &TrackerSettings::before_s)

@@ -58,17 +58,17 @@ bool bitmaps_pay(const SortedSequences& sequences, std::size_t alphabet) {
 }  // namespace bide
 
 Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& options,
-                      Control& control, BideLayout layout) {
+                      Control& control, Layout layout) {
   Pulse pulse(control, true);
   const auto pass = [&](const MiningOptions& current) {
     auto encoded = encode(sequences, current.min_support, pulse);
     const auto sorted = bide::sort_sequences(sequences, encoded);
     encoded.codes = {};
-    if (layout == BideLayout::bitmaps && encoded.symbols.size() > bide::kMostBitmapSymbols)
+    if (layout == Layout::bitmaps && encoded.symbols.size() > bide::kMostBitmapSymbols)
       throw std::invalid_argument("bitmaps need at most 256 frequent symbols");
     const bool bitmaps =
-        layout == BideLayout::bitmaps ||
-        (layout == BideLayout::automatic && bide::bitmaps_pay(sorted, encoded.symbols.size()));
+        layout == Layout::bitmaps ||
+        (layout == Layout::automatic && bide::bitmaps_pay(sorted, encoded.symbols.size()));
     return bitmaps ? bide::mine_bitmaps(sorted, encoded, current, control)
                    : bide::mine_lists(sorted, encoded, current, control);
   };

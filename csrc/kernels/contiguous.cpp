@@ -166,8 +166,7 @@ Patterns collect(const Forest& forest, const SegmentedText& text,
   });
   auto cursor = rows.allocate();
   each_closed([&](const Interval& interval) {
-    spell(interval, forest, text, symbols,
-          rows.place(cursor, interval.length, interval.support));
+    spell(interval, forest, text, symbols, rows.place(cursor, interval.length, interval.support));
     pulse.control().advance();
   });
   return rows.take();

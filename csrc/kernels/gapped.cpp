@@ -1,294 +1,63 @@
-// Pattern growth under a gap constraint. Unlike with any gap, the first instance of a prefix does
-// not suffice: an entry is every position where an instance ends. Entries ascend, so the windows
-// that may hold the next symbol ascend too and every position is read once per pattern.
-//
-// Li and Wang (2008), sections 3 and 4. Two places differ from programs in circulation: the
-// window before a pattern reaches back to high + 1 symbols, and a subtree is pruned only where the
-// longer pattern covers every entry, not where it has as many.
 #include "cantaor/gapped.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <stdexcept>
 
-#include "cantaor/encoding.hpp"
 #include "cantaor/prefix_search.hpp"
 
 namespace cantaor {
+namespace gapped {
+
+std::vector<std::uint32_t> shortest_first(const SequencesView& sequences) {
+  std::vector<std::uint32_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), 0u);
+  const auto length = [&](std::uint32_t i) {
+    return sequences.offsets[i + 1u] - sequences.offsets[i];
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return length(a) < length(b); });
+  return order;
+}
+
 namespace {
 
-struct GappedIndex {
-  std::uint32_t alphabet, low, high;
-  std::vector<std::uint32_t> codes;     // [position], `alphabet` for infrequent symbols
-  std::vector<std::uint32_t> sequence;  // [position]
-  std::vector<std::uint32_t> first;     // [sequence], one more at the end
-  std::vector<std::vector<std::uint32_t>> followers;  // of each code within one gap, ascending
+bool bitmaps_possible(const EncodedSequences& encoded, Gap gap) {
+  return encoded.symbols.size() <= kMostBitmapSymbols && gap.high <= kWidestBitmapGap;
+}
 
-  GappedIndex(const SequencesView& sequences, const EncodedSequences& encoded, std::int64_t low_gap,
-              std::int64_t high_gap)
-      : alphabet(static_cast<std::uint32_t>(encoded.symbols.size())) {
-    const auto longest = static_cast<std::int64_t>(sequences.values.size());
-    low = static_cast<std::uint32_t>(std::min(low_gap, longest));
-    high = static_cast<std::uint32_t>(std::min(high_gap, longest));
-    std::vector<std::uint32_t> order(sequences.size());
-    for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-    const auto length = [&](std::uint32_t i) {
-      return sequences.offsets[i + 1u] - sequences.offsets[i];
-    };
-    // Short sequences leave the least room for an extension: checks that start there end early.
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return length(a) < length(b); });
-    codes.reserve(encoded.codes.size());
-    sequence.reserve(encoded.codes.size());
-    for (std::uint32_t s = 0; s < order.size(); ++s) {
-      first.push_back(static_cast<std::uint32_t>(codes.size()));
-      for (auto i = sequences.offsets[order[s]]; i < sequences.offsets[order[s] + 1u]; ++i) {
-        codes.push_back(std::min(encoded.codes[static_cast<std::size_t>(i)], alphabet));
-        sequence.push_back(s);
-      }
-    }
-    first.push_back(static_cast<std::uint32_t>(codes.size()));
-  }
-
-  std::uint32_t end_of(std::uint32_t position) const { return first[sequence[position] + 1]; }
-
-  /// Calls visit(position) once for every position `low` to `high` symbols behind an entry.
-  template <class Visit>
-  void windows_behind(std::span<const std::uint32_t> entries, const Visit& visit) const {
-    std::uint64_t next = 0;
-    for (const auto entry : entries) {
-      const std::uint64_t stop =
-          std::min(std::uint64_t{entry} + high + 2, std::uint64_t{end_of(entry)});
-      std::uint64_t position = std::max(next, std::uint64_t{entry} + low + 1);
-      for (; position < stop; ++position) visit(static_cast<std::uint32_t>(position));
-      next = std::max(next, stop);
-    }
-  }
-
-  /// The same before the entries; positions descend.
-  template <class Visit>
-  void windows_before(std::span<const std::uint32_t> entries, const Visit& visit) const {
-    std::uint64_t next = codes.size();  // one past the last position not visited yet
-    for (std::size_t i = entries.size(); i-- > 0;) {
-      const std::uint64_t start = first[sequence[entries[i]]];
-      const std::uint64_t entry = entries[i];
-      const std::uint64_t stop = entry > start + high ? entry - high - 1 : start;
-      if (entry < start + low + 1) continue;
-      for (std::uint64_t position = std::min(next, entry - low); position > stop; --position)
-        visit(static_cast<std::uint32_t>(position - 1));
-      next = std::min(next, stop);
-    }
-  }
-};
-
-class GappedEngine {
- public:
-  using Index = GappedIndex;
-  GappedEngine(const GappedIndex& index, Pulse& pulse)
-      : index_(index),
-        pulse_(pulse),
-        counts_(index.alphabet + 1u),
-        outputs_(index.alphabet + 1u, nullptr),
-        marks_(index.alphabet + 1u, 0) {}
-
-  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
-               bool grow, Arena& arena, std::vector<Branch>& children) {
-    const std::size_t first_child = children.size();
-    const auto& candidates = index_.followers[branch.code];
-    bool closed = true;
-    count(branch.entries, candidates);
-    for (const auto code : candidates) {
-      const Count& found = counts_[code];
-      if (found.support < threshold) continue;
-      closed = closed && found.support != branch.support;
-      children.push_back({code, found.support, {}});
-    }
-    grow = grow && children.size() > first_child;
-    // A pattern that a suffix extends is not closed; only a subtree is worth more looking.
-    const bool extends_backward = (closed || grow) && extends(pattern, branch.entries);
-    if (grow && extends_backward)
-      for (const auto code : alive_)
-        if (covers(code, pattern, branch.entries)) {
-          grow = false;
-          break;
-        }
-    if (grow)
-      project(branch.entries, arena, std::span(children).subspan(first_child));
-    else
-      children.resize(first_child);
-    return closed && !extends_backward;
-  }
-
-  /// Frequent symbols behind a single symbol, ascending.
-  std::vector<std::uint32_t> followers(std::span<const std::uint32_t> entries,
-                                       std::int64_t threshold) {
-    std::vector<std::uint32_t> touched;
-    index_.windows_behind(entries, [&](std::uint32_t position) {
-      const std::uint32_t code = index_.codes[position];
-      if (counts_[code].entries == 0) touched.push_back(code);
-      counts_[code].add(index_.sequence[position]);
-    });
-    pulse_.spend(entries.size() + touched.size());
-    std::vector<std::uint32_t> frequent;
-    for (const auto code : touched) {
-      if (counts_[code].support >= threshold && code != index_.alphabet) frequent.push_back(code);
-      counts_[code] = {};
-    }
-    std::sort(frequent.begin(), frequent.end());
-    return frequent;
-  }
-
- private:
-  struct Count {
-    std::uint32_t support = 0, entries = 0, last = kNoCode;
-    void add(std::uint32_t sequence) {
-      ++entries;
-      support += last != sequence;
-      last = sequence;
-    }
-  };
-
-  // Counts of the candidates alone are set to zero before and valid behind.
-  void count(std::span<const std::uint32_t> entries, const std::vector<std::uint32_t>& candidates) {
-    for (const auto code : candidates) counts_[code] = {};
-    if (candidates.empty()) return;
-    std::size_t steps = 0;
-    index_.windows_behind(entries, [&](std::uint32_t position) {
-      counts_[index_.codes[position]].add(index_.sequence[position]);
-      ++steps;
-    });
-    pulse_.spend(steps + candidates.size());
-  }
-
-  void project(std::span<const std::uint32_t> entries, Arena& arena, std::span<Branch> children) {
-    for (auto& child : children) {
-      const std::uint32_t size = counts_[child.code].entries;
-      outputs_[child.code] = arena.allocate(size);
-      child.entries = {outputs_[child.code], size};
-    }
-    std::size_t steps = 0;
-    index_.windows_behind(entries, [&](std::uint32_t position) {
-      auto*& out = outputs_[index_.codes[position]];
-      if (out != nullptr) *out++ = position;
-      ++steps;
-    });
-    for (const auto& child : children) outputs_[child.code] = nullptr;
-    pulse_.spend(steps);
-  }
-
-  // Entries of one sequence, from `i` on.
-  std::span<const std::uint32_t> run(std::span<const std::uint32_t> entries, std::size_t i) const {
-    const std::uint32_t end = index_.end_of(entries[i]);
-    std::size_t last = i + 1;
-    while (last < entries.size() && entries[last] < end) ++last;
-    return entries.subspan(i, last - i);
-  }
-
-  // Where the instances that end at `ends` (one sequence) begin, descending then reversed.
-  void find_starts(std::span<const std::uint32_t> pattern, std::span<const std::uint32_t> ends) {
-    starts_.assign(ends.begin(), ends.end());
-    for (std::size_t i = pattern.size() - 1; i-- > 0;) {
-      other_.clear();
-      index_.windows_before(starts_, [&](std::uint32_t position) {
-        if (index_.codes[position] == pattern[i]) other_.push_back(position);
-      });
-      starts_.assign(other_.rbegin(), other_.rend());
-      pulse_.spend(other_.size() + 4);
-    }
-  }
-
-  // Whether one symbol stands before an instance in every sequence; alive_ keeps those symbols.
-  bool extends(std::span<const std::uint32_t> pattern, std::span<const std::uint32_t> entries) {
-    alive_.clear();
-    for (std::size_t i = 0; i < entries.size();) {
-      const auto ends = run(entries, i);
-      find_starts(pattern, ends);
-      ++mark_;
-      found_.clear();
-      index_.windows_before(starts_, [&](std::uint32_t position) {
-        const std::uint32_t code = index_.codes[position];
-        if (marks_[code] != mark_ && code != index_.alphabet) found_.push_back(code);
-        marks_[code] = mark_;
-      });
-      if (i == 0)
-        alive_ = found_;
-      else
-        std::erase_if(alive_, [&](std::uint32_t code) { return marks_[code] != mark_; });
-      if (alive_.empty()) return false;
-      pulse_.spend(starts_.size() + found_.size());
-      i += ends.size();
-    }
-    return true;
-  }
-
-  // Whether instances of the pattern with `code` in front end at every entry: then whatever
-  // extends the pattern extends the longer one as well, and nothing below is closed.
-  bool covers(std::uint32_t code, std::span<const std::uint32_t> pattern,
-              std::span<const std::uint32_t> entries) {
-    for (std::size_t i = 0; i < entries.size();) {
-      const auto ends = run(entries, i);
-      find_starts(pattern, ends);
-      std::erase_if(starts_, [&](std::uint32_t start) { return !stands_before(code, start); });
-      for (std::size_t k = 1; k < pattern.size(); ++k) {
-        other_.clear();
-        index_.windows_behind(starts_, [&](std::uint32_t position) {
-          if (index_.codes[position] == pattern[k]) other_.push_back(position);
-        });
-        std::swap(starts_, other_);
-      }
-      if (starts_.size() != ends.size()) return false;
-      i += ends.size();
-    }
-    return true;
-  }
-
-  bool stands_before(std::uint32_t code, std::uint32_t start) const {
-    bool found = false;
-    index_.windows_before({&start, 1}, [&](std::uint32_t position) {
-      found = found || index_.codes[position] == code;
-    });
-    return found;
-  }
-
-  const GappedIndex& index_;
-  Pulse& pulse_;
-  std::vector<Count> counts_;
-  std::vector<std::uint32_t*> outputs_;
-  std::vector<std::uint64_t> marks_;
-  std::uint64_t mark_ = 0;
-  std::vector<std::uint32_t> starts_, other_, alive_, found_;
-};
-
-Patterns mine_once(const SequencesView& sequences, const MiningOptions& options, std::int64_t low,
-                   std::int64_t high, Control& control) {
-  Pulse pulse(control, true);
-  auto encoded = encode(sequences, options.min_support, pulse);
-  GappedIndex index(sequences, encoded, low, high);
-  encoded.codes = {};
-  std::vector<std::size_t> fill(index.alphabet + 2u, 0);
-  for (const auto code : index.codes) ++fill[code + 1u];
-  for (std::size_t code = 1; code < fill.size(); ++code) fill[code] += fill[code - 1];
-  const std::vector<std::size_t> bounds = fill;
-  std::vector<std::uint32_t> entries(bounds[index.alphabet]);
-  for (std::uint32_t position = 0; position < index.codes.size(); ++position)
-    if (index.codes[position] != index.alphabet) entries[fill[index.codes[position]]++] = position;
-  std::vector<Branch> roots;
-  for (std::uint32_t code = 0; code < index.alphabet; ++code)
-    roots.push_back({code, encoded.support[code],
-                     std::span(entries).subspan(bounds[code], bounds[code + 1] - bounds[code])});
-  GappedEngine counter(index, pulse);
-  index.followers.resize(index.alphabet);
-  for (const auto& root : roots)
-    index.followers[root.code] = counter.followers(root.entries, options.min_support);
-  return search_prefixes<GappedEngine>(index, roots, encoded.symbols, options, control);
+// Bitmaps win for few symbols wherever sequences fill a fair part of their 64-symbol blocks; of
+// many symbols, most are asked for in vain.
+bool bitmaps_pay(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap) {
+  constexpr std::size_t kFewSymbols = 12, kBytesPerSymbol = 64, kAlwaysFits = std::size_t{16} << 20;
+  if (!bitmaps_possible(encoded, gap) || encoded.symbols.size() > kFewSymbols) return false;
+  std::size_t blocks = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences[i].size() + 63) / 64;
+  const std::size_t bytes = blocks * (8 * encoded.symbols.size() + 4);
+  return blocks < (std::size_t{1} << 25) &&
+         bytes <= std::max(kAlwaysFits, kBytesPerSymbol * sequences.values.size());
 }
 
 }  // namespace
+}  // namespace gapped
 
 Patterns mine_gapped(const SequencesView& sequences, const MiningOptions& options, std::int64_t low,
-                     std::int64_t high, Control& control) {
-  return lower_until_found(options, static_cast<std::int64_t>(sequences.size()),
-                           [&](const MiningOptions& current) {
-                             return mine_once(sequences, current, low, high, control);
-                           });
+                     std::int64_t high, Control& control, Layout layout) {
+  const auto longest = static_cast<std::int64_t>(sequences.values.size());
+  const gapped::Gap gap{static_cast<std::uint32_t>(std::min(low, longest)),
+                        static_cast<std::uint32_t>(std::min(high, longest))};
+  const auto pass = [&](const MiningOptions& current) {
+    Pulse pulse(control, true);
+    auto encoded = encode(sequences, current.min_support, pulse);
+    if (layout == Layout::bitmaps && !gapped::bitmaps_possible(encoded, gap))
+      throw std::invalid_argument("bitmaps need at most 64 frequent symbols and gaps up to 62");
+    const bool bitmaps =
+        layout == Layout::bitmaps ||
+        (layout == Layout::automatic && gapped::bitmaps_pay(sequences, encoded, gap));
+    return bitmaps ? gapped::mine_bitmaps(sequences, encoded, gap, current, control)
+                   : gapped::mine_lists(sequences, encoded, gap, current, control);
+  };
+  return lower_until_found(options, static_cast<std::int64_t>(sequences.size()), pass);
 }
 
 }  // namespace cantaor

@@ -65,9 +65,9 @@ void IntervalTree::see(std::uint32_t j) {
   const std::size_t near = std::min(open_.size(), kNearRoot);
   while (i + 1 < near && open_[i + 1].first <= before) ++i;
   if (i + 1 == near) {
-    const auto holds = std::partition_point(
-        open_.begin() + static_cast<std::ptrdiff_t>(i), open_.end(),
-        [&](const Open& open) { return open.first <= before; });
+    const auto holds =
+        std::partition_point(open_.begin() + static_cast<std::ptrdiff_t>(i), open_.end(),
+                             [&](const Open& open) { return open.first <= before; });
     i = static_cast<std::size_t>(holds - open_.begin()) - 1;
   }
   ++open_[i].repeats;
@@ -127,8 +127,10 @@ LeftSide IntervalTree::judge(const Open& done, std::uint32_t last, std::uint32_t
 }
 
 bool IntervalTree::may_look(std::uint64_t looks) {
-  if (looks > looks_left_) looks_left_ = 0;
-  else looks_left_ -= looks;
+  if (looks > looks_left_)
+    looks_left_ = 0;
+  else
+    looks_left_ -= looks;
   return looks == 0 || looks_left_ > 0;
 }
 

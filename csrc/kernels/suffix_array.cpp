@@ -92,8 +92,7 @@ class Builder {
         const std::uint64_t differ = suffixes[j].key ^ suffixes[j - 1].key;
         const bool open = (suffixes[j].key & last_symbol) != 0;  // goes on behind the key
         if (differ != 0) {
-          common_[j] =
-              static_cast<std::uint32_t>((std::countl_zero(differ) - (64 - used)) / bits_);
+          common_[j] = static_cast<std::uint32_t>((std::countl_zero(differ) - (64 - used)) / bits_);
           first = static_cast<std::uint32_t>(j);
         } else if (open) {
           common_[j] = kUnknown;

@@ -151,9 +151,9 @@ class BucketSort {
 
   std::uint32_t shared(std::uint64_t a, std::uint64_t b, std::uint32_t depth) const {
     const std::uint64_t differ = (a ^ b) >> bits_;
-    const int same = differ != 0 ? (std::countl_zero(differ) - (64 - used_ + bits_)) / bits_
-                                 : symbols_ - std::min(symbols_ * bits_,
-                                                       std::countr_zero(a >> bits_)) / bits_;
+    const int same =
+        differ != 0 ? (std::countl_zero(differ) - (64 - used_ + bits_)) / bits_
+                    : symbols_ - std::min(symbols_ * bits_, std::countr_zero(a >> bits_)) / bits_;
     return depth + static_cast<std::uint32_t>(same);
   }
 

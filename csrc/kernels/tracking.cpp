@@ -23,7 +23,6 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       change_(static_cast<float>(settings.voicing_cost * 0.01 / hop_s)),
       block_frames_(std::max<std::int64_t>(1, std::llround(0.25 / hop_s))),
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
-      near_(static_cast<std::size_t>(std::lround(settings.near_s / hop_s))),
       before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
       after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
       open_{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(), 0} {}
@@ -96,12 +95,8 @@ float Tracker::voicing_at(std::size_t frame, const Around& window) const {
   for (std::size_t i = first; i < frame; ++i) before = std::max(before, frames_[i].level);
   for (std::size_t i = frame + 1; i < last; ++i) after = std::max(after, frames_[i].level);
   const auto below = [level](float loudest) { return std::min(loudest - level, kFarBelow); };
-  float near = level;
-  for (std::size_t i = frame - std::min(frame, near_); i < frame; ++i)
-    near = std::max(near, frames_[i].level);
   return window.voicing + static_cast<float>(settings_.level_slope) * below(window.loudest) +
          static_cast<float>(settings_.before_slope) * below(before) +
-         static_cast<float>(settings_.near_slope) * below(near) +
          static_cast<float>(settings_.after_slope) * below(after);
 }
 

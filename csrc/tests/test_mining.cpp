@@ -126,12 +126,13 @@ void check_engines() {
         options.threads = threads;
         Control control;
         const auto expected = closed_any_gap(rows, least);
-        for (const auto layout : {BideLayout::bitmaps, BideLayout::lists})
+        for (const auto layout : {Layout::bitmaps, Layout::lists})
           check_same(mine_any_gap(database.view(), options, control, layout), expected);
         for (const auto [low, high] : {std::pair{0, 1}, {1, 2}, {0, 0}, {2, 5}})
-          check_same(mine_gapped(database.view(), options, low, high, control),
-                     closed_gapped(rows, least, static_cast<std::size_t>(low),
-                                   static_cast<std::size_t>(high)));
+          for (const auto layout : {Layout::bitmaps, Layout::lists})
+            check_same(mine_gapped(database.view(), options, low, high, control, layout),
+                       closed_gapped(rows, least, static_cast<std::size_t>(low),
+                                     static_cast<std::size_t>(high)));
         check_same(mine_contiguous(database.view(), options, Closure::both_sides, control),
                    closed_gapped(rows, least, 0, 0));
         check_same(mine_contiguous(database.view(), options, Closure::right_side, control),
@@ -153,14 +154,15 @@ void check_threads_and_layouts() {
     options.top_k = top;
     options.max_length = 6;
     Control control;
-    const auto expected = mine_any_gap(database.view(), options, control, BideLayout::lists);
+    const auto expected = mine_any_gap(database.view(), options, control, Layout::lists);
     const auto expected_gapped = mine_gapped(database.view(), options, 0, 4, control);
     CHECK(expected.size() > 30 && expected_gapped.size() > 30);
     for (const int threads : {1, 2, 3, 8}) {
       options.threads = threads;
-      for (const auto layout : {BideLayout::bitmaps, BideLayout::lists})
+      for (const auto layout : {Layout::bitmaps, Layout::lists})
         CHECK(same(expected, mine_any_gap(database.view(), options, control, layout)));
-      CHECK(same(expected_gapped, mine_gapped(database.view(), options, 0, 4, control)));
+      for (const auto layout : {Layout::bitmaps, Layout::lists})
+        CHECK(same(expected_gapped, mine_gapped(database.view(), options, 0, 4, control, layout)));
     }
   }
 }

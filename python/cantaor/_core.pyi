@@ -40,8 +40,6 @@ class TrackerSettings:
     before_slope: float
     after_slope: float
     noisy_voicing: float
-    near_slope: float
-    near_s: float
     steady_voicing: float
     look_s: float
     before_s: float
@@ -118,6 +116,7 @@ def mine_gapped(
     progress: _Progress,
     low: int,
     high: int,
+    layout: str = "automatic",
 ) -> _Rows: ...
 def mine_contiguous(
     values: Int32Array,

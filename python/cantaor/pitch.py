@@ -41,7 +41,7 @@ from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 
 _CHUNK = 64  # frames transformed at once: small enough for the cache
-_GROUP = 16  # chunks that a thread takes at once
+_GROUP = 16  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
 
@@ -293,7 +293,8 @@ class PitchStream:
         if self._threads == 1 or len(spans) < 2:
             yield from (run(buffer, origin, *span) for span in spans)
             return
-        groups = [spans[i : i + _GROUP] for i in range(0, len(spans), _GROUP)]
+        size = max(1, min(_GROUP, len(spans) // (4 * self._threads)))
+        groups = [spans[i : i + size] for i in range(0, len(spans), size)]
 
         def run_group(group: list[tuple[int, int]]) -> list[_Chunk]:
             return [run(buffer, origin, *span) for span in group]

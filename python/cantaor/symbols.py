@@ -101,28 +101,40 @@ def flatten_sequences(
             f"{name} must be a list of int sequences or (values, offsets), "
             f"not {type(sequences).__name__}"
         )
+    if isinstance(sequences, np.ndarray):
+        if sequences.ndim != 2 and sequences.dtype != object:
+            raise ArgumentError(
+                f"{name} as one array must have 2 dimensions, not {sequences.ndim}; "
+                "ragged ones are (values, offsets)"
+            )
+        _check_size(sequences.size, "symbols", name)
     return _flatten_list(list(sequences), name)
 
 
 def _flatten_list(rows: list[object], name: str) -> tuple[Int32Array, Int64Array]:
-    plain: list[Sequence[int]] = []
-    for index, row in enumerate(rows):
-        if isinstance(row, np.ndarray):
-            if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
-                raise ArgumentError(
-                    f"{name}[{index}] must be 1-D integers, not {row.ndim}-D {row.dtype}"
-                )
-            plain.append(row.tolist())
-        elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
-            plain.append(row)
-        else:
-            raise ArgumentError(
-                f"{name}[{index}] must be a sequence of ints, not {type(row).__name__}"
-            )
+    plain = [_checked_row(row, f"{name}[{index}]") for index, row in enumerate(rows)]
     offsets = np.zeros(len(plain) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in plain], out=offsets[1:])
-    values = _array_of(list(chain.from_iterable(plain)), name)
+    _check_size(int(offsets[-1]), "symbols", name)
+    if plain and all(isinstance(row, np.ndarray) for row in plain):
+        values = np.concatenate([_as_int32(np.asarray(row), name) for row in plain])
+        return values, offsets
+    values = _array_of(list(chain.from_iterable(map(_as_plain, plain))), name)
     return _as_int32(values, name), offsets
+
+
+def _checked_row(row: object, name: str) -> Sequence[int] | _Integers:
+    if isinstance(row, np.ndarray):
+        if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
+            raise ArgumentError(f"{name} must be 1-D integers, not {row.ndim}-D {row.dtype}")
+        return row
+    if isinstance(row, Sequence) and not isinstance(row, str | bytes):
+        return row
+    raise ArgumentError(f"{name} must be a sequence of ints, not {type(row).__name__}")
+
+
+def _as_plain(row: Sequence[int] | _Integers) -> Sequence[int]:
+    return row.tolist() if isinstance(row, np.ndarray) else row
 
 
 def _array_of(symbols: list[int], name: str) -> _Integers:
@@ -139,10 +151,12 @@ def _check_symbols(values: _Integers, name: str) -> None:
         raise ArgumentError(f"values of {name} must have 1 dimension, not {values.ndim}")
     if values.size and values.dtype.kind not in "iu":
         raise ArgumentError(f"{name} must hold int32 integers only, not {values.dtype}")
-    if values.size > MOST_SYMBOLS:
-        raise ArgumentError(
-            f"{name} hold {values.size} symbols; at most {MOST_SYMBOLS} can be mined at once"
-        )
+    _check_size(values.size, "symbols", name)
+
+
+def _check_size(size: int, what: str, name: str) -> None:
+    if size > MOST_SYMBOLS:
+        raise ArgumentError(f"{name} hold {size} {what}; at most {MOST_SYMBOLS} can be mined")
 
 
 def _as_int32(values: _Integers, name: str) -> Int32Array:
@@ -159,6 +173,7 @@ def _checked_offsets(offsets: _Integers, symbols: int, name: str) -> Int64Array:
             f"offsets of {name} must be a 1-D integer array with at least one item, "
             f"not {offsets.dtype} of shape {offsets.shape}"
         )
+    _check_size(offsets.size - 1, "rows in offsets", name)
     if int(offsets[0]) != 0 or int(offsets[-1]) != symbols:
         raise ArgumentError(
             f"offsets of {name} must go from 0 to the number of symbols ({symbols}), "

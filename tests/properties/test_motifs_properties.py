@@ -60,6 +60,29 @@ def test_gaps_equal_their_definition(rows, least, gap, threads):
     assert pairs(mine_closed(rows, least, gap=gap, threads=threads)) == reference.ordered(expected)
 
 
+@given(SHORT, st.integers(1, 4), GAP, st.sampled_from(["bitmaps", "lists"]), st.integers(1, 3))
+def test_both_gapped_layouts_equal_the_definition(rows, least, gap, layout, threads):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, None, None, None, threads, None)
+    found = _core.mine_gapped(values, offsets, *limits, *gap, layout=layout)
+    assert pairs(Motifs(*found)) == reference.ordered(reference.define_gapped(rows, least, *gap))
+
+
+SPARSE = st.lists(st.lists(st.sampled_from([0, 1, 1, 2, 7, 8, 9]), max_size=200), max_size=5)
+
+
+@given(SPARSE, st.integers(2, 3), st.integers(0, 62), st.integers(0, 4))
+def test_gapped_layouts_agree_on_sequences_of_several_blocks(rows, least, low, more):
+    values, offsets = flatten_sequences(rows)
+    limits = (least, 1, 6, None, None, 1, None)
+    gap = (low, min(62, low + more))
+    found = [
+        Motifs(*_core.mine_gapped(values, offsets, *limits, *gap, layout=layout))
+        for layout in ("bitmaps", "lists")
+    ]
+    assert pairs(found[0]) == pairs(found[1])
+
+
 @given(LONGER, st.integers(2, 4), st.tuples(st.integers(0, 1), st.integers(0, 1)))
 def test_gaps_equal_their_twin_on_longer_sequences(rows, least, steps):
     gap = (steps[0], steps[0] + steps[1])

@@ -6,13 +6,11 @@
 
 namespace cantaor {
 
-enum class BideLayout { automatic, bitmaps, lists };
-
 /// BIDE: Wang, J. and Han, J. (2004), "BIDE: efficient mining of frequent closed sequences".
 /// A pattern is closed when no proper super-sequence has the same support. `layout` is a choice
 /// of speed and memory alone; `bitmaps` needs at most 256 frequent symbols.
 Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& options,
-                      Control& control, BideLayout layout = BideLayout::automatic);
+                      Control& control, Layout layout = Layout::automatic);
 
 namespace bide {
 

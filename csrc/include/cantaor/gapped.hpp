@@ -1,14 +1,41 @@
 // Closed patterns whose neighbouring symbols lie a bounded number of symbols apart.
 #pragma once
 
+#include <vector>
+
+#include "cantaor/encoding.hpp"
 #include "cantaor/mining.hpp"
 
 namespace cantaor {
 
 /// Closed under the gap: no one-symbol prefix or suffix extension under the same gap has the same
-/// support (Li, C. and Wang, J., 2008, "Efficiently mining closed subsequences with gap
-/// constraints", section 3). Between neighbours lie `low` to `high` symbols, 0 <= low <= high.
+/// support. Between neighbours lie `low` to `high` symbols, 0 <= low <= high. `bitmaps` needs at
+/// most 64 frequent symbols and a `high` of at most 62.
+///
+/// Li, C. and Wang, J. (2008), "Efficiently mining closed subsequences with gap constraints",
+/// sections 3 and 4. Unlike with any gap, the first instance of a prefix does not suffice: all ends
+/// of instances are kept. Two places differ from programs in circulation: the window before a
+/// pattern reaches back to high + 1 symbols, and a subtree is pruned only where the longer pattern
+/// covers every entry, not where it has as many.
 Patterns mine_gapped(const SequencesView& sequences, const MiningOptions& options, std::int64_t low,
-                     std::int64_t high, Control& control);
+                     std::int64_t high, Control& control, Layout layout = Layout::automatic);
 
+namespace gapped {
+
+inline constexpr std::size_t kMostBitmapSymbols = 64;
+inline constexpr std::uint32_t kWidestBitmapGap = 62;
+
+struct Gap {
+  std::uint32_t low, high;
+};
+
+/// Short sequences leave the least room for an extension: checks that start there end early.
+std::vector<std::uint32_t> shortest_first(const SequencesView& sequences);
+
+Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+                      const MiningOptions& options, Control& control);
+Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+                    const MiningOptions& options, Control& control);
+
+}  // namespace gapped
 }  // namespace cantaor

@@ -25,6 +25,9 @@ struct SequencesView {
   }
 };
 
+/// How an engine that grows patterns keeps the sequences: a choice of speed and memory alone.
+enum class Layout { automatic, bitmaps, lists };
+
 struct MiningOptions {
   static constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 

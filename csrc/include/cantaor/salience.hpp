@@ -27,7 +27,7 @@ struct SalienceSettings {
   double decay = 0.85;        // weight of a harmonic over that of the one below
   int harmonics = 16;
   double between = 0.4;          // weight of the positions between harmonics, over the harmonics'
-  double half_width_cents = 60;  // reach of one peak on the cent axis
+  double half_width_cents = 69;  // reach of one peak on the cent axis
   int candidates = 6;            // per frame, at most kMaxCandidates
 };
 

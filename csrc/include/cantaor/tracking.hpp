@@ -21,18 +21,16 @@ namespace cantaor {
 /// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
 /// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.097;         // strength at which the loudest frames may be voiced
-  double level_slope = 0.0095;    // more of it per dB below the loudest frame within look_s
-  double before_slope = 0.0035;   // per dB below the loudest frame of the before_s before it
-  double after_slope = 0.02;      // per dB below the loudest frame of the after_s after it
-  double noisy_voicing = -0.055;  // more of it where the noise floor is 20 dB below or closer
+  double voicing = 0.1;           // strength at which the loudest frames may be voiced
+  double level_slope = 0.011;     // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.0105;   // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0105;    // per dB below the loudest frame of the after_s after it
+  double noisy_voicing = -0.045;  // more of it where the noise floor is 20 dB below or closer
   double steady_voicing = 0.32;   // more of it where nothing is 6 dB below the loudest frame
-  double near_slope = 0.013;      // per dB below the loudest frame of the near_s before it
-  double near_s = 0.06;
-  double look_s = 4;  // half of the window around a frame, seconds
-  double before_s = 0.25, after_s = 0.07;
-  double octave_jump_cost = 0.9;  // per octave and 10 ms
-  double voicing_cost = 0.45;     // per change between voiced and unvoiced and 10 ms
+  double look_s = 4;              // half of the window around a frame, seconds
+  double before_s = 0.15, after_s = 0.055;
+  double octave_jump_cost = 0.95;  // per octave and 10 ms
+  double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
 };
 
 struct Track {
@@ -86,11 +84,11 @@ class Tracker {
   double min_hz_;
   float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
-  std::size_t near_, before_, after_;  // frames
-  std::vector<Frame> frames_;          // frames still needed, and
-  std::size_t next_ = 0;               // the first of them whose look-ahead was not complete
-  std::deque<Block> blocks_;           // the window of blocks around the next one to be searched
-  std::size_t next_block_ = 0;         // index in blocks_ of the next one to be searched
+  std::size_t before_, after_;  // frames
+  std::vector<Frame> frames_;   // frames still needed, and
+  std::size_t next_ = 0;        // the first of them whose look-ahead was not complete
+  std::deque<Block> blocks_;    // the window of blocks around the next one to be searched
+  std::size_t next_block_ = 0;  // index in blocks_ of the next one to be searched
   Block open_;
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};

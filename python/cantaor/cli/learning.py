@@ -116,12 +116,13 @@ def evaluate(
 ) -> None:
     """Test a model on the clips that were held out, or on others; or run the grid of Table 2.
 
-    With --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
+    What a workspace's own model did on its held-out clips is kept there for the report. With
+    --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
     were run before are kept.
     """
     from cantaor.learn.recipes import recipe_settings
     from cantaor.run.grid import plan_of
-    from cantaor.run.learning import clips_manifest, evaluate_model
+    from cantaor.run.learning import clips_manifest, evaluate_model, evaluate_workspace
 
     if grid:
         plan = plan_of(models, features, data, protocols, fractions)
@@ -132,9 +133,12 @@ def evaluate(
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
     folder = model_folder(model)
-    manifest = None if clips is None else clips_manifest(clips)
     with show_progress(as_json) as progress:
-        result = evaluate_model(folder, manifest, progress).to_json()
+        if clips is None and folder != model:
+            result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
+        else:
+            manifest = None if clips is None else clips_manifest(clips)
+            result = evaluate_model(folder, manifest, progress).to_json()
     if as_json:
         print_json(result)
     else:

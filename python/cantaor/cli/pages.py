@@ -9,18 +9,33 @@ import typer
 
 from cantaor.cli.app import Json, app, print_json
 from cantaor.run.workspace import open_workspace
+from cantaor.show.terminal import show_progress
 
 
 @app.command(epilog="Example: `cantaor report work --out report.html`")
 def report(
     work: Annotated[Path, typer.Argument(help="A mined workspace.")],
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    audit: Annotated[bool, typer.Option(help="Look for copies and shared audio too.")] = True,
+    motifs: Annotated[int, typer.Option(help="Most motifs shown of each singer.")] = 8,
+    recordings: Annotated[int, typer.Option(help="Most recordings drawn.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page: motifs to see and hear, contours, figures, settings."""
-    from cantaor.show.report import write_report
+    from cantaor.corpus.audit import audit as audit_manifest
+    from cantaor.show.report import workspace_manifest, write_report
 
-    path = write_report(open_workspace(work), out)
+    workspace = open_workspace(work)
+    found = None
+    if audit:
+        manifest = workspace_manifest(workspace)
+        with show_progress(as_json) as progress:
+            found = audit_manifest(
+                manifest, progress=lambda done: progress("audit", done, len(manifest))
+            )
+    path = write_report(
+        workspace, out, audit=found, motifs_per_singer=motifs, recordings=recordings
+    )
     if as_json:
         print_json({"path": str(path)})
     else:

@@ -13,7 +13,7 @@ from cantaor.errors import WorkspaceError
 from cantaor.learn.bundle import load_bundle
 from cantaor.learn.formats import export_model
 from cantaor.learn.training import TrainingSettings
-from cantaor.run.learning import evaluate_model, save_evaluation, train_workspace
+from cantaor.run.learning import evaluate_workspace, train_workspace
 from cantaor.run.pipeline import Progress, mine
 from cantaor.run.protocol import prepare_clips
 from cantaor.run.workspace import Workspace
@@ -114,6 +114,5 @@ def _train_and_test(
         f"train ({split})",
         lambda: train_workspace(workspace, prepared, settings, folder, stage),
     )
-    result = timed(f"evaluate ({split})", lambda: evaluate_model(model, progress=stage))
-    save_evaluation(workspace.path / f"evaluation-{split}.json", result, {})
+    result = timed(f"evaluate ({split})", lambda: evaluate_workspace(workspace, model, stage))
     return dict(result.to_json())

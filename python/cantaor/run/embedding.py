@@ -1,17 +1,20 @@
-"""Embeddings of recordings and of their motif clips, as rows of a table or a line of JSON."""
+"""Embeddings of recordings, of their motif clips, and of held-out clips, as rows and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from cantaor.corpus.manifest import Manifest
 from cantaor.errors import ArgumentError
 from cantaor.learn.identification import HeardClips
 from cantaor.learn.search import nearest
 from cantaor.run.workspace import read_table
+from cantaor.types import Float32Array
 
 #: Of the rows that :func:`embedding_rows` gives.
 EMBEDDINGS = pa.schema(
@@ -91,3 +94,47 @@ def most_alike(
         {**{name: rows[i][name] for name in names}, "cosine": float(cosine)}
         for i, cosine in zip(index[0], cosines[0], strict=True)
     ]
+
+
+def held_out_table(
+    clips: Manifest,
+    classes: Sequence[str],
+    probabilities: Float32Array,
+    embeddings: Float32Array,
+) -> pa.Table:
+    """One row for each held-out clip that a model has judged.
+
+    Parameters
+    ----------
+    clips
+        The clips, n of them.
+    classes
+        Names of the model's singers.
+    probabilities
+        float32 (n, classes).
+    embeddings
+        float32 (n, dim).
+
+    Returns
+    -------
+    pyarrow.Table
+        ``path``, ``recording``, ``start_s``, ``end_s`` (seconds, null = whole file), ``singer``,
+        ``answer``, ``probability`` (of the answer) and ``embedding`` (list of float32).
+    """
+    answer = probabilities.argmax(axis=1)
+    rows = clips.entries
+    columns = {name: [getattr(row, name) for row in rows] for name in ("path", "recording")}
+    times = {
+        name: pa.array([getattr(row, name) for row in rows], pa.float64())
+        for name in ("start_s", "end_s")
+    }
+    return pa.table(
+        {
+            **columns,
+            **times,
+            "singer": [row.singer for row in rows],
+            "answer": [classes[index] for index in answer],
+            "probability": probabilities[np.arange(len(rows)), answer],
+            "embedding": list(embeddings),
+        }
+    )

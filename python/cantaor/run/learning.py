@@ -23,15 +23,22 @@ from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.card import write_model_card
 from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.enrolment import Reader, make_reader, reader_parts
-from cantaor.learn.evaluation import Evaluation, evaluate
+from cantaor.learn.evaluation import (
+    Evaluation,
+    evaluate,
+    labels_in_order_of,
+    measure,
+    predict,
+)
 from cantaor.learn.grid import Sides
 from cantaor.learn.identification import finder_arrays, finder_facts
 from cantaor.learn.profile import PROFILE, PROFILE_RATE
 from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
+from cantaor.run.embedding import held_out_table
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
-from cantaor.run.workspace import Workspace, write_text
+from cantaor.run.workspace import Workspace, write_table, write_text
 from cantaor.show.curves import plot_training
 from cantaor.show.plot import save_figure
 
@@ -71,13 +78,13 @@ def load_clipset(
         A file cannot be read.
     """
     known = {name: index for index, name in enumerate(classes)}
-    by_file: dict[Path, list[int]] = {}
+    by_file: dict[str, list[int]] = {}
     for index, entry in enumerate(clips.entries):
         if entry.singer not in known:
             raise CorpusError(
                 f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
             )
-        by_file.setdefault(clips.file(entry), []).append(index)
+        by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
         _cut_file(file, clips.entries, indices, rows, sample_rate)
@@ -195,24 +202,13 @@ def evaluate_model(
         The model cannot be read or has no held-out clips.
     """
     bundle = load_bundle(model)
-    protocol = str(bundle.extra.get("protocol", ""))
-    own = clips is None
-    if clips is None:
-        if not (model / _CLIPS).exists():
-            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
-        clips = read_manifest(model / _CLIPS)
-    else:
-        protocol = "file"
-    has_sides = any(entry.split for entry in clips.entries)
-    tested = side(clips, "test") if has_sides else clips
-    if len(tested) == 0:
-        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    loaded = load_clipset(
-        tested, bundle.trained.classes, progress, sample_rate=bundle.trained.module.sample_rate
-    )
+    protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
+    tested = _held_out(model, clips)
+    rate = bundle.trained.module.sample_rate
+    loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = evaluate(bundle.trained, loaded, protocol=protocol)
-    if own:
-        save_evaluation(model / _FIGURES, result, {})
+    if clips is None:
+        _write_figures(model / _FIGURES, result)
     return result
 
 
@@ -239,9 +235,58 @@ def write_card(model: Path, out: Path) -> Path:
     return write_model_card(out, bundle.trained, known, data.rstrip())
 
 
-def save_evaluation(path: Path, result: Evaluation, facts: Mapping[str, Any]) -> None:
-    """Write an evaluation as JSON."""
-    write_text(path, json.dumps({**result.to_json(), **facts}, indent=2) + "\n")
+def evaluate_workspace(
+    workspace: Workspace, model: Path | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model of a workspace on its held-out clips and keep what was found there.
+
+    Parameters
+    ----------
+    workspace
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
+        probability and the embedding of every held-out clip.
+    model
+        Folder of the model; ``None`` is the workspace's own.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    folder = model or workspace.path / "model"
+    bundle = load_bundle(folder)
+    tested = _held_out(folder, None)
+    rate = bundle.trained.module.sample_rate
+    clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
+    labels = labels_in_order_of(bundle.trained, clips)
+    probabilities, embeddings = predict(bundle.trained, clips)
+    protocol = str(bundle.extra.get("protocol", ""))
+    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
+    write_table(
+        workspace.path / f"heldout-{protocol}.parquet",
+        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
+    )
+    _write_figures(folder / _FIGURES, result)
+    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    return result
+
+
+def _write_figures(path: Path, result: Evaluation) -> None:
+    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+    if clips is None:
+        if not (model / _CLIPS).exists():
+            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
+        clips = read_manifest(model / _CLIPS)
+    has_sides = any(entry.split for entry in clips.entries)
+    tested = side(clips, "test") if has_sides else clips
+    if len(tested) == 0:
+        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
+    return tested
 
 
 def side(clips: Manifest, name: str) -> Manifest:
@@ -335,7 +380,7 @@ def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, 
 
 
 def _cut_file(
-    file: Path,
+    file: str,
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cantaor.bench.records import PeerResult, Result, Spread
 from cantaor.bench.results import Change
 from cantaor.errors import require_extra
-from cantaor.show.plot import INK, MOTIF_COLOURS
+from cantaor.show.plot import GRID, INK, MOTIF_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +111,7 @@ def chart(results: Sequence[Result]) -> Figure:
     axes.margins(x=0.12)
     axes.set_xlabel("times as fast as the peer (processor time, one thread, same run)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="#e6eaee")
+    axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)
     return figure
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#24303a"
+GRID = "#e6eaee"
 _FRAMES = "#9db2bf"
 _SEGMENT = "#b03a2e"
 # Share of the figure's height that one motif's row of bars takes.
@@ -97,7 +98,7 @@ def plot_contour(
     axes.set_xlabel("time (s)")
     axes.set_ylabel("pitch (cents above 55 Hz)")
     axes.set_title(title, loc="left", color=INK)
-    axes.grid(axis="y", color="#e6eaee")
+    axes.grid(axis="y", color=GRID)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
     return figure

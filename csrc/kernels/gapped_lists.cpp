@@ -1,0 +1,267 @@
+// Pattern growth under a gap constraint over plain lists: an entry is every position where an
+// instance ends. Entries ascend, so the windows that may hold the next symbol ascend too and every
+// position is read once per pattern.
+#include <algorithm>
+
+#include "cantaor/gapped.hpp"
+#include "cantaor/prefix_search.hpp"
+
+namespace cantaor::gapped {
+namespace {
+
+struct GappedIndex {
+  std::uint32_t alphabet, low, high;
+  std::vector<std::uint32_t> codes;     // [position], `alphabet` for infrequent symbols
+  std::vector<std::uint32_t> sequence;  // [position]
+  std::vector<std::uint32_t> first;     // [sequence], one more at the end
+  std::vector<std::vector<std::uint32_t>> followers;  // of each code within one gap, ascending
+
+  GappedIndex(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap)
+      : alphabet(static_cast<std::uint32_t>(encoded.symbols.size())), low(gap.low), high(gap.high) {
+    const auto order = shortest_first(sequences);
+    codes.reserve(encoded.codes.size());
+    sequence.reserve(encoded.codes.size());
+    for (std::uint32_t s = 0; s < order.size(); ++s) {
+      first.push_back(static_cast<std::uint32_t>(codes.size()));
+      for (auto i = sequences.offsets[order[s]]; i < sequences.offsets[order[s] + 1u]; ++i) {
+        codes.push_back(std::min(encoded.codes[static_cast<std::size_t>(i)], alphabet));
+        sequence.push_back(s);
+      }
+    }
+    first.push_back(static_cast<std::uint32_t>(codes.size()));
+  }
+
+  std::uint32_t end_of(std::uint32_t position) const { return first[sequence[position] + 1]; }
+
+  /// Calls visit(position) once for every position `low` to `high` symbols behind an entry.
+  template <class Visit>
+  void windows_behind(std::span<const std::uint32_t> entries, const Visit& visit) const {
+    std::uint64_t next = 0;
+    for (const auto entry : entries) {
+      const std::uint64_t stop =
+          std::min(std::uint64_t{entry} + high + 2, std::uint64_t{end_of(entry)});
+      std::uint64_t position = std::max(next, std::uint64_t{entry} + low + 1);
+      for (; position < stop; ++position) visit(static_cast<std::uint32_t>(position));
+      next = std::max(next, stop);
+    }
+  }
+
+  /// The same before the entries; positions descend.
+  template <class Visit>
+  void windows_before(std::span<const std::uint32_t> entries, const Visit& visit) const {
+    std::uint64_t next = codes.size();  // one past the last position not visited yet
+    for (std::size_t i = entries.size(); i-- > 0;) {
+      const std::uint64_t start = first[sequence[entries[i]]];
+      const std::uint64_t entry = entries[i];
+      const std::uint64_t stop = entry > start + high ? entry - high - 1 : start;
+      if (entry < start + low + 1) continue;
+      for (std::uint64_t position = std::min(next, entry - low); position > stop; --position)
+        visit(static_cast<std::uint32_t>(position - 1));
+      next = std::min(next, stop);
+    }
+  }
+};
+
+class GappedEngine {
+ public:
+  using Index = GappedIndex;
+  GappedEngine(const GappedIndex& index, Pulse& pulse)
+      : index_(index),
+        pulse_(pulse),
+        counts_(index.alphabet + 1u),
+        outputs_(index.alphabet + 1u, nullptr),
+        marks_(index.alphabet + 1u, 0) {}
+
+  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+               bool grow, Arena& arena, std::vector<Branch>& children) {
+    const std::size_t first_child = children.size();
+    const auto& candidates = index_.followers[branch.code];
+    bool closed = true;
+    count(branch.entries, candidates);
+    for (const auto code : candidates) {
+      const Count& found = counts_[code];
+      if (found.support < threshold) continue;
+      closed = closed && found.support != branch.support;
+      children.push_back({code, found.support, {}});
+    }
+    grow = grow && children.size() > first_child;
+    // A pattern that a suffix extends is not closed; only a subtree is worth more looking.
+    const bool extends_backward = (closed || grow) && extends(pattern, branch.entries);
+    if (grow && extends_backward)
+      for (const auto code : alive_)
+        if (covers(code, pattern, branch.entries)) {
+          grow = false;
+          break;
+        }
+    if (grow)
+      project(branch.entries, arena, std::span(children).subspan(first_child));
+    else
+      children.resize(first_child);
+    return closed && !extends_backward;
+  }
+
+  /// Frequent symbols behind a single symbol, ascending.
+  std::vector<std::uint32_t> followers(std::span<const std::uint32_t> entries,
+                                       std::int64_t threshold) {
+    std::vector<std::uint32_t> touched;
+    index_.windows_behind(entries, [&](std::uint32_t position) {
+      const std::uint32_t code = index_.codes[position];
+      if (counts_[code].entries == 0) touched.push_back(code);
+      counts_[code].add(index_.sequence[position]);
+    });
+    pulse_.spend(entries.size() + touched.size());
+    std::vector<std::uint32_t> frequent;
+    for (const auto code : touched) {
+      if (counts_[code].support >= threshold && code != index_.alphabet) frequent.push_back(code);
+      counts_[code] = {};
+    }
+    std::sort(frequent.begin(), frequent.end());
+    return frequent;
+  }
+
+ private:
+  struct Count {
+    std::uint32_t support = 0, entries = 0, last = kNoCode;
+    void add(std::uint32_t sequence) {
+      ++entries;
+      support += last != sequence;
+      last = sequence;
+    }
+  };
+
+  // Counts of the candidates alone are set to zero before and valid behind.
+  void count(std::span<const std::uint32_t> entries, const std::vector<std::uint32_t>& candidates) {
+    for (const auto code : candidates) counts_[code] = {};
+    if (candidates.empty()) return;
+    std::size_t steps = 0;
+    index_.windows_behind(entries, [&](std::uint32_t position) {
+      counts_[index_.codes[position]].add(index_.sequence[position]);
+      ++steps;
+    });
+    pulse_.spend(steps + candidates.size());
+  }
+
+  void project(std::span<const std::uint32_t> entries, Arena& arena, std::span<Branch> children) {
+    for (auto& child : children) {
+      const std::uint32_t size = counts_[child.code].entries;
+      outputs_[child.code] = arena.allocate(size);
+      child.entries = {outputs_[child.code], size};
+    }
+    std::size_t steps = 0;
+    index_.windows_behind(entries, [&](std::uint32_t position) {
+      auto*& out = outputs_[index_.codes[position]];
+      if (out != nullptr) *out++ = position;
+      ++steps;
+    });
+    for (const auto& child : children) outputs_[child.code] = nullptr;
+    pulse_.spend(steps);
+  }
+
+  // Entries of one sequence, from `i` on.
+  std::span<const std::uint32_t> run(std::span<const std::uint32_t> entries, std::size_t i) const {
+    const std::uint32_t end = index_.end_of(entries[i]);
+    std::size_t last = i + 1;
+    while (last < entries.size() && entries[last] < end) ++last;
+    return entries.subspan(i, last - i);
+  }
+
+  // Where the instances that end at `ends` (one sequence) begin, descending then reversed.
+  void find_starts(std::span<const std::uint32_t> pattern, std::span<const std::uint32_t> ends) {
+    starts_.assign(ends.begin(), ends.end());
+    for (std::size_t i = pattern.size() - 1; i-- > 0;) {
+      other_.clear();
+      index_.windows_before(starts_, [&](std::uint32_t position) {
+        if (index_.codes[position] == pattern[i]) other_.push_back(position);
+      });
+      starts_.assign(other_.rbegin(), other_.rend());
+      pulse_.spend(other_.size() + 4);
+    }
+  }
+
+  // Whether one symbol stands before an instance in every sequence; alive_ keeps those symbols.
+  bool extends(std::span<const std::uint32_t> pattern, std::span<const std::uint32_t> entries) {
+    alive_.clear();
+    for (std::size_t i = 0; i < entries.size();) {
+      const auto ends = run(entries, i);
+      find_starts(pattern, ends);
+      ++mark_;
+      found_.clear();
+      index_.windows_before(starts_, [&](std::uint32_t position) {
+        const std::uint32_t code = index_.codes[position];
+        if (marks_[code] != mark_ && code != index_.alphabet) found_.push_back(code);
+        marks_[code] = mark_;
+      });
+      if (i == 0)
+        alive_ = found_;
+      else
+        std::erase_if(alive_, [&](std::uint32_t code) { return marks_[code] != mark_; });
+      if (alive_.empty()) return false;
+      pulse_.spend(starts_.size() + found_.size());
+      i += ends.size();
+    }
+    return true;
+  }
+
+  // Whether instances of the pattern with `code` in front end at every entry: then whatever
+  // extends the pattern extends the longer one as well, and nothing below is closed.
+  bool covers(std::uint32_t code, std::span<const std::uint32_t> pattern,
+              std::span<const std::uint32_t> entries) {
+    for (std::size_t i = 0; i < entries.size();) {
+      const auto ends = run(entries, i);
+      find_starts(pattern, ends);
+      std::erase_if(starts_, [&](std::uint32_t start) { return !stands_before(code, start); });
+      for (std::size_t k = 1; k < pattern.size(); ++k) {
+        other_.clear();
+        index_.windows_behind(starts_, [&](std::uint32_t position) {
+          if (index_.codes[position] == pattern[k]) other_.push_back(position);
+        });
+        std::swap(starts_, other_);
+      }
+      if (starts_.size() != ends.size()) return false;
+      i += ends.size();
+    }
+    return true;
+  }
+
+  bool stands_before(std::uint32_t code, std::uint32_t start) const {
+    bool found = false;
+    index_.windows_before({&start, 1}, [&](std::uint32_t position) {
+      found = found || index_.codes[position] == code;
+    });
+    return found;
+  }
+
+  const GappedIndex& index_;
+  Pulse& pulse_;
+  std::vector<Count> counts_;
+  std::vector<std::uint32_t*> outputs_;
+  std::vector<std::uint64_t> marks_;
+  std::uint64_t mark_ = 0;
+  std::vector<std::uint32_t> starts_, other_, alive_, found_;
+};
+
+}  // namespace
+
+Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+                    const MiningOptions& options, Control& control) {
+  Pulse pulse(control, true);
+  GappedIndex index(sequences, encoded, gap);
+  std::vector<std::size_t> fill(index.alphabet + 2u, 0);
+  for (const auto code : index.codes) ++fill[code + 1u];
+  for (std::size_t code = 1; code < fill.size(); ++code) fill[code] += fill[code - 1];
+  const std::vector<std::size_t> bounds = fill;
+  std::vector<std::uint32_t> entries(bounds[index.alphabet]);
+  for (std::uint32_t position = 0; position < index.codes.size(); ++position)
+    if (index.codes[position] != index.alphabet) entries[fill[index.codes[position]]++] = position;
+  std::vector<Branch> roots;
+  for (std::uint32_t code = 0; code < index.alphabet; ++code)
+    roots.push_back({code, encoded.support[code],
+                     std::span(entries).subspan(bounds[code], bounds[code + 1] - bounds[code])});
+  GappedEngine counter(index, pulse);
+  index.followers.resize(index.alphabet);
+  for (const auto& root : roots)
+    index.followers[root.code] = counter.followers(root.entries, options.min_support);
+  return search_prefixes<GappedEngine>(index, roots, encoded.symbols, options, control);
+}
+
+}  // namespace cantaor::gapped

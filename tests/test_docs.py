@@ -1,0 +1,143 @@
+"""What the documents show is run: Python blocks and commands in a folder laid out as they say.
+
+Every command's name and options are checked by default; running them all trains networks: slow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+from cantaor.audio import write_audio
+from cantaor.cli import app
+from cantaor.corpus.synthetic import make_corpus
+from cantaor.run.pipeline import mine
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: Their commands are run in this order, in one folder.
+RUN = ["docs/tutorial.md", "docs/how-to.md", "README.md"]
+#: Languages of blocks: what is run, and what is only shown.
+KNOWN = {"sh", "python", "text"}
+#: Set-up of this or another machine, tried by .ci/run and .ci/nightly instead.
+SET_UP = re.compile(
+    r"python3 -m venv|\.venv/bin/|cmake |npm |\.ci/"
+    r"|python -m (pytest|pip|build)|python (docs|benchmarks)/"
+)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Arguments of every cantaor command in the page's shell blocks."""
+    lines = [
+        line.split("#")[0].strip() for block in blocks(page, "sh") for line in block.splitlines()
+    ]
+    return [line.split()[1:] for line in lines if line.startswith("cantaor ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``recordings`` of three singers and a ``song.mp3``."""
+    place = tmp_path_factory.mktemp("docs")
+    corpus = make_corpus(place / "made", voices=3, recordings=5, seconds=12.0, seed=5)
+    (place / "recordings").mkdir()
+    for entry in corpus.manifest.entries:
+        shutil.copy(corpus.manifest.file(entry), place / "recordings")
+    shutil.copy(corpus.manifest.file(corpus.manifest.entries[0]), place / "song.mp3")
+    return place
+
+
+def test_every_block_says_what_it_is() -> None:
+    for page in PAGES:
+        found = re.findall(r"^ *```(\S*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert set(found[1::2]) <= {""}, page
+        assert set(found[::2]) <= KNOWN, page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_and_options_exist(page: Path) -> None:
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    for command, *arguments in commands(page):
+        options = {name for p in known[command].params for name in (*p.opts, *p.secondary_opts)}
+        assert {a for a in arguments if a.startswith("--")} <= options, f"{page}: {command}"
+
+
+def test_every_command_has_its_section() -> None:
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    headings = set(
+        re.findall(r"^## (\S+)$", (ROOT / "docs" / "how-to.md").read_text(), re.MULTILINE)
+    )
+    assert known <= headings, f"no section for {known - headings} in docs/how-to.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_other_lines_are_set_up(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            assert line.startswith("cantaor ") or SET_UP.match(line) or not line, f"{page}: {line}"
+
+
+def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine(folder / "recordings", folder / "work")
+    monkeypatch.chdir(folder)
+    ran = 0
+    for page in PAGES:
+        names: dict[str, object] = {}
+        for block in blocks(page, "python"):
+            exec(compile(block, str(page), "exec"), names)
+            ran += 1
+    assert ran >= 4
+
+
+def test_links_and_pictures_exist() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(#[^)\s]*)?\)", text):
+            file = (page.parent / target) if target else page
+            assert file.exists(), f"{page}: {target}"
+            if anchor:
+                assert anchor in anchors(file), f"{page}: {target}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {"#" + re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    command = [sys.executable, ROOT / "docs" / "make_api.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_pictures_are_made_by_the_program_and_small() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert pictures
+    assert all(picture.stat().st_size < 400_000 for picture in pictures)
+
+
+@pytest.mark.slow
+def test_every_command_of_the_documents_runs(folder: Path) -> None:
+    soft = np.zeros(1, np.float32)
+    write_audio(folder / "empty.wav", soft, 16_000)  # a neighbour that no command may stumble over
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    for page in RUN:
+        for arguments in commands(ROOT / page):
+            command = [sys.executable, "-m", "cantaor", *arguments]
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{page}: {' '.join(arguments)}\n{done.stderr}"
