@@ -160,7 +160,9 @@ def _releases(voiced: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.
     for end in ends:
         start = starts[starts < end].max(initial=0)
         n = min(int(rng.uniform(0.03, 0.12) * voice.sample_rate), (end - start) // 2)
-        gain[end - n : end] = 10 ** (-rng.uniform(0.5, 1) * voice.release_db / 20 * np.arange(n) / n)
+        gain[end - n : end] = 10 ** (
+            -rng.uniform(0.5, 1) * voice.release_db / 20 * np.arange(n) / n
+        )
     return gain
 
 

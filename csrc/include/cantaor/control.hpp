@@ -64,7 +64,7 @@ class Control {
  private:
   using Clock = std::chrono::steady_clock;
   Callback callback_;
-  Clock::time_point next_{};
+  Clock::time_point next_;
   std::uint32_t polls_ = 0;
   std::atomic<bool> stopped_{false};
   std::atomic<std::int64_t> done_{0};

@@ -123,7 +123,7 @@ class TaskPool {
   void fail(std::exception_ptr error) {
     control_.stop();
     const std::lock_guard lock(mutex_);
-    if (!error_) error_ = error;
+    if (!error_) error_ = std::move(error);
   }
   void rethrow() {
     if (error_) std::rethrow_exception(error_);
@@ -144,7 +144,7 @@ class TaskPool {
 template <class Engine>
 class SearchWorker {
  public:
-  SearchWorker(const typename Engine::Index& index, std::span<const std::int32_t> symbols,
+  SearchWorker(const Engine::Index& index, std::span<const std::int32_t> symbols,
                Collector& collector, TaskPool& pool, Control& control, bool calling_thread)
       : pulse_(control, calling_thread),
         engine_(index, pulse_),

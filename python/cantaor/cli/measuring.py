@@ -39,7 +39,13 @@ def bench(
     from cantaor.bench.cases import STAGES, run_stages
     from cantaor.bench.measuring import FULL, QUICK
     from cantaor.bench.results import document, write_results
-    from cantaor.show.benchmarks import COLUMNS, markdown_table, result_rows
+    from cantaor.show.benchmarks import (
+        COLUMNS,
+        TERMINAL_COLUMNS,
+        markdown_table,
+        result_rows,
+        terminal_rows,
+    )
     from cantaor.show.benchmarks import chart as draw
     from cantaor.show.plot import save_figure
 
@@ -55,9 +61,7 @@ def bench(
     elif markdown:
         typer.echo(markdown_table(COLUMNS, result_rows(results)))
     else:
-        print_rows(
-            "Answers checked, then processor time on one thread", COLUMNS, result_rows(results)
-        )
+        print_rows("Answers checked, then timed", TERMINAL_COLUMNS, terminal_rows(results))
 
 
 def _compare(files: tuple[Path, Path], as_json: bool) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = ("stage", "what", "size", "time", "memory", "growth", "beside", "faster", "answers")
+#: Of them those that fit a terminal.
+TERMINAL_COLUMNS = ("stage", "what", "time", "memory", "growth", "beside", "faster")
 CHANGE_COLUMNS = ("stage", "what", "compared by", "times slower", "noise", "")
 
 
@@ -44,6 +46,12 @@ def result_rows(results: Sequence[Result]) -> list[list[str]]:
             start = own if index == 0 else [""] * len(own)
             rows.append([*start, *_peer_cells(peer, result.checked if index == 0 else "")])
     return rows
+
+
+def terminal_rows(results: Sequence[Result]) -> list[list[str]]:
+    """:func:`result_rows` without sizes and notes, in the order of :data:`TERMINAL_COLUMNS`."""
+    kept = [COLUMNS.index(name) for name in TERMINAL_COLUMNS]
+    return [[row[index] for index in kept] for row in result_rows(results)]
 
 
 def change_rows(changes: Sequence[Change]) -> list[list[str]]:
