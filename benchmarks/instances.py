@@ -62,8 +62,7 @@ def read_instances(folder: Path, data: str = "motifs") -> Instances:
         ``"motifs"``; ``"motifs+segment"``: 3 s around each motif, at most its phrase; ``"random"``:
         as many clips of the same lengths from random places of the same recording's phrases.
     """
-    with (folder / "instances.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder)
     names = sorted({row["recording"] for row in rows})
     audio = {name: _read(folder / "recordings" / f"{name}.flac") for name in names}
     spans = _spans(rows, data)
@@ -81,6 +80,12 @@ def read_instances(folder: Path, data: str = "motifs") -> Instances:
         np.array([phrase for phrase, *_ in spans]),
         np.array([row["label_conflict"] == "1" for row in rows]),
     )
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    """The rows of a folder's ``instances.csv``."""
+    with (folder / "instances.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 Span = tuple[str, float, float]

@@ -353,3 +353,20 @@ def test_the_published_clips(shared_data: Path, tmp_path: Path) -> None:
     assert {i for members in report.two_labels for i in members} & set(report.conflicts)
     for part in report.overlapping:
         assert len({truth[i]["recording"] for i in part}) == 1
+
+
+def test_the_page_shows_every_kind_of_finding(
+    planted: tuple[Manifest, AuditReport], tmp_path: Path
+) -> None:
+    pytest.importorskip("jinja2", reason="needs the extra 'plot'")
+    from cantaor.show.audit_page import write_audit_page
+
+    manifest, report = planted
+    page = write_audit_page(report, tmp_path / "audit.html", "a <b> corpus").read_text()
+    assert "a &lt;b&gt; corpus" in page
+    for name, rows in report.tables().items():
+        assert (f'<section id="{name}">' in page) == bool(rows)
+    for path in ("V1-copy.wav", "V2-codec.mp3", "V3-theft.wav", "V3-broken.wav"):
+        assert path in page
+    assert "http" not in page
+    assert len(manifest) == report.summary()["entries"]

@@ -20,6 +20,7 @@ from cantaor.corpus.loaders import (
 )
 from cantaor.corpus.tables import write_manifest
 from cantaor.errors import CorpusError
+from cantaor.types import Audio
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -130,20 +131,26 @@ def test_clips_are_read_in_the_layout_they_have(tmp_path: Path) -> None:
         read_entries(tmp_path / "none")
 
 
-def tonas_like(home: Path, version_index: Path) -> None:
+SILENCE = Audio(np.zeros(4410, np.float32), 44100)
+TAKES = {
+    "01-D_AMairena": ("Antonio Mairena", SILENCE),
+    "02-D_ElChocolate": ("El Chocolate", SILENCE),
+}
+
+
+def tonas_like(home: Path, version_index: Path, takes: dict[str, tuple[str, Audio]]) -> None:
     """A data set laid out and indexed like TONAS: audio, metadata, an index with checksums."""
-    names = {"01-D_AMairena": "Antonio Mairena", "02-D_ElChocolate": "El Chocolate"}
     tracks = {}
-    for name in names:
+    for name, (_, audio) in takes.items():
         file = home / "Deblas" / f"{name}.wav"
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(file, np.zeros(4410, np.float32), 44100)
+        write_audio(file, audio.samples, audio.sample_rate)
         tracks[name] = {
             part: [f"Deblas/{name}{end}", ""]
             for part, end in (("audio", ".wav"), ("f0", ".f0.Corrected"), ("notes", ".notes"))
         }
     (home / "TONAS-Metadata.txt").write_text(
-        "".join(f"{n}.wav\tDebla\tTitle\t{s}\n" for n, s in names.items()), encoding="utf-8"
+        "".join(f"{n}.wav\tDebla\tTitle\t{s}\n" for n, (s, _) in takes.items()), encoding="utf-8"
     )
     metadata = {"TONAS-Metadata": ["TONAS-Metadata.txt", ""]}
     version_index.write_text(
@@ -151,15 +158,19 @@ def tonas_like(home: Path, version_index: Path) -> None:
     )
 
 
-@pytest.fixture
-def tonas(tmp_path: Path) -> object:
+def open_tonas(folder: Path, takes: dict[str, tuple[str, Audio]]) -> object:
     mirdata = pytest.importorskip("mirdata", reason="needs the extra 'mirdata'")
-    home, index = tmp_path / "tonas", tmp_path / "index.json"
+    home, index = folder / "tonas", folder / "index.json"
     home.mkdir()
-    tonas_like(home, index)
+    tonas_like(home, index, takes)
     dataset = mirdata.initialize("tonas", data_home=str(home))
     dataset.index_path = str(index)
     return dataset
+
+
+@pytest.fixture
+def tonas(tmp_path: Path) -> object:
+    return open_tonas(tmp_path, TAKES)
 
 
 def test_a_mirdata_corpus(tonas: object) -> None:

@@ -10,14 +10,14 @@ import sys
 
 from rich.console import Console
 
-from cantaor.cli import corpora, learning, measuring, mining, pages, recognition
+from cantaor.cli import corpora, enrolment, learning, measuring, mining, pages, recognition
 from cantaor.cli.app import app
 from cantaor.errors import CantaorError
 
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, corpora, pages, measuring)
+_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, measuring)
 
 
 #: Where users say how OpenMP threads wait for work.

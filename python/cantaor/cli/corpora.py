@@ -16,6 +16,7 @@ def audit(
     corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
     fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
     layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
+    html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -32,6 +33,10 @@ def audit(
         )
     if fix is not None:
         write_manifest(fix_manifest(manifest, found), fix)
+    if html is not None:
+        from cantaor.show.audit_page import write_audit_page
+
+        write_audit_page(found, html, title=str(corpus))
     if as_json:
         typer.echo(found.to_json())
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cantaor.learn.training import TrainingSettings
     from cantaor.run.grid import GridPlan
 
-Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate.")]
+Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
 Width = Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")]
 Epochs = Annotated[int | None, typer.Option(help="At most so many passes; else the recipe's.")]
 
@@ -29,11 +29,11 @@ def train(
     split: Annotated[str, typer.Option(help="paper, audio, recording or group.")] = "paper",
     data: Annotated[str, typer.Option(help="motifs, motifs+segment or random.")] = "motifs",
     model: Annotated[
-        str, typer.Option(help="crnn, residual50 or residual-blstm.")
-    ] = "residual-blstm",
+        str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
+    ] = None,
     features: Annotated[
-        str, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
-    ] = "log-mel",
+        str | None, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
+    ] = None,
     recipe: Recipe = "paper",
     width: Width = None,
     epochs: Epochs = None,

@@ -201,6 +201,8 @@ def _print_answer(answer: Identification) -> None:
     rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
     title = f"{answer.path} ({answer.clips} motif clips)"
     print_rows(title, ["", "singer", "probability"], rows)
+    if answer.unknown:
+        typer.echo("unknown: likely none of these singers")
     best = answer.evidence[0]
     typer.echo(
         f"strongest: motif {' '.join(map(str, best.motif))} "

@@ -122,6 +122,12 @@ def load_bundle(path: str | Path) -> Bundle:
         raise ModelError(f"model {path} does not fit together: {error}") from error
 
 
+def companions(path: Path) -> list[Path]:
+    """Files in a bundle's folder that are not the bundle's own, such as its list of clips."""
+    own = (_MODEL, _WEIGHTS, _ARRAYS)
+    return sorted(file for file in path.iterdir() if file.is_file() and file.name not in own)
+
+
 def _array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in "biuf":

@@ -16,7 +16,6 @@ from sklearn.metrics import roc_auc_score
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.singer import LONGEST
 from cantaor.learn.training import TrainedModel, pick_device
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
@@ -130,7 +129,8 @@ def predict(
     trained
         The model.
     clips
-        Their labels are not looked at. What passes 4.26 s (426 frames) is cut at its end.
+        Their labels are not looked at. What passes 4.26 s (426 frames; 10 s for ``"profile"``) is
+        cut at its end.
     batch
         Clips in a batch; the answer does not depend on it.
     device
@@ -150,12 +150,12 @@ def predict(
     target = pick_device(device)
     module = trained.module.to(target)
     probabilities = np.empty((len(clips), len(trained.classes)), np.float32)
-    embeddings = np.empty((len(clips), module.network.embedding_size), np.float32)
+    embeddings = np.empty((len(clips), module.embedding_size), np.float32)
     order = np.argsort(clips.lengths, kind="stable")
     try:
         with torch.inference_mode():
             for index in np.split(order, np.arange(batch, order.size, batch)):
-                waveforms, lengths = clips.batch(index, LONGEST)
+                waveforms, lengths = clips.batch(index, module.longest)
                 answer, embedding = module(
                     torch.from_numpy(waveforms).to(target), torch.from_numpy(lengths).to(target)
                 )

@@ -118,12 +118,13 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     """
     path = Path(path)
     description = _description(trained)
-    deployed = _Deployed(trained.module, list(trained.classes), description).eval()
+    singer = _network(trained)
+    deployed = _Deployed(singer, list(trained.classes), description).eval()
     with _written(path) as partial:
         scripted = torch.jit.script(deployed)
         torch.jit.save(scripted, str(partial), _extra_files={DESCRIPTION: description})
         loaded = torch.jit.load(str(partial))  # type: ignore[no-untyped-call]
-        _compare(path, trained.module, lambda *clips: loaded(*clips)[0])
+        _compare(path, singer, lambda *clips: loaded(*clips)[0])
     return path
 
 
@@ -139,21 +140,20 @@ def export_pt2(trained: TrainedModel, path: str | Path) -> Path:
     ``.pt2``.
     """
     path = Path(path)
-    longest = LONGEST if trained.module.padded else 2**24
+    singer = _network(trained)
+    longest = LONGEST if singer.padded else 2**24
     clips, samples = Dim("clips", min=1, max=65_536), Dim("samples", min=1, max=longest)
     example = torch.zeros(3, 8_000), torch.tensor([8_000, 1, 900])
     shapes = {"waveforms": {0: clips, 1: samples}, "lengths": {0: clips}}
     torch._dynamo.reset()  # Scans traced before would tie this one to their number of steps.
     with _written(path) as partial:
-        program = torch.export.export(
-            _FromWaveforms(trained.module), example, dynamic_shapes=shapes
-        )
+        program = torch.export.export(_FromWaveforms(singer), example, dynamic_shapes=shapes)
         extra = {DESCRIPTION: _description(trained)}
         with partial.open("wb") as file:
             torch.export.save(program, file, extra_files=extra)
         with partial.open("rb") as file:
             loaded = torch.export.load(file).module()
-        _compare(path, trained.module, lambda *clips: loaded(*clips)[0])
+        _compare(path, singer, lambda *clips: loaded(*clips)[0])
     return path
 
 
@@ -178,7 +178,7 @@ def export_onnx(trained: TrainedModel, path: str | Path) -> Path:
     path = Path(path)
     for module in ("onnx", "onnxscript", "onnxruntime"):
         require_extra(module, "onnx")
-    singer = trained.module
+    singer = _network(trained)
     program = _FromFeatures(singer)
     example = torch.zeros(3, len(singer.features), 128, 426), torch.tensor([426, 1, 9])
     clips, frames = Dim("clips", min=1, max=65_536), Dim("frames", min=1, max=2**20)
@@ -209,6 +209,15 @@ def _run_onnx(path: Path, singer: Singer, waveforms: Tensor, lengths: Tensor) ->
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = {"features": torch.stack(images, dim=1).numpy(), "lengths": counts.numpy()}
     return torch.from_numpy(session.run(None, inputs)[0])
+
+
+def _network(trained: TrainedModel) -> Singer:
+    if isinstance(trained.module, Singer):
+        return trained.module
+    raise ModelError(
+        f"the model {trained.settings.model!r} has no export yet: keep its folder, which is "
+        "safetensors and JSON, or train another recipe"
+    )
 
 
 def _description(trained: TrainedModel) -> str:

@@ -19,14 +19,13 @@ from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.clips import clip_bounds
 from cantaor.errors import ModelError
 from cantaor.learn.bundle import Bundle, load_bundle
+from cantaor.learn.calibration import tempered
 from cantaor.learn.clips import ClipSet
+from cantaor.learn.enrolment import NO_READER, Reader, reader_of, share_with_enrolled
 from cantaor.learn.evaluation import predict
 from cantaor.locations import printable
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
-
-#: Rate in Hz of the waveforms that the networks take.
-CLIP_RATE = 16_000
 
 _EVIDENCE = 5
 
@@ -75,6 +74,11 @@ class Identification:
         Number of motif clips that voted.
     embedding
         float32 (dim,), mean embedding of the clips.
+    unknown
+        Whether the clips are so undecided that the singer is likely none of the known ones; None
+        where the model was not calibrated and cannot tell.
+    calibrated
+        Whether the probabilities were.
     """
 
     path: str
@@ -82,6 +86,8 @@ class Identification:
     evidence: tuple[Evidence, ...]
     clips: int
     embedding: Float32Array
+    unknown: bool | None = None
+    calibrated: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: path, singer, probability, clips, ranked, evidence."""
@@ -89,6 +95,8 @@ class Identification:
             "path": self.path,
             "singer": self.ranked[0].singer,
             "probability": self.ranked[0].probability,
+            "unknown": self.unknown,
+            "calibrated": self.calibrated,
             "clips": self.clips,
             "ranked": [
                 {"singer": one.singer, "probability": one.probability} for one in self.ranked
@@ -121,6 +129,8 @@ class HeardClips:
         float32 (n, singers).
     embeddings
         float32 (n, dim).
+    reader
+        What the model keeps for reading its answers.
     """
 
     path: str
@@ -129,6 +139,7 @@ class HeardClips:
     end_s: Float64Array
     probabilities: Float32Array
     embeddings: Float32Array
+    reader: Reader = NO_READER
 
 
 def identify(
@@ -174,12 +185,13 @@ def hear(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> HeardClips:
         As for :func:`identify`.
     """
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    rate = bundle.trained.module.sample_rate
     if isinstance(audio, Audio):
         found = find_clips(finder, kind, [audio.samples], audio.sample_rate)
-        return next(judge(bundle, [Voice("", found, resample(audio, CLIP_RATE).samples)]))
+        return next(judge(bundle, [Voice("", found, resample(audio, rate).samples)]))
     parts: list[Float32Array] = []
     with open_audio(audio) as stream:
-        blocks = resampled(stream.blocks(), stream.sample_rate, CLIP_RATE, parts.append)
+        blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(judge(bundle, [Voice(os.fspath(audio), found, np.concatenate(parts))]))
 
@@ -195,7 +207,7 @@ class Voice:
     found
         Its clips.
     samples
-        float32 (n,), the whole recording at 16 kHz; may be mapped from a file.
+        float32 (n,), the whole recording at the model's rate; may be mapped from a file.
     """
 
     path: str
@@ -223,9 +235,9 @@ def judge(
     ------
     HeardClips of each recording, in order.
     """
+    rate, reader = bundle.trained.module.sample_rate, reader_of(bundle)
     bounds = [
-        clip_bounds(Audio(one.samples, CLIP_RATE), one.found.start_s, one.found.end_s)
-        for one in voices
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s) for one in voices
     ]
     clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
     answers: list[tuple[Float32Array, Float32Array]] = []
@@ -248,25 +260,61 @@ def judge(
             found.end_s,
             probabilities[own],
             embeddings[own],
+            reader,
         )
 
 
 def vote(heard: HeardClips, classes: tuple[str, ...]) -> Identification:
-    """The recording's answer: the mean of its clips' probabilities."""
-    mean = heard.probabilities.mean(axis=0)
-    order = np.argsort(-mean, kind="stable")
-    first = heard.probabilities[:, order[0]]
+    """The recording's answer: the mean of its clips' probabilities, read as the model says.
+
+    Parameters
+    ----------
+    heard
+        The clips.
+    classes
+        Singers the network was trained on; those who were enrolled come with ``heard``.
+    """
+    reader = heard.reader
+    names = classes if reader.gallery is None else (*classes, *reader.gallery.names)
+    mean = heard.probabilities.mean(axis=0, dtype=np.float64)
+    shares = _read(mean, heard.embeddings.mean(axis=0), reader)
+    order = np.argsort(-shares, kind="stable")
+    first = _of_clips(heard, int(order[0]))
     evidence = tuple(
         Evidence(heard.motifs[i], float(heard.start_s[i]), float(heard.end_s[i]), float(first[i]))
         for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
     )
     return Identification(
         heard.path,
-        tuple(SingerScore(classes[i], float(mean[i])) for i in order),
+        tuple(SingerScore(names[i], float(shares[i])) for i in order),
         evidence,
         len(heard.motifs),
         heard.embeddings.mean(axis=0),
+        _is_unknown(mean, int(order[0]), reader),
+        reader.calibration is not None,
     )
+
+
+def _read(mean: Float64Array, embedding: Float32Array, reader: Reader) -> Float64Array:
+    shares = mean if reader.calibration is None else tempered(mean, reader.calibration.temperature)
+    return (
+        shares if reader.gallery is None else share_with_enrolled(shares, embedding, reader.gallery)
+    )
+
+
+def _of_clips(heard: HeardClips, singer: int) -> Float64Array:
+    """What every clip says for one singer, trained or enrolled."""
+    if singer < heard.probabilities.shape[1] or heard.reader.gallery is None:
+        return heard.probabilities[:, singer].astype(np.float64)
+    rows = zip(heard.probabilities.astype(np.float64), heard.embeddings, strict=True)
+    gallery = heard.reader.gallery
+    return np.array([share_with_enrolled(p, e, gallery)[singer] for p, e in rows])
+
+
+def _is_unknown(mean: Float64Array, answer: int, reader: Reader) -> bool | None:
+    if reader.calibration is None:
+        return None
+    return answer < mean.size and float(mean.max()) < reader.calibration.unknown_below
 
 
 def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:

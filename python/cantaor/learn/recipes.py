@@ -2,7 +2,9 @@
 
 ``paper`` is the paper's protocol. ``accurate`` is ours: clips are blended in pairs (mixup), the
 step size rises and falls, and all clips of the training side are learned from for a fixed number
-of epochs. A recipe only gives defaults; any setting can be named beside it.
+of epochs. ``robust`` is for recordings never heard: the network of
+:mod:`cantaor.learn.profile`, every source group with the same weight. A recipe only gives
+defaults; any setting can be named beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.augmentation import MIXUP
+from cantaor.learn.profile import PROFILE
 from cantaor.learn.training import TrainingSettings
 
 #: Settings by recipe, those that differ from the paper's.
@@ -24,6 +27,7 @@ RECIPES: dict[str, Mapping[str, Any]] = {
         "early_stopping": False,
         "augmentation": (MIXUP,),
     },
+    "robust": {"model": PROFILE, "features": PROFILE, "early_stopping": False},
 }
 
 

@@ -33,10 +33,18 @@ class Singer(nn.Module):
     mean, scale
         float32 (channels, 128, 1), subtracted from the features and multiplied with them; fitted
         on training clips, 0 and 1 before.
+    sample_rate
+        Hz, of the waveforms.
+    longest
+        Samples after which clips are cut.
+    embedding_size
+        Length of an embedding.
     """
 
     mean: Tensor
     scale: Tensor
+    sample_rate = 16_000
+    longest = LONGEST
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class Singer(nn.Module):
         channels = build_features(features)
         self.features = nn.ModuleList(channels)
         self.network = build_model(model, n_classes, len(channels), width)
+        self.embedding_size = self.network.embedding_size
         self.padded = padded
         self.hop_length = channels[0].hop_length
         self.register_buffer("mean", torch.zeros(len(channels), 128, 1))

@@ -22,6 +22,8 @@ from cantaor.learn.augmentation import check_augmentation
 from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
+from cantaor.learn.profile import PROFILE, ProfileSinger
+from cantaor.learn.robust import MEMBERS, fit_profile_singer, take_profiles
 from cantaor.learn.singer import LONGEST, Singer, fit_scale
 
 #: Called after every epoch with its number from 1, the most epochs there can be, and its metrics.
@@ -40,9 +42,11 @@ class TrainingSettings:
     Attributes
     ----------
     model
-        One of :data:`cantaor.learn.models.MODELS`.
+        One of :data:`cantaor.learn.models.MODELS`, or ``"profile"``, see
+        :mod:`cantaor.learn.profile`.
     features
-        One of :data:`cantaor.learn.features.FEATURES`, or several joined by ``+``.
+        One of :data:`cantaor.learn.features.FEATURES`, or several joined by ``+``; the model
+        ``"profile"`` has its own, of the same name.
     width
         Filters of the first convolution, or None: as in the paper.
     padded
@@ -106,9 +110,15 @@ class TrainingSettings:
         # JSON knows lists only.
         object.__setattr__(self, "augmentation", tuple(self.augmentation))
         check_augmentation(self.augmentation)
-        build_features(self.features)
+        if (self.model == PROFILE) != (self.features == PROFILE):
+            raise ArgumentError(
+                f"model {PROFILE!r} and features {PROFILE!r} go together; "
+                f"got {self.model!r} and {self.features!r}"
+            )
+        if self.features != PROFILE:
+            build_features(self.features)
         for name, allowed in (
-            ("model", tuple(MODELS)),
+            ("model", (*MODELS, PROFILE)),
             ("device", _DEVICES),
             ("precision", _PRECISIONS),
             ("class_weights", _CLASS_WEIGHTS),
@@ -144,7 +154,7 @@ class TrainedModel:
         ``validation_accuracy``, ``seconds``; the validation figures only if clips were watched.
     """
 
-    module: Singer
+    module: Singer | ProfileSinger
     classes: tuple[str, ...]
     settings: TrainingSettings
     history: tuple[Mapping[str, float], ...] = field(default=())
@@ -167,8 +177,14 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def build_singer(settings: TrainingSettings, n_classes: int) -> Singer:
+def build_singer(settings: TrainingSettings, n_classes: int) -> Singer | ProfileSinger:
     """The untrained module of some settings; its weights follow torch's random state."""
+    if settings.model == PROFILE:
+        return ProfileSinger(n_classes, MEMBERS)
+    return _build_network(settings, n_classes)
+
+
+def _build_network(settings: TrainingSettings, n_classes: int) -> Singer:
     return Singer(settings.model, settings.features, n_classes, settings.width, settings.padded)
 
 
@@ -214,6 +230,8 @@ def train(
         The checkpoint is damaged, or belongs to other clips or settings.
     """
     settings = settings or TrainingSettings()
+    if settings.model == PROFILE:
+        return _train_profile(train_clips, validation_clips, settings, progress)
     _check_sides(train_clips, validation_clips)
     device = pick_device(settings.device)
     if settings.precision == "float16" and device.type == "cpu":
@@ -226,7 +244,7 @@ def train(
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
-        singer = build_singer(settings, len(train_clips.classes))
+        singer = _build_network(settings, len(train_clips.classes))
         fit_scale(singer, _scale_batches(train_clips, settings.batch))
         history = run_epochs(
             singer,
@@ -239,6 +257,23 @@ def train(
             progress,
         )
     return TrainedModel(singer.cpu().eval(), train_clips.classes, settings, tuple(history))
+
+
+def _train_profile(
+    train_clips: ClipSet,
+    validation_clips: ClipSet,
+    settings: TrainingSettings,
+    progress: Progress | None,
+) -> TrainedModel:
+    """All clips are learned from; their ``recording`` is the source group."""
+    if len(validation_clips):
+        train_clips = join_clips(train_clips, validation_clips)
+    _check_side("train_clips", train_clips)
+    profiles = take_profiles(train_clips)
+    singer, history = fit_profile_singer(
+        profiles, len(train_clips.classes), seed=settings.seed, progress=progress
+    )
+    return TrainedModel(singer, train_clips.classes, settings, history)
 
 
 def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
@@ -278,10 +313,14 @@ def _check_sides(train_clips: ClipSet, validation_clips: ClipSet) -> None:
             f"validation_clips {validation_clips.classes}"
         )
     for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
-        if len(clips) == 0:
-            raise ArgumentError(f"{name} holds no clips")
-        if clips.labels.min() < 0:
-            raise ArgumentError(f"clip {int(np.argmin(clips.labels))} of {name} has no label")
+        _check_side(name, clips)
     singers = np.unique(train_clips.labels).size
     if singers < 2:
         raise ArgumentError(f"train_clips must hold at least 2 singers; got {singers}")
+
+
+def _check_side(name: str, clips: ClipSet) -> None:
+    if len(clips) == 0:
+        raise ArgumentError(f"{name} holds no clips")
+    if clips.labels.min() < 0:
+        raise ArgumentError(f"clip {int(np.argmin(clips.labels))} of {name} has no label")

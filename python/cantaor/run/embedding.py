@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from cantaor.corpus.manifest import Manifest
+from cantaor.errors import ArgumentError
 from cantaor.learn.identification import HeardClips
+from cantaor.learn.search import nearest
+from cantaor.run.workspace import read_table
 from cantaor.types import Float32Array
 
 #: Of the rows that :func:`embedding_rows` gives.
@@ -48,6 +52,48 @@ def embedding_rows(heard: HeardClips) -> list[dict[str, Any]]:
         )
     ]
     return [dict(zip(EMBEDDINGS.names, row, strict=True)) for row in [whole, *clips]]
+
+
+def most_alike(
+    table: Path, heard: HeardClips, kind: str = "recording", count: int = 10, method: str = "exact"
+) -> list[dict[str, Any]]:
+    """Rows of a table of embeddings that are most like a recording.
+
+    Parameters
+    ----------
+    table
+        Parquet of :func:`embedding_rows`, made with the same model.
+    heard
+        The recording.
+    kind
+        ``"recording"``, or ``"motif"``: single clips.
+    count
+        How many.
+    method
+        As for :func:`cantaor.learn.search.nearest`.
+
+    Returns
+    -------
+    ``path``, ``motif``, ``start_s``, ``end_s`` and ``cosine``, most alike first.
+
+    Raises
+    ------
+    WorkspaceError
+        The table cannot be read.
+    ArgumentError
+        It holds nothing of that kind, or was made with another model.
+    """
+    rows = [row for row in read_table(table).to_pylist() if row["kind"] == kind]
+    if not rows:
+        raise ArgumentError(f"{table}: no embedding of kind {kind!r}")
+    base = np.array([row["embedding"] for row in rows], dtype=np.float32)
+    asked = heard.embeddings.mean(axis=0, keepdims=True)
+    index, cosines = nearest(base, asked, count, method)
+    names = ("path", "motif", "start_s", "end_s")
+    return [
+        {**{name: rows[i][name] for name in names}, "cosine": float(cosine)}
+        for i, cosine in zip(index[0], cosines[0], strict=True)
+    ]
 
 
 def held_out_table(

@@ -21,7 +21,8 @@ from cantaor.corpus.tables import read_manifest, write_manifest
 from cantaor.errors import CorpusError, ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.card import write_model_card
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.clips import ClipSet, join_clips
+from cantaor.learn.enrolment import Reader, make_reader, reader_parts
 from cantaor.learn.evaluation import (
     Evaluation,
     evaluate,
@@ -30,7 +31,9 @@ from cantaor.learn.evaluation import (
     predict,
 )
 from cantaor.learn.grid import Sides
-from cantaor.learn.identification import CLIP_RATE, finder_arrays, finder_facts
+from cantaor.learn.identification import finder_arrays, finder_facts
+from cantaor.learn.profile import PROFILE, PROFILE_RATE
+from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
 from cantaor.run.embedding import held_out_table
 from cantaor.run.pipeline import Progress
@@ -45,9 +48,14 @@ _FIGURES = "evaluation.json"
 
 
 def load_clipset(
-    clips: Manifest, classes: Sequence[str], progress: Progress | None = None
+    clips: Manifest,
+    classes: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    sample_rate: int = Singer.sample_rate,
+    by_group: bool = False,
 ) -> ClipSet:
-    """Read the audio of clips at 16 kHz; every file is decoded once.
+    """Read the audio of clips; every file is decoded once.
 
     Parameters
     ----------
@@ -57,6 +65,10 @@ def load_clipset(
         All singers, in the order of the labels.
     progress
         Called as ``progress("clips", done, total)`` over files.
+    sample_rate
+        Hz, of the clips.
+    by_group
+        Whether the set's recordings are source groups, where the manifest names any.
 
     Raises
     ------
@@ -75,11 +87,12 @@ def load_clipset(
         by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows)
+        _cut_file(file, clips.entries, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
     recordings, recording = np.unique(
-        np.array([entry.recording for entry in clips.entries], dtype=str), return_inverse=True
+        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
+        return_inverse=True,
     )
     return ClipSet.from_arrays(
         rows,
@@ -118,14 +131,16 @@ def train_workspace(
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
     folder = out or workspace.path / "model"
-    trained = _train(prepared.clips, settings, folder, progress)
+    trained, reader = _train(prepared.clips, settings, folder, progress)
+    arrays, kept = reader_parts(reader)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
         "notes": list(prepared.notes),
         "finder": finder_facts(prepared.finder),
+        **kept,
     }
-    save_bundle(folder, trained, finder_arrays(prepared.finder), extra)
+    save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
     _finish(folder, trained, prepared.clips)
     return folder
 
@@ -152,9 +167,11 @@ def train_clips(
     SplitError
         There are fewer than two singers on the training side.
     """
-    clips, notes = _name_sides(clips, settings.seed)
-    trained = _train(clips, settings, out, progress)
-    save_bundle(out, trained, {}, {"protocol": protocol, "data": "clips", "notes": list(notes)})
+    clips, notes = _name_sides(clips, settings)
+    trained, reader = _train(clips, settings, out, progress)
+    arrays, kept = reader_parts(reader)
+    facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    save_bundle(out, trained, arrays, {**facts, **kept})
     _finish(out, trained, clips)
     return out
 
@@ -187,7 +204,8 @@ def evaluate_model(
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
     tested = _held_out(model, clips)
-    loaded = load_clipset(tested, bundle.trained.classes, progress)
+    rate = bundle.trained.module.sample_rate
+    loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = evaluate(bundle.trained, loaded, protocol=protocol)
     if clips is None:
         _write_figures(model / _FIGURES, result)
@@ -240,7 +258,8 @@ def evaluate_workspace(
     folder = model or workspace.path / "model"
     bundle = load_bundle(folder)
     tested = _held_out(folder, None)
-    clips = load_clipset(tested, bundle.trained.classes, progress)
+    rate = bundle.trained.module.sample_rate
+    clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     labels = labels_in_order_of(bundle.trained, clips)
     probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
@@ -283,7 +302,7 @@ def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None)
     SplitError
         There are fewer than two singers on the training side.
     """
-    clips, _ = _name_sides(clips, seed)
+    clips, _ = _name_sides(clips, TrainingSettings(seed=seed))
     classes = _classes(clips)
     learned, watched, tested = (
         load_clipset(side(clips, name), classes, progress)
@@ -304,11 +323,11 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
-) -> TrainedModel:
+) -> tuple[TrainedModel, Reader]:
     """Train; what was killed goes on where the same command stopped, from beside the model."""
     classes = _classes(clips)
-    learning = load_clipset(side(clips, "train"), classes, progress)
-    held_out = load_clipset(side(clips, "validation"), classes, progress)
+    learning = _load_for(settings, side(clips, "train"), classes, progress)
+    held_out = _load_for(settings, side(clips, "validation"), classes, progress)
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
         report = progress
@@ -317,9 +336,22 @@ def _train(
             report("training", epoch, total)
 
     key = fingerprint(learning, held_out, settings)[:16]
-    return train(
+    trained = train(
         learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
     )
+    return trained, make_reader(trained, join_clips(learning, held_out))
+
+
+def _load_for(
+    settings: TrainingSettings,
+    clips: Manifest,
+    classes: Sequence[str],
+    progress: Progress | None,
+) -> ClipSet:
+    """Clips as a model of these settings takes them."""
+    if settings.model != PROFILE:
+        return load_clipset(clips, classes, progress)
+    return load_clipset(clips, classes, progress, sample_rate=PROFILE_RATE, by_group=True)
 
 
 def _unfinished(folder: Path) -> Path:
@@ -335,15 +367,16 @@ def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
     shutil.rmtree(_unfinished(folder), ignore_errors=True)
 
 
-def _name_sides(clips: Manifest, seed: int) -> tuple[Manifest, tuple[str, ...]]:
+def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
     """Clips without a side are training clips; validation clips are cut where there are none."""
     entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
     named = Manifest(entries, clips.root)
-    if any(entry.split == "validation" for entry in entries):
+    # The profile network watches nothing: it learns from all.
+    if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
         return named, ()
     sides = np.array([entry.split for entry in entries])
     split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
-    return mark_validation(named, split, seed)
+    return mark_validation(named, split, settings.seed)
 
 
 def _cut_file(
@@ -351,8 +384,9 @@ def _cut_file(
     entries: Sequence[Recording],
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],
+    sample_rate: int,
 ) -> None:
-    audio = read_audio(file, CLIP_RATE)
+    audio = read_audio(file, sample_rate)
     spans = [entries[i].span for i in indices]
     starts = [start for start, _ in spans]
     ends = [min(end, audio.duration_s) for _, end in spans]

@@ -1,9 +1,9 @@
 """Thousands of recordings through one model: found by worker processes, judged in one.
 
-Workers decode, track and find the known motifs; a recording's voice at 16 kHz waits in a scratch
-file, so neither process holds more than the recordings under way. This process gathers clips of
-several recordings into batches for the network. Nothing here loads torch until it is needed: the
-workers never do.
+Workers decode, track and find the known motifs; a recording's voice at the model's rate waits in
+a scratch file, so neither process holds more than the recordings under way. This process gathers
+clips of several recordings into batches for the network. Nothing here loads torch until it is
+needed: the workers never do.
 """
 
 from __future__ import annotations
@@ -124,16 +124,17 @@ def listen(
     ModelError
         The bundle holds no motif dictionary.
     """
-    from cantaor.learn.identification import CLIP_RATE, finder_from_bundle
+    from cantaor.learn.identification import finder_from_bundle
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
         taken: list[Input] = []
 
         def jobs() -> Iterator[ListenJob]:
             for number, one in enumerate(inputs):
                 taken.append(one)
-                yield ListenJob(one, finder, kind, CLIP_RATE, Path(scratch, f"{number}.f32"))
+                yield ListenJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(find_voice, jobs(), crew, lambda job: job.input.name, _AHEAD)
         yield from _judged(bundle, outcomes, taken, Path(scratch), device)

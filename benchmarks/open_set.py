@@ -1,0 +1,205 @@
+"""Singers nobody trained on: unknown, verified and enrolled; and how sure answers are.
+
+    python benchmarks/open_set.py FOLDER
+
+FOLDER as for :mod:`benchmarks.groups`. A vote is 20 neighbouring windows of 0.2 s of one source
+group. Every trial is on a group that the network, its scale and its whitening have not heard.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.groups import Windows, chances_without, read_windows
+from cantaor.learn.calibration import (
+    VOTERS,
+    calibrate,
+    expected_calibration_error,
+    split_votes,
+    tempered,
+)
+from cantaor.learn.enrolment import (
+    Gallery,
+    cosine_temperature,
+    cosines,
+    share_with_enrolled,
+    singer_means,
+)
+from cantaor.learn.robust import Profiles, fit_committee, take_whitening
+from cantaor.learn.verification import cross_group_trials, detection_cost, equal_error
+
+Floats = NDArray[np.float64]
+
+
+def part(profiles: Profiles, mask: NDArray[np.bool_]) -> Profiles:
+    """The windows of a mask."""
+    return Profiles(profiles.values[mask], profiles.labels[mask], profiles.groups[mask])
+
+
+def answers(windows: Windows, left_out: list[tuple[int, ...]]) -> Floats:
+    """Probabilities (nets, windows, singers) of one network for each set of groups left out."""
+    profiles = windows.profiles
+    chances = np.array([chances_without(profiles, groups) for groups in left_out])
+    committee, _ = fit_committee(profiles, chances, len(windows.singers))
+    with torch.inference_mode():
+        logits, _ = committee(torch.from_numpy(profiles.values).expand(len(left_out), -1, -1))
+        return logits.softmax(-1).double().numpy()
+
+
+def scaled(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
+    """Profiles scaled by what is known: the baseline's embedding."""
+    values = profiles.values.astype(float)
+    return (values - values[known].mean(axis=0)) / (values[known].std(axis=0) + 1e-6)
+
+
+def whitened(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
+    """The package's embedding, fitted on what is known."""
+    centre, whitening = take_whitening(profiles.values[known], profiles.groups[known])
+    return (profiles.values - centre) @ whitening
+
+
+def open_set(windows: Windows) -> None:
+    """Unknown singers, verification and enrolment: every singer left out with every group."""
+    profiles, owner = windows.profiles, windows.singer_of_group
+    singers = range(len(windows.singers))
+    several = [g for g in range(owner.size) if (owner == owner[g]).sum() > 1]
+    nets = [(s, k) for s in singers for k in several if owner[k] != s]
+    left_out = [(*np.flatnonzero(owner == s).tolist(), k) for s, k in nets]
+    shares = answers(windows, left_out)
+    known_scores: dict[str, list[float]] = {}
+    other_scores: dict[str, list[float]] = {}
+    enrolled: dict[str, list[float]] = {"enrolled singer": [], "trained singers": []}
+    for (singer, group), gone, share in zip(nets, left_out, shares, strict=True):
+        known = ~np.isin(profiles.groups, gone)
+        views = {"cosine": scaled(profiles, known), "whitened cosine": whitened(profiles, known)}
+        for scores, groups in (
+            (known_scores, [group]),
+            (other_scores, np.flatnonzero(owner == singer).tolist()),
+        ):
+            for one in groups:
+                mine = profiles.groups == one
+                collect(scores, profiles, known, mine, share[mine], views)
+        enrol_trials(enrolled, windows, known, share, singer, group, views["whitened cosine"])
+    print("| score of a vote | unknown singers: equal error rate |\n|---|---|")
+    for name, same in known_scores.items():
+        print(f"| {name} | {equal_error(same, other_scores[name]).error:.3f} |")
+    print("\n| enrolled from one source group, heard in others | votes | right |\n|---|---|---|")
+    for name, right in enrolled.items():
+        print(f"| {name} | {len(right)} | {np.mean(right):.3f} |")
+    verify(windows)
+
+
+def collect(
+    scores: dict[str, list[float]],
+    profiles: Profiles,
+    known: NDArray[np.bool_],
+    mine: NDArray[np.bool_],
+    share: Floats,
+    views: dict[str, Floats],
+) -> None:
+    """Add the scores of a group's votes."""
+    votes = split_votes(share).max(axis=1).tolist()
+    scores.setdefault("mean probability", []).extend(votes)
+    for name, embeddings in views.items():
+        means = singer_means(
+            embeddings[known],
+            profiles.labels[known],
+            profiles.groups[known],
+            int(profiles.labels.max()) + 1,
+        )
+        alike = [float(cosines(vote, means).max()) for vote in split_votes(embeddings[mine])]
+        scores.setdefault(name, []).extend(alike)
+
+
+def enrol_trials(
+    enrolled: dict[str, list[float]],
+    windows: Windows,
+    known: NDArray[np.bool_],
+    share: Floats,
+    singer: int,
+    group: int,
+    embeddings: Floats,
+) -> None:
+    """Enrol the left-out singer from each of its groups; hear its others and a known one."""
+    profiles, owner = windows.profiles, windows.singer_of_group
+    labels, groups = profiles.labels[known], profiles.groups[known]
+    trained = singer_means(embeddings[known], labels, groups, len(windows.singers))
+    temperature = cosine_temperature(part(profiles, known))
+    own = np.flatnonzero(owner == singer).tolist()
+    for source in own:
+        mean = embeddings[profiles.groups == source].mean(axis=0)
+        gallery = Gallery(trained, ("new",), mean[None], temperature)
+        for heard in (*(g for g in own if g != source), group):
+            mine = profiles.groups == heard
+            expected = len(windows.singers) if heard != group else int(owner[group])
+            kind = "enrolled singer" if heard != group else "trained singers"
+            votes = zip(split_votes(share[mine]), split_votes(embeddings[mine]), strict=True)
+            for vote, embedding in votes:
+                answer = int(share_with_enrolled(vote, embedding, gallery).argmax())
+                enrolled[kind].append(float(answer == expected))
+
+
+def verify(windows: Windows) -> None:
+    """Pairs of votes from different groups; whitening fitted without either's singer."""
+    profiles, owner = windows.profiles, windows.singer_of_group
+    print("\n| same singer, across source groups | equal error rate | least cost |\n|---|---|---|")
+    for name, view in (("cosine", scaled), ("whitened cosine", whitened)):
+        same: list[float] = []
+        different: list[float] = []
+        for one in range(len(windows.singers)):
+            for other in range(one):
+                tested = np.isin(profiles.labels, (one, other))
+                embeddings = view(profiles, ~tested)
+                rows, singers, groups = [], [], []
+                for group in np.flatnonzero(np.isin(owner, (one, other))):
+                    votes = split_votes(embeddings[profiles.groups == group])
+                    rows.append(votes)
+                    singers += [int(owner[group])] * len(votes)
+                    groups += [int(group)] * len(votes)
+                pair = cross_group_trials(np.concatenate(rows), np.array(singers), np.array(groups))
+                same += pair[0].tolist()
+                different += pair[1].tolist()
+        cost = detection_cost(same, different)
+        print(f"| {name} | {equal_error(same, different).error:.3f} | {cost:.3f} |")
+
+
+def calibration(windows: Windows, draws: int = 12) -> None:
+    """Votes on held-out groups, with a temperature fitted inside the training side."""
+    profiles = windows.profiles
+    chosen = windows.draws()[:: max(1, len(windows.draws()) // draws)][:draws]
+    shares = answers(windows, chosen)
+    before, after, right = [], [], []
+    for draw, share in zip(chosen, shares, strict=True):
+        found = calibrate(part(profiles, ~np.isin(profiles.groups, draw)), len(windows.singers))
+        if found is None:
+            raise SystemExit("no singer has two groups left")
+        for group in draw:
+            votes = split_votes(share[profiles.groups == group])
+            before += votes.max(axis=1).tolist()
+            after += tempered(votes, found.temperature).max(axis=1).tolist()
+            right += (votes.argmax(axis=1) == windows.singer_of_group[group]).tolist()
+    print(
+        f"\nvotes of {VOTERS} windows: {len(right)} over {len(chosen)} draws, "
+        f"{np.mean(right):.3f} right; expected calibration error "
+        f"{expected_calibration_error(before, right):.3f} before, "
+        f"{expected_calibration_error(after, right):.3f} after"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    windows = read_windows(options.folder)
+    open_set(windows)
+    calibration(windows)
+
+
+if __name__ == "__main__":
+    main()

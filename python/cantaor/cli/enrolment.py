@@ -1,0 +1,81 @@
+"""`enrol` and `nearest`: singers who join a model, and what sounds most alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
+from cantaor.errors import AudioError, CantaorError
+from cantaor.show.terminal import print_rows
+
+
+@app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
+def enrol(
+    model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
+    audio: Annotated[list[Path], typer.Argument(help="Recordings of the singer.")],
+    singer: Annotated[str, typer.Option(help="Name of the singer.")],
+    out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a model know another singer from a few recordings, without training."""
+    from cantaor.learn.bundle import companions, load_bundle, save_bundle
+    from cantaor.learn.enrolment import enrol as enrol_singer
+    from cantaor.learn.identification import hear
+
+    folder = model_folder(model)
+    bundle = load_bundle(folder)
+    heard, failures = [], []
+    for path in audio:
+        try:
+            heard.append(hear(bundle, path))
+        except AudioError as error:
+            failures.append((str(path), str(error)))
+    if not heard:
+        report_failures(failures, all_failed=True)
+    known = enrol_singer(bundle, singer, [one.embeddings for one in heard])
+    # A bundle replaces its folder; what else belongs to the model stays beside it.
+    beside = {file.name: file.read_bytes() for file in companions(folder)}
+    saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
+    for name, content in beside.items():
+        (saved / name).write_bytes(content)
+    clips = sum(len(one.motifs) for one in heard)
+    facts = {"model": str(saved), "singer": singer, "recordings": len(heard), "clips": clips}
+    if as_json:
+        print_json({**facts, "failures": [{"path": p, "error": why} for p, why in failures]})
+    else:
+        typer.echo(f"{saved} knows {singer} from {len(heard)} recordings, {clips} motif clips")
+    report_failures(failures)
+
+
+@app.command(epilog="Example: `cantaor nearest work/model embeddings.parquet song.flac`")
+def nearest(
+    model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
+    embeddings: Annotated[Path, typer.Argument(help="What `embed` wrote with the same model.")],
+    audio: Annotated[list[Path], typer.Argument(help="Recordings to compare.")],
+    kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
+    count: Annotated[int, typer.Option(help="How many to show.")] = 10,
+    method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
+    as_json: Json = False,
+) -> None:
+    """Find the recordings or motif clips that sound most like a recording."""
+    from cantaor.learn.bundle import load_bundle
+    from cantaor.learn.identification import hear
+    from cantaor.run.embedding import most_alike
+
+    bundle = load_bundle(model_folder(model))
+    failures = []
+    for path in audio:
+        try:
+            found = most_alike(embeddings, hear(bundle, path), kind, count, method)
+        except CantaorError as error:
+            failures.append((str(path), str(error)))
+            continue
+        if as_json:
+            print_json({"path": str(path), "nearest": found}, indent=None)
+        else:
+            names = ("path", "start_s", "end_s", "cosine")
+            print_rows(str(path), names, [[row[name] for name in names] for row in found])
+    report_failures(failures, all_failed=len(failures) == len(audio))
