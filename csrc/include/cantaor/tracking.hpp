@@ -92,7 +92,6 @@ class Tracker {
   Block open_;
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
-  bool started_ = false;
   std::vector<Step> steps_;  // trace-back of what is not final
   Track track_;
 };
