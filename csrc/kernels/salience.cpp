@@ -23,8 +23,9 @@ std::vector<float> bumps(double half_width) {
   std::vector<float> table(kSteps * kBumpSize);
   for (std::size_t step = 0; step < kSteps; ++step)
     for (std::size_t bin = 0; bin < kBumpSize; ++bin) {
+      const std::size_t middle = kBumpSize / 2;
       const double centre =
-          static_cast<double>(kBumpSize / 2) + (static_cast<double>(step) + 0.5) / kSteps;
+          static_cast<double>(middle) + (static_cast<double>(step) + 0.5) / kSteps;
       const double x = (static_cast<double>(bin) - centre) / half_width;
       const double dip = std::max(0.0, 1 - x * x);
       table[step * kBumpSize + bin] = static_cast<float>(dip * dip);

@@ -81,7 +81,7 @@ MiningOptions at_least(std::int64_t support) {
   return options;
 }
 
-Work any_gap(BideLayout layout) {
+Work any_gap(Layout layout) {
   return [data = phrases(300, 6), layout] {
     Control control;
     return mine_any_gap(data.view(), at_least(250), control, layout).size();
@@ -210,8 +210,8 @@ Work anchors() {
 
 const std::map<std::string, std::function<Work()>> kKernels{
     {"anchors", anchors},
-    {"any_gap_bitmaps", [] { return any_gap(BideLayout::bitmaps); }},
-    {"any_gap_lists", [] { return any_gap(BideLayout::lists); }},
+    {"any_gap_bitmaps", [] { return any_gap(Layout::bitmaps); }},
+    {"any_gap_lists", [] { return any_gap(Layout::lists); }},
     {"contiguous", contiguous},
     {"contour", contour},
     {"contour_margin", margin},

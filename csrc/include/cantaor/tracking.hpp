@@ -96,7 +96,6 @@ class Tracker {
   float smooth_ = 0, smoothing_;  // strength of the best candidates, smoothed; its share per frame
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
-  bool started_ = false;
   std::vector<Step> steps_;  // trace-back of what is not final
   Track track_;
 };
