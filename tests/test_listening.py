@@ -31,6 +31,7 @@ from cantaor.run.batch import Crew
 from cantaor.run.listening import Input, find_inputs, listen
 from cantaor.run.workspace import Workspace, read_table
 
+_MANY = 60
 SCHEMA = pa.schema([("path", pa.string()), ("error", pa.string()), ("x", pa.int64())])
 
 
@@ -200,8 +201,8 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_a_partial_answer_that_a_second_run_completes(
     model: Path, files: list[Path], tmp_path: Path
 ) -> None:
-    for number in range(40):
-        (tmp_path / f"{number:02d}.flac").symlink_to(files[number % len(files)])
+    for number in range(_MANY):
+        (tmp_path / f"{number:03d}.flac").symlink_to(files[number % len(files)])
     out = tmp_path / "answers.jsonl"
     # One at a time, so that answers come before the last of them.
     command = [sys.executable, "-m", "cantaor", "identify", str(model), str(tmp_path)]
@@ -214,12 +215,12 @@ def test_ctrl_c_leaves_a_partial_answer_that_a_second_run_completes(
                 break
             time.sleep(0.02)
         run.wait(60)
-        assert run.returncode == 130
+        assert run.returncode == 130, run.stderr.read().decode() if run.stderr else ""
     partial = [json.loads(line)["path"] for line in out.read_text().splitlines()]
-    assert 2 <= len(partial) < 40
+    assert 2 <= len(partial) < _MANY
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     summary = json.loads(done.stdout)
     assert summary["reused"] == len(partial)
-    assert summary["recordings"] == 40 - len(partial)
+    assert summary["recordings"] == _MANY - len(partial)
     paths = [json.loads(line)["path"] for line in out.read_text().splitlines()]
-    assert len(set(paths)) == len(paths) == 40
+    assert len(set(paths)) == len(paths) == _MANY

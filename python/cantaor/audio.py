@@ -18,7 +18,7 @@ import soundfile
 import soxr
 
 from cantaor.errors import ArgumentError, AudioError
-from cantaor.locations import Location, open_bytes, printable, stamp_of
+from cantaor.locations import Location, open_local, printable, stamp_of
 from cantaor.types import Audio, Float32Array
 
 #: File name extensions that count as audio when a folder is searched.
@@ -360,7 +360,7 @@ def _open(path: Location) -> Iterator[soundfile.SoundFile]:
     try:
         if stamp_of(path).size == 0:
             raise AudioError(f"{name}: the file is empty (0 bytes)")
-        handle = open_bytes(path)
+        handle = open_local(path)
     except FileNotFoundError as error:
         raise AudioError(f"{name}: no such file") from error
     except IsADirectoryError as error:
@@ -371,7 +371,9 @@ def _open(path: Location) -> Iterator[soundfile.SoundFile]:
         raise AudioError(f"{name}: cannot be opened: {error}") from error
     with handle:
         try:
-            sound = soundfile.SoundFile(handle)
+            # A descriptor, not the file object: libsndfile would read that through callbacks into
+            # Python, and Ctrl-C within a callback is lost.
+            sound = soundfile.SoundFile(handle.fileno(), closefd=False)
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise AudioError(f"{name}: not readable as audio: {error}") from error
         with sound:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from typing import IO, Any, TypeAlias, cast
 
 from cantaor.errors import require_extra
@@ -59,6 +62,29 @@ def open_bytes(location: Location) -> IO[bytes]:
         return Path(location).open("rb")
     system, path = _system(location)
     return cast("IO[bytes]", system.open(path, "rb"))
+
+
+def open_local(location: Location) -> IO[bytes]:
+    """Open a location as a file of this machine, which has a descriptor.
+
+    What lies behind a URL is fetched into an unnamed temporary file first.
+
+    Raises
+    ------
+    OSError
+        There is nothing, it cannot be opened, or there is no room for the copy.
+    MissingExtraError
+        A URL without fsspec, or without the package of its protocol.
+    """
+    if not is_url(location):
+        return open_bytes(location)
+    with ExitStack() as undo:
+        copy = undo.enter_context(TemporaryFile())
+        with open_bytes(location) as source:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        copy.seek(0)
+        undo.pop_all()
+    return copy
 
 
 def stamp_of(location: Location) -> Stamp:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _TABLES = (".csv", ".parquet")
 # Clips that are gathered before the network is asked.
 _CLIPS = 512
+# Recordings that are gathered at most, so that answers come soon where clips are few.
+_TOGETHER = 16
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
 
@@ -191,7 +193,8 @@ def _judged(
             yield taken[index], outcome
             continue
         waiting.append((index, outcome))
-        if sum(len(found) for _, found in waiting) >= _CLIPS:
+        enough = sum(len(found) for _, found in waiting) >= _CLIPS
+        if enough or len(waiting) == _TOGETHER:
             yield from _ask(bundle, waiting, taken, scratch, device)
             waiting = []
     if waiting:
