@@ -32,6 +32,8 @@ from cantaor.errors import ArgumentError
 SAMPLE_RATE = 16_000
 #: Rows and frames of a feature image in the paper.
 ROWS, FRAMES = 128, 426
+# Samples transformed at a time on a CPU: 16 clips of 0.3 s take a third of the time of 256.
+_TOGETHER = 80_000
 _NYQUIST_MEL = 15 + 27 * math.log(8) / math.log(6.4)
 
 
@@ -72,6 +74,7 @@ class BandLevels(nn.Module):
     ) -> None:
         super().__init__()
         self.sample_rate = SAMPLE_RATE
+        self.samples_together = _TOGETHER
         self.n_fft = n_fft
         self.hop_length = hop_length
         self.win_length = win_length
@@ -112,6 +115,18 @@ class BandLevels(nn.Module):
         return self._decibels(power * real.to(power.dtype)), real
 
     def _band_power(self, waveforms: Tensor) -> Tensor:
+        """Power in each band; on a CPU a few clips at a time, so that caches hold the spectra."""
+        whole = waveforms.is_cuda
+        # An exported graph has no loop over the batch.
+        if not torch.jit.is_scripting() and torch.compiler.is_compiling():  # type: ignore[attr-defined]
+            whole = True
+        if whole:
+            return self._power_of(waveforms)
+        few = max(1, self.samples_together // max(1, waveforms.shape[-1]))
+        pieces = waveforms.split(few)  # type: ignore[no-untyped-call]
+        return torch.cat([self._power_of(clips) for clips in pieces])
+
+    def _power_of(self, waveforms: Tensor) -> Tensor:
         """Power in each band. The transform is made in float64: in float32 its rounding shows,
         up to 0.002 dB in the bands near the floor, and costs as much."""
         spectrum = torch.stft(
