@@ -154,3 +154,9 @@ def test_the_command_measures_and_compares(tmp_path: Path) -> None:
 def cantaor(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cantaor", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_the_smallest_input_of_every_case_can_be_made() -> None:
+    for stage in STAGES:
+        for case in cases_of(stage):
+            case.make(case.sizes[0])

@@ -100,7 +100,7 @@ CASES = (
     Case(
         "chain",
         "FLAC to motifs",
-        "recordings a voice, 2 voices, 7 s",
+        "recordings a voice, 2 voices, 8 s",
         (1, 3, 10),
         corpus_on_disk,
         _ours,

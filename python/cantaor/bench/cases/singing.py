@@ -72,6 +72,6 @@ def corpus_on_disk(recordings: int) -> CorpusOnDisk:
     """Two voices, so many recordings of 7 s each."""
     folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="cantaor-bench-")
     corpus = make_corpus(
-        Path(folder.name) / "corpus", voices=2, recordings=recordings, seconds=7.0, seed=SEED
+        Path(folder.name) / "corpus", voices=2, recordings=recordings, seconds=8.0, seed=SEED
     )
     return CorpusOnDisk(corpus, folder)
