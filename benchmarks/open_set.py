@@ -19,7 +19,6 @@ from benchmarks.groups import Windows, chances_without, read_windows
 from cantaor.learn.calibration import (
     VOTERS,
     calibrate,
-    expected_calibration_error,
     split_votes,
     tempered,
 )
@@ -30,6 +29,7 @@ from cantaor.learn.enrolment import (
     share_with_enrolled,
     singer_means,
 )
+from cantaor.learn.reliability import expected_calibration_error
 from cantaor.learn.robust import Profiles, fit_committee, take_whitening
 from cantaor.learn.verification import cross_group_trials, detection_cost, equal_error
 

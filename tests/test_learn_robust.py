@@ -12,7 +12,6 @@ from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.calibration import (
     calibrate,
-    expected_calibration_error,
     fit_temperature,
     split_votes,
     tempered,
@@ -30,6 +29,7 @@ from cantaor.learn.export import export_onnx, export_pt2, export_torchscript
 from cantaor.learn.identification import HeardClips, vote
 from cantaor.learn.profile import PROFILE_RATE, SpectralProfile
 from cantaor.learn.recipes import recipe_settings
+from cantaor.learn.reliability import expected_calibration_error
 from cantaor.learn.robust import (
     WINDOW,
     Profiles,

@@ -13,10 +13,10 @@ import pytest
 
 from cantaor.corpus.audit import audit
 from cantaor.errors import ArgumentError
+from cantaor.learn.reliability import expected_calibration_error
 from cantaor.run.workspace import Workspace, write_table
 from cantaor.show.figures import (
     calibration_bins,
-    calibration_error,
     embedding_map,
     plot_calibration,
     plot_confusion,
@@ -162,7 +162,7 @@ def test_calibration_by_hand() -> None:
     np.testing.assert_allclose(mean, [0.55, 0.975])
     assert share.tolist() == [0.5, 1.0]
     assert count.tolist() == [2, 2]
-    assert calibration_error(probability, correct) == pytest.approx((0.05 + 0.025) / 2)
+    assert expected_calibration_error(probability, correct) == pytest.approx((0.05 + 0.025) / 2)
 
 
 def test_embedding_map_keeps_distances_of_a_plane(rng: np.random.Generator) -> None:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-from cantaor.errors import ArgumentError
+from cantaor.learn.reliability import expected_calibration_error
 from cantaor.learn.robust import Profiles, fit_committee, window_chances
 from cantaor.learn.verification import equal_error
 from cantaor.types import Float64Array, Int64Array
@@ -28,7 +28,6 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 
 #: Windows of one pretended recording, about the motif clips of half a minute of singing.
 VOTERS = 20
-_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +56,6 @@ class Calibration:
     error_before: float
     error_after: float
     votes: int
-
-
-def expected_calibration_error(
-    probability: ArrayLike, right: ArrayLike, bins: int = _BINS
-) -> float:
-    """Mean distance between how sure and how right answers are.
-
-    Parameters
-    ----------
-    probability
-        (n,), that of each answer, 0..1.
-    right
-        bool (n,).
-    bins
-        Equally wide bins of probability, each weighted by its answers.
-
-    Raises
-    ------
-    ArgumentError
-        There are no answers, or the lengths differ.
-
-    Examples
-    --------
-    >>> expected_calibration_error([0.75] * 4, [True, True, True, False])
-    0.0
-    """
-    sure, correct = np.asarray(probability, float), np.asarray(right, float)
-    if sure.size == 0 or sure.shape != correct.shape:
-        raise ArgumentError(
-            f"length of probability ({sure.size}) must match right ({correct.size}) and not be 0"
-        )
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    gaps = [abs(float(np.sum(sure[place == b] - correct[place == b]))) for b in range(bins)]
-    return sum(gaps) / sure.size
 
 
 def tempered(shares: ArrayLike, temperature: float) -> Float64Array:

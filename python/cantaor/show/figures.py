@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError, require_extra
+from cantaor.learn.reliability import calibration_bins
 from cantaor.show.plot import GRID, INK, MOTIF_COLOURS
 from cantaor.types import Float64Array
 
@@ -63,53 +64,6 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure
-
-
-def calibration_bins(
-    probability: ArrayLike, correct: ArrayLike, bins: int = 10
-) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Mean probability of the answer, share of right answers, and clips, in equal-width bins.
-
-    Parameters
-    ----------
-    probability
-        float (n,), of the answer, 0..1.
-    correct
-        bool (n,), whether the answer is right.
-    bins
-        Number of bins; empty ones are left out.
-
-    Returns
-    -------
-    float64 (filled bins,) each. The expected calibration error (Guo et al. 2017) is
-    ``sum(n * |share - mean|) / sum(n)`` of them.
-
-    Examples
-    --------
-    >>> mean, share, n = calibration_bins([0.15, 0.95, 0.95], [False, True, False])
-    >>> share.tolist(), n.tolist()
-    ([0.0, 0.5], [1.0, 2.0])
-    """
-    sure = np.asarray(probability, np.float64)
-    right = np.asarray(correct, np.float64)
-    index = np.minimum((sure * bins).astype(int), bins - 1)
-    count = np.bincount(index, minlength=bins).astype(np.float64)
-    filled = count > 0
-    mean = np.bincount(index, sure, bins)[filled] / count[filled]
-    share = np.bincount(index, right, bins)[filled] / count[filled]
-    return mean, share, count[filled]
-
-
-def calibration_error(probability: ArrayLike, correct: ArrayLike, bins: int = 10) -> float:
-    """Expected calibration error, 0..1: how far probabilities are from shares of right answers.
-
-    Examples
-    --------
-    >>> calibration_error([1.0, 1.0], [True, False])
-    0.5
-    """
-    mean, share, count = calibration_bins(probability, correct, bins)
-    return float(np.sum(count * np.abs(share - mean)) / max(count.sum(), 1))
 
 
 def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = "") -> Figure:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from cantaor.learn.reliability import expected_calibration_error
 from cantaor.run.workspace import Workspace, read_table
 from cantaor.show.curves import plot_training
 from cantaor.show.figures import (
-    calibration_error,
     embedding_map,
     plot_calibration,
     plot_confusion,
@@ -106,7 +106,7 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
         _calibration(probability, correct, protocol),
         _map(np.stack(table["embedding"].to_numpy()), singers, protocol),
     ]
-    error = calibration_error(probability, correct)
+    error = expected_calibration_error(probability, correct)
     return TestedModel(protocol, figures, error, tuple(drawings))
 
 

@@ -69,7 +69,7 @@ class CorpusOnDisk:
 
 @cache
 def corpus_on_disk(recordings: int) -> CorpusOnDisk:
-    """Two voices, so many recordings of 7 s each."""
+    """Two voices, so many recordings of 8 s each."""
     folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="cantaor-bench-")
     corpus = make_corpus(
         Path(folder.name) / "corpus", voices=2, recordings=recordings, seconds=8.0, seed=SEED

@@ -1,0 +1,80 @@
+"""How far the probabilities of answers are from the shares of right ones; needs no torch.
+
+References
+----------
+Guo, C. et al. (2017). On calibration of modern neural networks. ICML.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cantaor.errors import ArgumentError
+from cantaor.types import Float64Array
+
+
+def calibration_bins(
+    probability: ArrayLike, correct: ArrayLike, bins: int = 10
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Mean probability of the answer, share of right answers, and clips, in equal-width bins.
+
+    Parameters
+    ----------
+    probability
+        float (n,), of the answer, 0..1.
+    correct
+        bool (n,), whether the answer is right.
+    bins
+        Number of bins; empty ones are left out.
+
+    Returns
+    -------
+    float64 (filled bins,) each. The expected calibration error (Guo et al. 2017) is
+    ``sum(n * |share - mean|) / sum(n)`` of them.
+
+    Examples
+    --------
+    >>> mean, share, n = calibration_bins([0.15, 0.95, 0.95], [False, True, False])
+    >>> share.tolist(), n.tolist()
+    ([0.0, 0.5], [1.0, 2.0])
+    """
+    sure = np.asarray(probability, np.float64)
+    right = np.asarray(correct, np.float64)
+    index = np.minimum((sure * bins).astype(int), bins - 1)
+    count = np.bincount(index, minlength=bins).astype(np.float64)
+    filled = count > 0
+    mean = np.bincount(index, sure, bins)[filled] / count[filled]
+    share = np.bincount(index, right, bins)[filled] / count[filled]
+    return mean, share, count[filled]
+
+
+def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
+    """Mean distance between how sure and how right answers are.
+
+    Parameters
+    ----------
+    probability
+        (n,), that of each answer, 0..1.
+    right
+        bool (n,).
+    bins
+        Equally wide bins of probability, each weighted by its answers.
+
+    Raises
+    ------
+    ArgumentError
+        There are no answers, or the lengths differ.
+
+    Examples
+    --------
+    >>> expected_calibration_error([0.75] * 4, [True, True, True, False])
+    0.0
+    """
+    sure, correct = np.asarray(probability, float), np.asarray(right, float)
+    if sure.size == 0 or sure.shape != correct.shape:
+        raise ArgumentError(
+            f"length of probability ({sure.size}) must match right ({correct.size}) and not be 0"
+        )
+    mean, share, count = calibration_bins(sure, correct, bins)
+    return float(np.sum(count * np.abs(share - mean)) / sure.size)
