@@ -17,7 +17,7 @@ from cantaor.learn.models.masking import (
     Head,
     MaxPool,
     as_steps,
-    mean_of_steps,
+    pool_steps,
     silence,
 )
 
@@ -47,6 +47,8 @@ class CRNN(nn.Module):
     width
         Filters of every convolution; the paper's 128 go with a GRU of 256 and a layer of 1,024,
         which shrink in proportion.
+    pooling
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.models.masking.pool_real`.
     dropout
         Share of activations dropped after each block while training.
 
@@ -59,19 +61,25 @@ class CRNN(nn.Module):
     """
 
     def __init__(
-        self, n_classes: int, in_channels: int = 1, width: int = 128, dropout: float = 0.1
+        self,
+        n_classes: int,
+        in_channels: int = 1,
+        width: int = 128,
+        pooling: str = "mean",
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.blocks = nn.ModuleList(
             [
                 _Block(width if block else in_channels, width, 1 if block else 2, dropout)
                 for block in range(4)
             ]
         )
-        self.embedding_size = 2 * width
+        self.embedding_size = 2 * width * (1 if pooling == "mean" else 2)
         # Two strides of 2 leave 32 of 128 rows.
         self.recurrent = nn.GRU(32 * width, 2 * width, num_layers=2, batch_first=True)
-        self.head = Head(2 * width, 8 * width, n_classes)
+        self.head = Head(self.embedding_size, 8 * width, n_classes)
 
     def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embeddings of clips.
@@ -85,13 +93,13 @@ class CRNN(nn.Module):
 
         Returns
         -------
-        float32 (clips, 2 * width).
+        float32 (clips, embedding_size).
         """
         x = silence(x, lengths)
         for block in self.blocks:
             x, lengths = block(x, lengths)
         steps, _ = self.recurrent(as_steps(x))
-        return mean_of_steps(steps, lengths)
+        return pool_steps(steps, lengths, self.pooling)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits (clips, n_classes); arguments as in :meth:`embed`."""
