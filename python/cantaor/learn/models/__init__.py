@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from cantaor.errors import ArgumentError
 from cantaor.learn.models.crnn import CRNN as CRNN
 from cantaor.learn.models.masking import POOLINGS
+from cantaor.learn.models.network import Network as Network
 from cantaor.learn.models.residual50 import Residual50 as Residual50
 from cantaor.learn.models.residual_blstm import ResidualBLSTM as ResidualBLSTM
-
-#: Any of the three.
-Network: TypeAlias = CRNN | Residual50 | ResidualBLSTM
 
 #: Networks by name.
 MODELS: dict[str, type[CRNN] | type[Residual50] | type[ResidualBLSTM]] = {

@@ -18,8 +18,8 @@ from cantaor.learn.models.masking import (
     MaxPool,
     as_steps,
     pool_steps,
-    silence,
 )
+from cantaor.learn.models.network import Network
 
 
 class _Block(nn.Module):
@@ -35,7 +35,7 @@ class _Block(nn.Module):
         return dropout(x, self.dropout, self.training), lengths
 
 
-class CRNN(nn.Module):
+class CRNN(Network):
     """Convolutional recurrent network; the embedding is the mean of the GRU's outputs.
 
     Parameters
@@ -81,27 +81,9 @@ class CRNN(nn.Module):
         self.recurrent = nn.GRU(32 * width, 2 * width, num_layers=2, batch_first=True)
         self.head = Head(self.embedding_size, 8 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, embedding_size).
-        """
-        x = silence(x, lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
         for block in self.blocks:
             x, lengths = block(x, lengths)
         steps, _ = self.recurrent(as_steps(x))
         return pool_steps(steps, lengths, self.pooling)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits

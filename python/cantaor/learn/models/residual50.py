@@ -10,7 +10,8 @@ a first convolution of 3 x 3 with stride 1 in place of 7 x 7 with stride 2; a la
 import torch
 from torch import Tensor, nn
 
-from cantaor.learn.models.masking import Convolution, Head, MaxPool, pool_real, silence
+from cantaor.learn.models.masking import Convolution, Head, MaxPool, pool_real
+from cantaor.learn.models.network import Network
 
 
 class _Bottleneck(nn.Module):
@@ -31,7 +32,7 @@ class _Bottleneck(nn.Module):
         return torch.relu(x + y), shorter
 
 
-class Residual50(nn.Module):
+class Residual50(Network):
     """50-layer residual network; the embedding is the mean over rows and real frames.
 
     Parameters
@@ -71,27 +72,10 @@ class Residual50(nn.Module):
         self.embedding_size = channels * (1 if pooling == "mean" else 2)
         self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, embedding_size).
-        """
-        x, lengths = self.first(silence(x, lengths), lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
+        x, lengths = self.first(x, lengths)
         x, lengths = self.pool(torch.relu(x), lengths)
         for block in self.blocks:
             x, lengths = block(x, lengths)
         return pool_real(x, lengths, self.pooling)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits

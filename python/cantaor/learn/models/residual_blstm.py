@@ -19,8 +19,8 @@ from cantaor.learn.models.masking import (
     as_steps,
     pool_steps,
     reverse_real,
-    silence,
 )
+from cantaor.learn.models.network import Network
 
 
 class _Block(nn.Module):
@@ -35,7 +35,7 @@ class _Block(nn.Module):
         return torch.relu(x + y)
 
 
-class ResidualBLSTM(nn.Module):
+class ResidualBLSTM(Network):
     """Residual blocks and a BLSTM; the embedding is the mean output of both directions.
 
     Parameters
@@ -77,21 +77,9 @@ class ResidualBLSTM(nn.Module):
         self.backwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
         self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, embedding_size).
-        """
-        x, lengths = self.first(silence(x, lengths), lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
+        x, lengths = self.first(x, lengths)
         x = torch.relu(x)
         for block in self.blocks:
             x = block(x, lengths)
@@ -100,8 +88,3 @@ class ResidualBLSTM(nn.Module):
         back, _ = self.backwards(reverse_real(steps, lengths))
         both = [pool_steps(side, lengths, self.pooling) for side in (ahead, back)]
         return torch.cat(both, dim=-1)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits
