@@ -19,7 +19,7 @@ from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.dictionary import MotifDictionary
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
 from cantaor.locations import Stamp
-from cantaor.run.batch import Crew, map_recordings
+from cantaor.run.batch import Crew, map_recordings, pieces_together
 from cantaor.run.cutting import ClipJob, cut_recording, sweep_clips
 from cantaor.run.instances import InstanceJob, join_instances, locate_recording
 from cantaor.run.journal import Failure, RunLog
@@ -43,6 +43,8 @@ STAGES = ("pitch", "contour", "motifs", "marking", "instances", "clips")
 
 #: A recording that fails with one of these is reported and the others go on.
 _OWN_FAULT = (AudioError, CorpusError, WorkerError)
+# Stages that take a millisecond or two a recording, and recordings that make one task of them.
+_QUICK, _TOGETHER = ("contour", "instances"), 16
 # Histograms that are gathered before they are merged: a merge walks over all bins.
 _GATHERED = 64
 
@@ -91,8 +93,11 @@ class Run:
         name: Callable[[Job], str],
     ) -> Iterator[tuple[int, Result | CantaorError]]:
         """Outcomes as they come; an error that is not a recording's own ends the run."""
+        together = pieces_together(total, _TOGETHER, self.crew) if stage in _QUICK else 1
         with self.log.stage(stage, total):
-            for index, outcome in map_recordings(function, jobs, self.crew, name):
+            for index, outcome in map_recordings(
+                function, jobs, self.crew, name, together=together
+            ):
                 if isinstance(outcome, CantaorError) and not isinstance(outcome, _OWN_FAULT):
                     raise outcome
                 yield index, outcome
@@ -277,6 +282,7 @@ class _Merged:
     """The sum of many recordings' histograms."""
 
     def __init__(self) -> None:
+        _load_kernels()
         self._total = ClusterHistogram()
         self._waiting: list[Mapping[str, np.ndarray[Any, Any]]] = []
 
@@ -295,6 +301,13 @@ class _Merged:
             joined = {n: np.concatenate([one[n] for one in self._waiting]) for n in names}
             self._total.merge(ClusterHistogram.from_arrays(joined))
             self._waiting.clear()
+
+
+def _load_kernels() -> None:
+    """Load the compiled code of the reduce, while worker processes start."""
+    histogram = ClusterHistogram()
+    histogram.update(np.arange(3.0))
+    histogram.solve(2)
 
 
 def _mined(location: str, entry: Recording, tracked: Tracked) -> Mined:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,7 @@ def stage_key(stage: str, version: int, parts: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=4096)  # instances repeat the names of motifs
 def file_name(name: str) -> str:
     """A name that is safe as one path component, and still different where names differ.
 
