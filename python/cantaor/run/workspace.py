@@ -47,8 +47,8 @@ class Workspace:
     path
         The folder. It holds ``cantaor.toml`` and the tables ``recordings``, ``clusters``,
         ``motifs``, ``instances``, ``failures`` (Parquet), folders with one table a recording or
-        singer (``pitch``, ``contours``, ``singers``, ``instances``), and ``clips`` with the audio
-        of every instance. ``progress.json`` and ``journal.jsonl`` tell what the runs did.
+        singer (``pitch``, ``contours``, ``singers``, ``instances``), and ``clips`` with audio
+        of instances. ``progress.json`` and ``journal.jsonl`` tell what the runs did.
     """
 
     path: Path
