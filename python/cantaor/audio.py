@@ -346,8 +346,9 @@ def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate
         draft.write_bytes(_encode(samples, sample_rate, path.suffix[1:].upper()))
         draft.replace(path)
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-        draft.unlink(missing_ok=True)
         raise AudioError(f"{path}: cannot be written: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _encode(samples: Float32Array, sample_rate: int, form: str) -> bytes:

@@ -41,7 +41,7 @@ _SHARED = ("cantaor.run.stages", "cantaor.run.listening")
 _COMMAND_LINE = "cantaor.cli"
 
 # Pieces of work that take about as long as a process takes to start.
-_WORTH_A_PROCESS = 24
+_WORTH_A_PROCESS = 12
 # Tasks that a worker is given at least, however small their pieces are.
 _TASKS_EACH = 4
 
