@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import shutil
 import tempfile
 from itertools import pairwise
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.processes import usage_of_all
+from benchmarks.processes import call_apart, usage_of_all
 from cantaor.audio import read_audio, write_audio
 from cantaor.cents import hz_to_cents
 from cantaor.chain import reduce_contour
@@ -59,8 +58,8 @@ def tile_corpus(folder: Path, hours: float) -> Path:
     return corpus
 
 
-def measure(corpus: str, out: str, workers: int, clips: Any, send: Any) -> None:
-    """One run in a process of its own, so that its memory is its own."""
+def measure(corpus: str, out: str, workers: int, clips: Any) -> dict[str, Any]:
+    """One run."""
     before, start = usage_of_all(), perf_counter()
     workspace = mine(corpus, out, workers=workers, clips=clips)
     seconds, after = perf_counter() - start, usage_of_all()
@@ -68,34 +67,27 @@ def measure(corpus: str, out: str, workers: int, clips: Any, send: Any) -> None:
     assert workspace.table("failures").num_rows == 0
     own, others = after.own_s - before.own_s, after.others_s - before.others_s
     stages = read_status(out)["stages"]
-    send.send(
-        {
-            "workers": workers,
-            "clips": clips,
-            "clip_files": sum(1 for _ in (workspace.path / "clips").rglob("*.wav")),
-            "audio_s": round(audio_s, 1),
-            "seconds": round(seconds, 2),
-            "cpu_s": round(own + others, 2),
-            "command_cpu_s": round(own, 2),
-            "times_real_time": round(audio_s / seconds, 1),
-            "instances": workspace.table("instances", ["phrase"]).num_rows,
-            "command_mb": round(after.own_mb),
-            "worker_mb": round(after.others_mb),
-            "stages": {one["stage"]: one["seconds"] for one in stages},
-        }
-    )
+    return {
+        "workers": workers,
+        "clips": clips,
+        "clip_files": sum(1 for _ in (workspace.path / "clips").rglob("*.wav")),
+        "audio_s": round(audio_s, 1),
+        "seconds": round(seconds, 2),
+        "cpu_s": round(own + others, 2),
+        "command_cpu_s": round(own, 2),
+        "times_real_time": round(audio_s / seconds, 1),
+        "instances": workspace.table("instances", ["phrase"]).num_rows,
+        "command_mb": round(after.own_mb),
+        "worker_mb": round(after.others_mb),
+        "stages": {one["stage"]: one["seconds"] for one in stages},
+    }
 
 
 def run_apart(corpus: Path, out: Path, workers: int, clips: Any = False) -> dict[str, Any]:
-    """:func:`measure` in a new process on an empty workspace."""
-    context = multiprocessing.get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    arguments = (str(corpus), str(out), workers, clips, send)
-    process = context.Process(target=measure, args=arguments)
-    process.start()
-    send.close()
-    result: dict[str, Any] = receive.recv()
-    process.join()
+    """:func:`measure` in a new process on an empty workspace, so that its memory is its own."""
+    result: dict[str, Any] = call_apart(
+        "benchmarks.bench_scale", "measure", str(corpus), str(out), workers, clips
+    )
     shutil.rmtree(out)
     return result
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import subprocess
+import sys
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,19 @@ def usage_of_all() -> Usage:
         own.ru_maxrss / 1024,
         others.ru_maxrss / 1024,
     )
+
+
+def call_apart(module: str, function: str, *arguments: Any) -> Any:
+    """Call a function of a benchmark in a process of its own; values pass as JSON.
+
+    The process has no main module that its workers would load again: a benchmark imports much
+    that a worker of the command line does not.
+    """
+    code = (
+        "import json, sys, importlib; name, function, values = sys.argv[1:]; "
+        "found = getattr(importlib.import_module(name), function)(*json.loads(values)); "
+        "print(json.dumps(found))"
+    )
+    command = [sys.executable, "-c", code, module, function, json.dumps(arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
