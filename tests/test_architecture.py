@@ -20,7 +20,7 @@ STAGES = {"audio", "pitch", "clusters", "contour", "motifs", "clips"}
 #: Private halves of a stage: only that stage may import them.
 HALVES = {
     "_core": STAGES,
-    "_gather": {"clips"},
+    "_gather": {"clips", "clusters"},
     "_kmeans": {"clusters"},
     "symbols": {"motifs"},
     "dictionary": set(),

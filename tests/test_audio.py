@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +92,33 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="cannot be written"):
         write_audio(tmp_path / "missing" / "a.wav", np.zeros(4, "f4"), 8000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("after_s", [0.002, 0.004, 0.006])
+def test_ctrl_c_is_not_lost_while_a_file_is_encoded(
+    after_s: float, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    samples = rng.uniform(-0.5, 0.5, 400_000).astype(np.float32)
+
+    def write_often() -> None:
+        for _ in range(200):
+            write_audio(tmp_path / "noise.flac", samples, 44100)
+
+    timer = threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        write_often()
+    timer.join()
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_written_files_are_those_of_soundfile(
+    suffix: str, channels: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    samples = rng.uniform(-0.5, 0.5, (4410, channels)).astype(np.float32)
+    samples = samples[:, 0] if channels == 1 else samples
+    write_audio(tmp_path / f"ours{suffix}", samples, 44100)
+    soundfile.write(tmp_path / f"theirs{suffix}", samples, 44100)
+    ours, theirs = (soundfile.read(tmp_path / f"{name}{suffix}")[0] for name in ("ours", "theirs"))
+    np.testing.assert_array_equal(ours, theirs)

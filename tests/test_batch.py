@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from cantaor.errors import ArgumentError, AudioError, WorkerError, WorkspaceError
-from cantaor.run.batch import available_cores, map_recordings, open_crew, workers_for
+from cantaor.run.batch import (
+    Crew,
+    available_cores,
+    map_recordings,
+    open_crew,
+    pieces_together,
+    workers_for,
+)
 
 
 def half(number: int) -> int:
@@ -20,10 +28,11 @@ def half(number: int) -> int:
     return number // 2
 
 
+@pytest.mark.parametrize("together", [1, 7, 1000])
 @pytest.mark.parametrize("threads", [None, 1, 3])
-def test_every_item_has_its_outcome(threads: int | None) -> None:
+def test_every_item_has_its_outcome(threads: int | None, together: int) -> None:
     executor = None if threads is None else ThreadPoolExecutor(threads)
-    found = dict(map_recordings(half, range(300), executor))
+    found = dict(map_recordings(half, range(300), executor, together=together))
     assert sorted(found) == list(range(300))
     for number, outcome in found.items():
         if number % 5 == 3:
@@ -37,6 +46,17 @@ def test_worker_processes_report_errors_too() -> None:
         found = dict(map_recordings(half, range(6), executor))
     assert isinstance(found.pop(3), AudioError)
     assert found == {n: n // 2 for n in (0, 1, 2, 4, 5)}
+
+
+def loaded(name: str) -> bool:
+    return name in sys.modules
+
+
+def test_workers_start_with_what_they_need() -> None:
+    names = ["cantaor.run.stages", "cantaor.run.listening", "torch", "numba"]
+    with open_crew(2) as crew:
+        found = dict(map_recordings(loaded, names, crew))
+    assert [found[index] for index in range(4)] == [True, True, False, False]
 
 
 def deadly(number: int) -> int:
@@ -53,9 +73,14 @@ def deadly_once(place: str) -> str:
     return path.name
 
 
-def test_a_worker_killed_by_the_system_costs_one_recording_at_most(tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [1, 5])
+def test_a_worker_killed_by_the_system_costs_one_recording_at_most(
+    tmp_path: Path, together: int
+) -> None:
     with open_crew(2) as crew:
-        found = dict(map_recordings(deadly, range(12), crew, lambda n: f"number {n}"))
+        found = dict(
+            map_recordings(deadly, range(12), crew, lambda n: f"number {n}", together=together)
+        )
         assert isinstance(found[3], WorkerError)
         assert "number 3: the worker process died" in str(found.pop(3))
         assert found == {n: n for n in range(12) if n != 3}
@@ -100,3 +125,8 @@ def test_items_are_taken_as_they_are_needed() -> None:
 def test_few_recordings_need_no_processes() -> None:
     assert workers_for(3) == 1
     assert workers_for(10_000) == available_cores()
+
+
+def test_small_pieces_are_handed_over_together() -> None:
+    crew = Crew(None, 2)
+    assert [pieces_together(n, 16, crew) for n in (0, 7, 80, 10_000)] == [1, 1, 10, 16]

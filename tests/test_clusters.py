@@ -11,10 +11,14 @@ from pathlib import Path
 import kmeans1d
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cantaor._gather import add_to_bins
 from cantaor.clusters import ClusterHistogram, kmeans_1d, kmeans_1d_ladder
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters
+from tests.reference.clusters import bins_of
 
 
 def peer_inertia(values: np.ndarray, k: int) -> float:
@@ -136,6 +140,21 @@ def test_any_partition_gives_the_same_bits(rng: np.random.Generator) -> None:
         merged.merge(ClusterHistogram.from_arrays(piece.to_arrays()))
     assert merged.total == whole.total == 20_000
     assert same_bits(whole.solve(24), merged.solve(24))
+
+
+@given(
+    st.lists(st.tuples(st.floats(-4, 3.9999) | st.just(float("nan")), st.integers(0, 99))),
+    st.booleans(),
+)
+def test_bins_are_those_of_plain_integers(rows: list[tuple[float, int]], alike: bool) -> None:
+    weights = [7 if alike else weight for _, weight in rows]
+    bins = np.zeros((3, 8 << 5), np.int64)
+    values = np.array([value for value, _ in rows])
+    given_weights = np.array([7] if alike else weights, np.int64)
+    add_to_bins(values, given_weights, -4 << 5, 13, 8, bins)
+    plain = bins_of(values.tolist(), weights, -4 << 5, 13, 8, bins.shape[1])
+    found = {i: tuple(bins[:, i].tolist()) for i in range(bins.shape[1])}
+    assert found == {i: plain.get(i, (0, 0, 0)) for i in found}
 
 
 @pytest.mark.parametrize("k", [2, 24, 64])

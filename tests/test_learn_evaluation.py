@@ -6,10 +6,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.clips import ClipSet, alike_batches
 from cantaor.learn.evaluation import evaluate, measure, predict, vote_probabilities
 from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
 from tests.reference import learn as reference
@@ -134,3 +137,33 @@ def test_wrong_clips_are_named(trained):
         evaluate(trained, ClipSet.from_arrays([[0.1]], [0], ["XX"]))
     with pytest.raises(ArgumentError, match="batch must be at least 1"):
         predict(trained, ClipSet.from_arrays([[0.1]], [0], ["AM"]), batch=0)
+
+
+@given(
+    st.lists(st.integers(1, 9), max_size=60),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_alike_batches_hold_every_clip_once(frames, size, fewest):
+    batches = alike_batches(frames, size, fewest)
+    assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(frames)))
+    assert all(1 <= batch.size <= size for batch in batches)
+    ordered = [frames[i] for batch in batches for i in batch.tolist()]
+    assert ordered == sorted(frames)
+    for count in set(frames):
+        if frames.count(count) >= size + fewest:
+            assert any({frames[i] for i in batch.tolist()} == {count} for batch in batches)
+
+
+@pytest.mark.parametrize("model", ["crnn", "residual50", "residual-blstm"])
+def test_clips_of_one_length_need_no_masks_and_answer_the_same(model, rng):
+    settings = TrainingSettings(model=model, width=2)
+    trained = TrainedModel(build_singer(settings, 3).eval(), CLASSES, settings)
+    lengths = np.repeat([1600, 1650, 1759, 3200, 3300], [5, 5, 5, 4, 2])
+    rows = [rng.uniform(-0.5, 0.5, n) for n in rng.permutation(lengths)]
+    clips = ClipSet.from_arrays(rows, np.zeros(len(rows), int), CLASSES)
+    waveforms, samples = map(torch.from_numpy, clips.batch(np.arange(len(clips)), 4000))
+    with torch.inference_mode():
+        masked = trained.module(waveforms, samples)
+    for found, expected in zip(predict(trained, clips, device="cpu"), masked, strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cantaor.audio import probe, read_audio, write_audio
 from cantaor.corpus.synthetic import SyntheticCorpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
+from cantaor.run.cutting import EXAMPLES
 from cantaor.run.journal import read_status
 from cantaor.run.pipeline import mine
 from cantaor.run.stages import STAGES
@@ -49,27 +51,59 @@ def test_every_instance_is_a_motif_in_a_recording(small_workspace: Workspace) ->
         assert motif["occurrences"] == counts[name] >= motif["support"]
 
 
-def test_clips_are_the_audio_of_the_instances(small_workspace: Workspace) -> None:
-    rows = small_workspace.table("instances").to_pylist()
+def test_clips_are_those_of_the_first_instances_of_every_motif(small_workspace: Workspace) -> None:
+    heard: dict[str, list[bool]] = {}
+    for row in small_workspace.table("instances").to_pylist():
+        heard.setdefault(row["motif"], []).append(row["clip"] is not None)
+    assert len(heard) > 10
+    for written in heard.values():
+        assert written == [index < EXAMPLES for index in range(len(written))]
+
+
+def test_clips_are_the_audio_of_the_instances(
+    small_corpus: SyntheticCorpus, small_workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [row for row in small_workspace.table("instances").to_pylist() if row["clip"]]
+    check_clips(small_workspace, rows)
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name in ("V1-01", "V1-02"):
+        shutil.copy(small_corpus.folder / f"{name}.flac", corpus)
+    every = mine(corpus, tmp_path / "w", clips="all")
+    check_clips(every, every.table("instances").to_pylist())
+    few = mine(corpus, tmp_path / "w")
+    kept = few.table("instances")["clip"].drop_null().to_pylist()
+    assert 0 < len(kept) < every.table("instances").num_rows
+    assert sorted(kept) == sorted(
+        str(path.relative_to(few.path / "clips")) for path in few.path.rglob("*.wav")
+    )
+    none = mine(corpus, tmp_path / "none", clips=False)
+    assert not (none.path / "clips").exists()
+    assert none.table("instances")["clip"].null_count == none.table("instances").num_rows > 0
+    with pytest.raises(ArgumentError, match='clips must be True, False or "all"'):
+        mine(corpus, tmp_path / "w", clips="some")  # type: ignore[arg-type]
+
+
+def check_clips(workspace: Workspace, rows: list[dict[str, Any]]) -> None:
     for row in rows[:: max(1, len(rows) // 20)]:
-        clip = read_audio(small_workspace.path / "clips" / row["clip"])
+        clip = read_audio(workspace.path / "clips" / row["clip"])
         assert clip.duration_s == pytest.approx(row["end_s"] - row["start_s"], abs=0.004)
         whole = read_audio(row["path"])
         first = round(row["start_s"] * whole.sample_rate)
         np.testing.assert_allclose(
             clip.samples, whole.samples[first : first + clip.samples.size], atol=2e-4
         )
-    files = list((small_workspace.path / "clips").rglob("*.wav"))
+    files = list((workspace.path / "clips").rglob("*.wav"))
     assert len(files) == len(rows)
 
 
 def test_workers_do_not_change_the_tables(
     small_corpus: SyntheticCorpus, small_workspace: Workspace, tmp_path: Path
 ) -> None:
-    other = mine(small_corpus.folder, tmp_path / "w", workers=2, clips=False)
+    other = mine(small_corpus.folder, tmp_path / "w", workers=2)
     for name in TABLES:
         assert other.table(name).equals(small_workspace.table(name)), name
-    assert not (other.path / "clips").exists()
+    assert files_below(other.path / "clips") == files_below(small_workspace.path / "clips")
 
 
 def test_only_what_changed_is_tracked_again(small_corpus: SyntheticCorpus, tmp_path: Path) -> None:

@@ -214,28 +214,3 @@ def refine(prefix: Float64Array, boundaries: Int64Array, step: int, reach: int) 
         if step == 1:
             return boundaries
         step = max(step // 4, 1)
-
-
-@compiled
-def add_to_bins(
-    values: Float64Array, weights: Int64Array, lowest: int, bits: Any, bins: Any
-) -> None:
-    """Add values in fixed point to ``bins`` (3, n) int64; the caller has checked their range.
-
-    ``bits`` is (fraction, inside): fixed point has ``fraction`` bits below one, of which the last
-    ``inside`` lie within a bin. One weight is that of all values.
-    """
-    fraction, inside = bits
-    unit = float(1 << fraction)
-    last = bins.shape[1] - 1
-    for i in range(values.size):
-        if np.isnan(values[i]):
-            continue
-        fixed = np.int64(np.floor(values[i] * unit + 0.5))
-        # A value just under the upper end may round up to it.
-        index = min((fixed >> inside) - lowest, last)
-        offset = fixed - ((index + lowest) << inside)
-        weight = weights[i] if weights.size > 1 else weights[0]
-        bins[0, index] += weight
-        bins[1, index] += weight * offset
-        bins[2, index] += weight * offset * offset

@@ -6,7 +6,6 @@ resampling is soxr's; both are well-kept libraries and nothing here replaces the
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -344,14 +343,25 @@ def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate
     path = Path(path)
     draft = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        # By way of memory: libsndfile would wait for the disk at the end of every file.
-        encoded = io.BytesIO()
-        soundfile.write(encoded, samples, sample_rate, format=path.suffix[1:].upper())
-        draft.write_bytes(encoded.getbuffer())
+        draft.write_bytes(_encode(samples, sample_rate, path.suffix[1:].upper()))
         draft.replace(path)
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-        draft.unlink(missing_ok=True)
         raise AudioError(f"{path}: cannot be written: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _encode(samples: Float32Array, sample_rate: int, form: str) -> bytes:
+    # In a file of memory: libsndfile would wait for the disk at the end of every file. By its
+    # descriptor: see _open.
+    with os.fdopen(os.memfd_create("audio"), "rb") as memory:
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        with soundfile.SoundFile(
+            memory.fileno(), "w", sample_rate, channels, format=form, closefd=False
+        ) as sound:
+            sound.write(samples)
+        memory.seek(0)
+        return memory.read()
 
 
 @contextmanager

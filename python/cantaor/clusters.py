@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor._gather import add_to_bins
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters, Float64Array, Int64Array
 
@@ -166,8 +167,6 @@ class ClusterHistogram:
         ArgumentError
             A value is infinite or out of range (nothing is added then), or weights do not fit.
         """
-        from cantaor import _kmeans
-
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
         fixed = self._fixed_weights(flat, weights)
         outside = (flat < self.LOWEST) | (flat >= self.HIGHEST)
@@ -176,9 +175,8 @@ class ClusterHistogram:
                 f"values must lie in {self.LOWEST}..{self.HIGHEST} cents, "
                 f"not {flat[np.argmax(outside)]}"
             )
-        _kmeans.add_to_bins(
-            flat, fixed, self.LOWEST * self._PER_CENT, (self._FRACTION, self._INSIDE), self._bins
-        )
+        lowest = self.LOWEST * self._PER_CENT
+        add_to_bins(flat, fixed, lowest, self._FRACTION, self._INSIDE, self._bins)
 
     def merge(self, other: ClusterHistogram) -> None:
         """Add all values of another histogram, which is left as it is."""
@@ -216,7 +214,7 @@ class ClusterHistogram:
         ``{"bin", "weight", "sum", "squares"}``, int64 (occupied,) each; the inverse is
         :meth:`from_arrays`.
         """
-        occupied = np.flatnonzero(self._bins[0])
+        occupied = np.flatnonzero(self._bins[0] != 0)  # of booleans: five times as fast
         names = ("weight", "sum", "squares")
         rows = {name: row[occupied] for name, row in zip(names, self._bins, strict=True)}
         return {"bin": occupied.astype(np.int64), **rows}
@@ -264,7 +262,7 @@ class ClusterHistogram:
         return np.rint(mass * unit).astype(np.int64)
 
     def _atoms(self) -> _Atoms:
-        occupied = np.flatnonzero(self._bins[0])
+        occupied = np.flatnonzero(self._bins[0] != 0)  # of booleans: five times as fast
         if occupied.size == 0:
             raise ArgumentError("the histogram is empty: there is nothing to cluster")
         weight, total, squares = self._bins[:, occupied].astype(np.float64)

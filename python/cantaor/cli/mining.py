@@ -37,7 +37,12 @@ def mine(
         int, typer.Option(help="Keep singers with at least so many recordings.")
     ] = 1,
     style: Annotated[list[str] | None, typer.Option(help="Keep these styles (repeat).")] = None,
-    clips: Annotated[bool, typer.Option(help="Write the audio of every instance.")] = True,
+    clips: Annotated[
+        bool, typer.Option(help="Write the audio of three instances of each motif.")
+    ] = True,
+    all_clips: Annotated[
+        bool, typer.Option("--all-clips", help="Write the audio of every instance.")
+    ] = False,
     pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
     k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
     gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
@@ -77,7 +82,7 @@ def mine(
             dask=dask,
             min_recordings=min_recordings,
             styles=tuple(style or ()),
-            clips=clips,
+            clips="all" if all_clips else clips,
             stage=stage,
             force=force,
             max_failures=max_failures,

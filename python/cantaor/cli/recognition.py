@@ -86,10 +86,7 @@ def identify(
 
     file = None if out is None else open_answers(out, _model_digest(model), _ANSWERS, force)
     job = _Listening(bundle, audio, file, workers, device, answer, failure)
-    job.run("identify", quiet=as_json or out is None)
-    if out is not None:
-        job.summarise(out, as_json)
-    report_failures(job.failures, all_failed=job.answered + job.reused == 0)
+    job.carry_out("identify", out, as_json)
 
 
 @app.command(epilog="Example: `cantaor embed work/model a.flac b.flac --out embeddings.parquet`")
@@ -114,9 +111,7 @@ def embed(
 
     file = open_answers(out, _model_digest(model), EMBEDDINGS, force)
     job = _Listening(bundle, audio, file, workers, device, answer, lambda _path, _reason: None)
-    job.run("embed", quiet=as_json)
-    job.summarise(out, as_json)
-    report_failures(job.failures, all_failed=job.answered + job.reused == 0)
+    job.carry_out("embed", out, as_json)
 
 
 @dataclass(slots=True)
@@ -136,7 +131,14 @@ class _Listening:
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, stage: str, quiet: bool) -> None:
+    def carry_out(self, stage: str, out: Path | None, as_json: bool) -> None:
+        """The whole command, from its recordings to what it says of them."""
+        self._run(stage, quiet=as_json or out is None)
+        if out is not None:
+            self._summarise(out, as_json)
+        report_failures(self.failures, all_failed=self.answered + self.reused == 0)
+
+    def _run(self, stage: str, quiet: bool) -> None:
         """Hear what no earlier run has heard; however it ends, the file is closed."""
         started = monotonic()
         try:
@@ -171,7 +173,7 @@ class _Listening:
             self.clips += len(outcome.motifs)
             self.answer(outcome)
 
-    def summarise(self, out: Path, as_json: bool) -> None:
+    def _summarise(self, out: Path, as_json: bool) -> None:
         """Say what was written."""
         if as_json:
             errors = [{"path": path, "error": reason} for path, reason in self.failures]

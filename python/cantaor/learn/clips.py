@@ -220,6 +220,40 @@ def bucketed_batches(
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
+def alike_batches(frames: ArrayLike, size: int, fewest: int = 8) -> list[Int64Array]:
+    """Batches of clips with one number of frames each, where that makes batches of a fair size.
+
+    Such a batch has no padding, and a network need not mask any.
+
+    Parameters
+    ----------
+    frames
+        int (n,), of the clips.
+    size
+        Most clips in a batch.
+    fewest
+        Clips below which a batch also takes longer ones.
+
+    Returns
+    -------
+    int64 arrays that hold every index once, by ascending frames.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in alike_batches([5, 9, 5, 7, 9], 64, fewest=2)]
+    [[0, 2], [3, 1, 4]]
+    """
+    counts = np.asarray(frames)
+    order = np.argsort(counts, kind="stable").astype(np.int64)
+    longer = np.flatnonzero(np.diff(counts[order])) + 1
+    cuts: list[int] = [0]
+    for end in [*longer.tolist(), order.size]:
+        cuts.extend(range(cuts[-1] + size, end, size))
+        if end - cuts[-1] >= fewest:
+            cuts.append(end)
+    return np.split(order, [cut for cut in cuts[1:] if cut < order.size]) if order.size else []
+
+
 def _cut(order: Int64Array, size: int) -> list[Int64Array]:
     batches = np.split(order, np.arange(size, order.size, size))
     if len(batches) > 1 and batches[-1].size == 1:

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.clips import ClipSet, alike_batches
+from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel, pick_device
 from cantaor.types import Float32Array, Int32Array, Int64Array
+
+# Clips of one length that make a batch on a CPU: it costs as much again as so many clips gain.
+_FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +153,41 @@ def predict(
     if batch < 1:
         raise ArgumentError(f"batch must be at least 1; got {batch}")
     target = pick_device(device)
-    module = trained.module.to(target)
+    # Left alone on a CPU: several threads may ask at once.
+    module = trained.module if target.type == "cpu" else trained.module.to(target)
     probabilities = np.empty((len(clips), len(trained.classes)), np.float32)
     embeddings = np.empty((len(clips), module.embedding_size), np.float32)
-    order = np.argsort(clips.lengths, kind="stable")
+    # A GPU is kept busy by large batches; a CPU gains more from what needs no masks.
+    unmasked = isinstance(module, Singer) and target.type == "cpu"
+    frames = np.minimum(clips.lengths, module.longest) // (module.hop_length if unmasked else 1)
     try:
         with torch.inference_mode():
-            for index in np.split(order, np.arange(batch, order.size, batch)):
+            for index in alike_batches(frames, batch, _FEWEST if unmasked else batch):
                 waveforms, lengths = clips.batch(index, module.longest)
-                answer, embedding = module(
-                    torch.from_numpy(waveforms).to(target), torch.from_numpy(lengths).to(target)
+                answer, embedding = _answers(
+                    module,
+                    torch.from_numpy(waveforms).to(target),
+                    torch.from_numpy(lengths).to(target),
+                    unmasked and frames[index[0]] == frames[index[-1]],
                 )
                 probabilities[index] = answer.cpu().numpy()
                 embeddings[index] = embedding.cpu().numpy()
     finally:
-        trained.module.to("cpu")
+        if target.type != "cpu":
+            trained.module.to("cpu")
     return probabilities, embeddings
+
+
+def _answers(
+    module: nn.Module, waveforms: Tensor, lengths: Tensor, unmasked: bool
+) -> tuple[Tensor, Tensor]:
+    """Probabilities and embeddings; clips with one number of frames need no masks."""
+    if unmasked and isinstance(module, Singer):
+        images, _ = module.images(waveforms, lengths)
+        logits, embedding = module.classify(images, None)
+        return logits.softmax(dim=-1), embedding
+    answers: tuple[Tensor, Tensor] = module(waveforms, lengths)
+    return answers
 
 
 def evaluate(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from cantaor.audio import open_audio, resample, resampled
 from cantaor.chain import FoundClips, MotifFinder, find_clips
@@ -262,6 +264,17 @@ def judge(
             embeddings[own],
             reader,
         )
+
+
+@contextmanager
+def native_threads(number: int) -> Iterator[None]:
+    """Let torch compute with so many threads; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def vote(heard: HeardClips, classes: tuple[str, ...]) -> Identification:

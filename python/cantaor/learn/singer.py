@@ -98,8 +98,11 @@ class Singer(nn.Module):
         x = (torch.stack(channels, dim=1) - self.mean) * self.scale
         return x, 1 + torch.div(lengths, self.hop_length, rounding_mode="floor")
 
-    def classify(self, images: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (clips, n_classes) and embeddings (clips, dim) of what :meth:`images` gave."""
+    def classify(self, images: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits (clips, n_classes) and embeddings (clips, dim) of what :meth:`images` gave.
+
+        ``counts`` may be None where all frames are real.
+        """
         if self.padded:
             embedding = self.network.embed(images, None)
         else:

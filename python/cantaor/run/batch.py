@@ -1,10 +1,15 @@
-"""One function over many recordings, in this process or in workers, with a bounded queue."""
+"""One function over many recordings, in this process or in workers, with a bounded queue.
+
+Worker processes are forked from a server (``multiprocessing``'s ``forkserver``) that has loaded
+what they need, once for all of them; this process may hold threads and is never forked itself.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -18,18 +23,27 @@ from concurrent.futures import (
 )
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from itertools import islice
+from multiprocessing import forkserver
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from cantaor.errors import ArgumentError, CantaorError, WorkerError, WorkspaceError, require_extra
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Work: TypeAlias = tuple[int, Item]
 
 # Native libraries read these when they are loaded, in a worker as it starts.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+# What workers share; none of it loads torch. They load the main module again: the command line.
+_SHARED = ("cantaor.run.stages", "cantaor.run.listening")
+_COMMAND_LINE = "cantaor.cli"
+
 # Pieces of work that take about as long as a process takes to start.
-_WORTH_A_PROCESS = 24
+_WORTH_A_PROCESS = 12
+# Tasks that a worker is given at least, however small their pieces are.
+_TASKS_EACH = 4
 
 
 @dataclass(slots=True)
@@ -93,6 +107,7 @@ def open_crew(
         yield Crew()
     else:
         with _one_thread_each():
+            _start_server()
             crew = Crew(_processes(number), number, _processes)
             try:
                 yield crew
@@ -117,6 +132,7 @@ def map_recordings(
     crew: Crew | Executor | None = None,
     name: Callable[[Item], str] = str,
     ahead: int = 2,
+    together: int = 1,
 ) -> Iterator[tuple[int, Result | CantaorError]]:
     """Apply a function to every item; what cantaor reports for one does not stop the others.
 
@@ -136,7 +152,9 @@ def map_recordings(
     name
         How an error calls an item.
     ahead
-        Items that are under way or wait for each worker.
+        Tasks that are under way or wait for each worker.
+    together
+        Items of one task, where an item takes no longer than handing it over does.
 
     Yields
     ------
@@ -151,9 +169,14 @@ def map_recordings(
         crew = Crew(crew, available_cores())
     if crew.executor is None:
         for index, item in enumerate(items):
-            yield index, _outcome(lambda item=item: function(item))  # type: ignore[misc]
+            yield index, _outcome(function, item)
         return
-    yield from _Queue(function, crew, name, ahead).run(items)
+    yield from _Queue(function, crew, name, ahead, together).run(items)
+
+
+def pieces_together(pieces: int, most: int, crew: Crew) -> int:
+    """How many small pieces make one task: at most so many, and every worker gets some tasks."""
+    return max(1, min(most, pieces // (_TASKS_EACH * crew.workers)))
 
 
 class _Queue(Generic[Item, Result]):
@@ -165,13 +188,15 @@ class _Queue(Generic[Item, Result]):
         crew: Crew,
         name: Callable[[Item], str],
         ahead: int,
+        together: int,
     ) -> None:
         self._most = ahead * crew.workers + 2
         self._function = function
         self._crew = crew
         self._name = name
-        self._pending: dict[Future[Result], tuple[int, Item]] = {}
-        self._lost: list[tuple[int, Item]] = []
+        self._together = together
+        self._pending: dict[Future[list[Result | CantaorError]], list[Work[Item]]] = {}
+        self._lost: list[Work[Item]] = []
 
     def run(self, items: Iterable[Item]) -> Iterator[tuple[int, Result | CantaorError]]:
         todo = iter(enumerate(items))
@@ -189,26 +214,32 @@ class _Queue(Generic[Item, Result]):
             for future in self._pending:
                 future.cancel()
 
-    def _fill(self, todo: Iterator[tuple[int, Item]]) -> None:
+    def _fill(self, todo: Iterator[Work[Item]]) -> None:
         executor = self._crew.executor
         assert executor is not None
         while len(self._pending) < self._most and not self._lost:
-            following = next(todo, None)
-            if following is None:
+            task = list(islice(todo, self._together))
+            if not task:
                 return
             try:
-                self._pending[executor.submit(self._function, following[1])] = following
+                future = executor.submit(_outcomes, self._function, [item for _, item in task])
+                self._pending[future] = task
             except self._crew.deaths:
-                self._lost.append(following)
+                self._lost.extend(task)
 
-    def _settle(self, future: Future[Result]) -> Iterator[tuple[int, Result | CantaorError]]:
-        work = self._pending.pop(future)
+    def _settle(
+        self, future: Future[list[Result | CantaorError]]
+    ) -> Iterator[tuple[int, Result | CantaorError]]:
+        task = self._pending.pop(future)
         try:
-            yield work[0], _outcome(future.result)
+            outcomes = future.result()
         except self._crew.deaths:
-            self._lost.append(work)
+            self._lost.extend(task)
         except CancelledError as error:
             raise WorkspaceError("the work was cancelled; run again, it resumes") from error
+        else:
+            for (index, _), outcome in zip(task, outcomes, strict=True):
+                yield index, outcome
 
     def _recover(self) -> Iterator[tuple[int, Result | CantaorError]]:
         """Do what was under way when a worker died, one piece at a time."""
@@ -238,24 +269,36 @@ class _Queue(Generic[Item, Result]):
             return died
         executor = self._crew.renew(1)
         try:
-            return _outcome(executor.submit(self._function, item).result)
+            return executor.submit(_outcome, self._function, item).result()
         except self._crew.deaths:
             return died
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(call: Callable[[], Result]) -> Result | CantaorError:
+def _outcomes(
+    function: Callable[[Item], Result], items: Iterable[Item]
+) -> list[Result | CantaorError]:
+    return [_outcome(function, item) for item in items]
+
+
+def _outcome(function: Callable[[Item], Result], item: Item) -> Result | CantaorError:
     try:
-        return call()
+        return function(item)
     except CantaorError as error:
         return error
 
 
 def _processes(workers: int) -> Executor:
-    # Not fork: the parent may hold threads of numpy, Numba or torch.
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker)
+
+
+def _start_server() -> None:
+    """Let the server load what workers share while this process goes on."""
+    loaded = [_COMMAND_LINE] if _COMMAND_LINE in sys.modules else []
+    forkserver.set_forkserver_preload([*_SHARED, *loaded])
+    forkserver.ensure_running()
 
 
 def _enter_worker() -> None:

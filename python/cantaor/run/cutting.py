@@ -1,12 +1,17 @@
-"""The audio of every instance as a file of its own, and which of them are there."""
+"""The audio of instances as files of their own, and which of them are there.
+
+Instances overlap: all of them hold several times the audio of the recordings. A run therefore
+writes a few of each motif, to be listened to; all of them when it is asked to.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,6 +25,12 @@ from cantaor.run.workspace import stage_key, write_text
 
 # Raise it when the clips change.
 CLIP_VERSION = 1
+
+#: Instances of a motif whose audio is written unless all are asked for.
+EXAMPLES = 3
+
+#: Rows of a recording's table of instances; None stands for all of them.
+Rows: TypeAlias = tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class ClipJob:
         The workspace.
     instances
         Name of the table of its instances.
+    rows
+        Which of them.
     fresh
         Write them also where they are there.
     """
@@ -48,7 +61,44 @@ class ClipJob:
     content_hash: str
     folder: Path
     instances: str
+    rows: Rows
     fresh: bool = False
+
+
+def choose_examples(
+    folder: Path, tables: Iterable[tuple[str, str]], motifs: Mapping[str, int], most: int = EXAMPLES
+) -> list[Rows]:
+    """The first instances of every motif, over the recordings in their order.
+
+    Parameters
+    ----------
+    folder
+        The workspace.
+    tables
+        Each recording's singer and the name of its table of instances.
+    motifs
+        How many motifs each singer has: once all are heard, tables are no longer read.
+    most
+        Instances of a motif.
+
+    Returns
+    -------
+    Rows of each recording's table.
+    """
+    heard: Counter[str] = Counter()
+    unheard = dict(motifs)
+    chosen: list[Rows] = []
+    for singer, key in tables:
+        rows: list[int] = []
+        wanted = unheard.get(singer, 0) > 0
+        names = read_instances(folder, key, ["motif"])["motif"].to_pylist() if wanted else []
+        for row, motif in enumerate(names):
+            if heard[motif] < most:
+                heard[motif] += 1
+                unheard[singer] -= heard[motif] == most
+                rows.append(row)
+        chosen.append(tuple(rows))
+    return chosen
 
 
 def cut_recording(job: ClipJob) -> tuple[int, bool]:
@@ -68,10 +118,12 @@ def cut_recording(job: ClipJob) -> tuple[int, bool]:
         A clip cannot be written.
     """
     note = note_path(job.folder, job.entry)
-    parts = {"instances": job.instances, "content": job.content_hash}
+    parts = {"instances": job.instances, "content": job.content_hash, "rows": job.rows}
     key = stage_key("clips", CLIP_VERSION, parts)
     before = _read_note(note)
     table = read_instances(job.folder, job.instances)
+    if job.rows is not None:
+        table = table.take(list(job.rows))
     names = table["clip"].to_pylist()
     if before.get("key") == key and not job.fresh:
         return len(names), True
@@ -93,7 +145,7 @@ def note_path(folder: Path, entry: Recording) -> Path:
 
 
 def sweep_clips(folder: Path, entries: Iterable[Recording]) -> None:
-    """Remove the clips of recordings that are no longer in the corpus."""
+    """Remove the clips of all recordings but these."""
     current = {note_path(folder, entry).name for entry in entries}
     for note in (folder / "cut").glob("*.json"):
         if note.name not in current:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cantaor.chain import Instances, locate
 from cantaor.dictionary import MotifDictionary
@@ -107,12 +108,14 @@ def locate_recording(job: InstanceJob) -> tuple[str, bool]:
     return key, False
 
 
-def read_instances(folder: Path, key: str) -> pa.Table:
-    """The instances of one recording."""
-    return read_table(folder / "instances" / f"{key}.parquet")
+def read_instances(folder: Path, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The instances of one recording, or some columns of them."""
+    return read_table(folder / "instances" / f"{key}.parquet", columns)
 
 
-def join_instances(folder: Path, keys: Sequence[str], without_clips: frozenset[int]) -> None:
+def join_instances(
+    folder: Path, keys: Sequence[str], with_clips: Sequence[tuple[int, ...] | None]
+) -> None:
     """Write the table of all instances from those of the recordings, one in memory at a time.
 
     Parameters
@@ -121,16 +124,21 @@ def join_instances(folder: Path, keys: Sequence[str], without_clips: frozenset[i
         The workspace.
     keys
         Tables of the recordings, in their order.
-    without_clips
-        Recordings whose clips could not be cut: theirs are null.
+    with_clips
+        Rows of each table whose audio was written, None for all; ``clip`` is null in the others.
     """
     with growing_table(folder / "instances.parquet", _SCHEMA) as append:
-        for index, key in enumerate(keys):
+        for key, rows in zip(keys, with_clips, strict=True):
             table = read_instances(folder, key)
-            if index in without_clips:
-                nothing = pa.nulls(table.num_rows, pa.string())
-                table = table.set_column(table.column_names.index("clip"), "clip", nothing)
-            append(table)
+            append(table if rows is None else _only_clips(table, rows))
+
+
+def _only_clips(table: pa.Table, rows: tuple[int, ...]) -> pa.Table:
+    written = np.zeros(table.num_rows, dtype=np.bool_)
+    written[list(rows)] = True
+    place = table.column_names.index("clip")
+    clips = pc.if_else(pa.array(written), table["clip"], pa.scalar(None, pa.string()))
+    return table.set_column(place, "clip", clips)
 
 
 def _table(job: InstanceJob, found: Instances) -> pa.Table:

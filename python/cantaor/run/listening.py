@@ -2,18 +2,22 @@
 
 Workers decode, track and find the known motifs; a recording's voice at the model's rate waits in
 a scratch file, so neither process holds more than the recordings under way. This process gathers
-clips of several recordings into batches for the network. Nothing here loads torch until it is
-needed: the workers never do.
+clips of several recordings for the network: on a GPU one gathering after the other, on a CPU one
+in each of as many threads as there are workers. Nothing here loads torch until it is needed: the
+workers never do.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -30,11 +34,14 @@ if TYPE_CHECKING:
     from cantaor.learn.bundle import Bundle
     from cantaor.learn.identification import HeardClips
 
+Found: TypeAlias = tuple[int, FoundClips | CantaorError]
+Judged: TypeAlias = "list[tuple[Input, HeardClips | CantaorError]]"
+
 _TABLES = (".csv", ".parquet")
-# Clips that are gathered before the network is asked.
-_CLIPS = 512
+# Clips that are gathered before the network is asked: many enough that some have one length.
+_CLIPS = 1024
 # Recordings that are gathered at most, so that answers come soon where clips are few.
-_TOGETHER = 16
+_TOGETHER = 32
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
 
@@ -127,6 +134,7 @@ def listen(
         The bundle holds no motif dictionary.
     """
     from cantaor.learn.identification import finder_from_bundle
+    from cantaor.learn.training import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
     rate = bundle.trained.module.sample_rate
@@ -139,7 +147,11 @@ def listen(
                 yield ListenJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(find_voice, jobs(), crew, lambda job: job.input.name, _AHEAD)
-        yield from _judged(bundle, outcomes, taken, Path(scratch), device)
+        on_cpu = pick_device(device).type == "cpu"
+        desk = _Desk(bundle, taken, Path(scratch), device)
+        with _open_network(crew.workers if crew is not None and on_cpu else 1) as network:
+            for judged in network.results(desk.ask, _groups(outcomes)):
+                yield from judged
 
 
 def find_voice(job: ListenJob) -> FoundClips:
@@ -177,46 +189,85 @@ def _writer(write: Callable[[bytes], object]) -> Callable[[Float32Array], object
     return put
 
 
-def _judged(
-    bundle: Bundle,
-    outcomes: Iterator[tuple[int, FoundClips | CantaorError]],
-    taken: list[Input],
-    scratch: Path,
-    device: str,
-) -> Iterator[tuple[Input, HeardClips | CantaorError]]:
-    """Ask the network whenever enough clips have come together, and at the end."""
-    waiting: list[tuple[int, FoundClips]] = []
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where the clips of found recordings are judged."""
+
+    bundle: Bundle
+    taken: list[Input]
+    scratch: Path
+    device: str
+
+    def ask(self, group: list[Found]) -> Judged:
+        """Let the network judge some recordings, and drop their voices; errors pass."""
+        from cantaor.learn.identification import Voice, judge
+
+        voices = [
+            Voice(self.taken[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r"))
+            for i, found in group
+            if isinstance(found, FoundClips)
+        ]
+        heard = iter(list(judge(self.bundle, voices, self.device)) if voices else [])
+        judged: Judged = []
+        for index, found in group:
+            answer = found if isinstance(found, CantaorError) else next(heard)
+            judged.append((self.taken[index], answer))
+            (self.scratch / f"{index}.f32").unlink(missing_ok=True)
+        return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """Threads that judge, each alone with one native thread; None: this one does."""
+
+    threads: ThreadPoolExecutor | None
+    number: int
+
+    def results(
+        self, ask: Callable[[list[Found]], Judged], groups: Iterable[list[Found]]
+    ) -> Iterator[Judged]:
+        """What becomes of groups, in order; no more than one waits."""
+        if self.threads is None:
+            yield from map(ask, groups)
+            return
+        pending: deque[Future[Judged]] = deque()
+        for group in groups:
+            pending.append(self.threads.submit(ask, group))
+            while len(pending) > self.number or (pending and pending[0].done()):
+                yield pending.popleft().result()
+        for future in pending:
+            yield future.result()
+
+
+@contextmanager
+def _open_network(number: int) -> Iterator[_Network]:
+    if number == 1:
+        yield _Network(None, 1)
+        return
+    from cantaor.learn.identification import native_threads
+
+    with native_threads(1):
+        threads = ThreadPoolExecutor(number)
+        try:
+            yield _Network(threads, number)
+        finally:
+            threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
+    """Recordings that the network judges together: enough clips of them, or enough of them."""
+    waiting: list[Found] = []
+    clips = 0
     for index, outcome in outcomes:
         if isinstance(outcome, WorkspaceError):
             raise outcome
-        if isinstance(outcome, CantaorError):
-            yield taken[index], outcome
-            continue
         waiting.append((index, outcome))
-        enough = sum(len(found) for _, found in waiting) >= _CLIPS
-        if enough or len(waiting) == _TOGETHER:
-            yield from _ask(bundle, waiting, taken, scratch, device)
-            waiting = []
+        clips += len(outcome) if isinstance(outcome, FoundClips) else 0
+        if clips >= _CLIPS or len(waiting) == _TOGETHER:
+            yield waiting
+            waiting, clips = [], 0
     if waiting:
-        yield from _ask(bundle, waiting, taken, scratch, device)
-
-
-def _ask(
-    bundle: Bundle,
-    waiting: list[tuple[int, FoundClips]],
-    taken: list[Input],
-    scratch: Path,
-    device: str,
-) -> Iterator[tuple[Input, HeardClips]]:
-    from cantaor.learn.identification import Voice, judge
-
-    voices = [
-        Voice(taken[i].name, found, np.memmap(scratch / f"{i}.f32", np.float32, "r"))
-        for i, found in waiting
-    ]
-    for (index, _), heard in zip(waiting, judge(bundle, voices, device), strict=True):
-        yield taken[index], heard
-        (scratch / f"{index}.f32").unlink(missing_ok=True)
+        yield waiting
 
 
 def _inputs_of(argument: Location) -> Iterator[Input]:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from cantaor.corpus.manifest import Manifest, select_singers
 from cantaor.dictionary import MotifDictionary
 from cantaor.errors import ArgumentError
 from cantaor.run.batch import open_crew, workers_for
+from cantaor.run.cutting import Rows
 from cantaor.run.instances import motif_names
 from cantaor.run.journal import Progress as Progress
 from cantaor.run.journal import RunLog, StageCount, Watch
@@ -51,7 +52,7 @@ def mine(
     dask: str | None = None,
     min_recordings: int = 1,
     styles: Sequence[str] = (),
-    clips: bool = True,
+    clips: bool | Literal["all"] = True,
     stage: str | None = None,
     force: bool = False,
     max_failures: int | None = None,
@@ -84,7 +85,8 @@ def mine(
     min_recordings, styles
         Keep singers with at least so many recordings, and recordings of these styles.
     clips
-        Write the audio of every instance under ``clips``.
+        Write audio under ``clips``: of the first three instances of every motif, or ``"all"`` of
+        all instances, which is several times that of the recordings.
     stage
         Stop after this stage, one of ``"pitch"``, ``"contour"``, ``"motifs"``, ``"marking"``,
         ``"instances"``, ``"clips"``; the workspace does not count as mined then.
@@ -119,6 +121,8 @@ def mine(
         raise ArgumentError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
     if max_failures is not None and max_failures < 0:
         raise ArgumentError(f"max_failures must be at least 0, not {max_failures}")
+    if clips not in (True, False, "all"):
+        raise ArgumentError(f'clips must be True, False or "all", not {clips!r}')
     manifest = corpus if isinstance(corpus, Manifest) else read_corpus(corpus)
     manifest = select_singers(manifest, min_recordings=min_recordings, styles=tuple(styles))
     workspace = create_workspace(out)
@@ -145,7 +149,7 @@ class Plan:
     force
         Compute again what is there.
     clips
-        Whether to cut clips.
+        Which clips to cut.
     max_failures
         Bound on failures.
     """
@@ -153,7 +157,7 @@ class Plan:
     last: str
     only: str | None
     force: bool
-    clips: bool
+    clips: bool | Literal["all"]
     max_failures: int | None
 
     @property
@@ -186,9 +190,13 @@ def _run(run: Run, manifest: Manifest, plan: Plan) -> None:
     instances = find_instances(run, mined, contours, motifs)
     if not plan.goes_past("instances"):
         return
-    without = cut_clips(run, mined, instances) if plan.clips else frozenset()
+    written: list[Rows] = [()] * len(mined)
+    if plan.clips:
+        counts = {singer: dictionary.of(singer).size for singer in dictionary.singers}
+        every = plan.clips == "all"
+        written = cut_clips(run, mined, instances, None if every else counts)
     # Last: a workspace counts as mined once the table of instances is there.
-    finish(run, mined, contours, instances, singers, without)
+    finish(run, mined, contours, instances, singers, written)
 
 
 def _watching(progress: Progress | None, watch: Watch | None) -> Watch:

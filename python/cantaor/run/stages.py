@@ -19,8 +19,8 @@ from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.dictionary import MotifDictionary
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
 from cantaor.locations import Stamp
-from cantaor.run.batch import Crew, map_recordings
-from cantaor.run.cutting import ClipJob, cut_recording, sweep_clips
+from cantaor.run.batch import Crew, map_recordings, pieces_together
+from cantaor.run.cutting import ClipJob, Rows, choose_examples, cut_recording, sweep_clips
 from cantaor.run.instances import InstanceJob, join_instances, locate_recording
 from cantaor.run.journal import Failure, RunLog
 from cantaor.run.recordings import (
@@ -43,6 +43,8 @@ STAGES = ("pitch", "contour", "motifs", "marking", "instances", "clips")
 
 #: A recording that fails with one of these is reported and the others go on.
 _OWN_FAULT = (AudioError, CorpusError, WorkerError)
+# Stages that take a millisecond or two a recording, and recordings that make one task of them.
+_QUICK, _TOGETHER = ("contour", "instances"), 16
 # Histograms that are gathered before they are merged: a merge walks over all bins.
 _GATHERED = 64
 
@@ -91,8 +93,11 @@ class Run:
         name: Callable[[Job], str],
     ) -> Iterator[tuple[int, Result | CantaorError]]:
         """Outcomes as they come; an error that is not a recording's own ends the run."""
+        together = pieces_together(total, _TOGETHER, self.crew) if stage in _QUICK else 1
         with self.log.stage(stage, total):
-            for index, outcome in map_recordings(function, jobs, self.crew, name):
+            for index, outcome in map_recordings(
+                function, jobs, self.crew, name, together=together
+            ):
                 if isinstance(outcome, CantaorError) and not isinstance(outcome, _OWN_FAULT):
                     raise outcome
                 yield index, outcome
@@ -218,32 +223,42 @@ def find_instances(
     return run.all("instances", locate_recording, jobs, lambda job: job.recording)
 
 
-def cut_clips(run: Run, mined: Sequence[Mined], instances: Sequence[str]) -> frozenset[int]:
-    """Clips of all instances; returns the recordings that gave none, which are journalled."""
-    sweep_clips(run.workspace.path, [one.entry for one in mined])
-    jobs = [
-        ClipJob(
-            one.location,
-            one.entry,
-            one.stamp,
-            one.content_hash,
-            run.workspace.path,
-            key,
-            "clips" in run.fresh,
-        )
-        for one, key in zip(mined, instances, strict=True)
-    ]
-    failed: set[int] = set()
+def cut_clips(
+    run: Run,
+    mined: Sequence[Mined],
+    instances: Sequence[str],
+    motifs: Mapping[str, int] | None,
+) -> list[Rows]:
+    """Clips of a few instances of each motif, or of all; a recording that fails is journalled.
+
+    Parameters
+    ----------
+    run, mined, instances
+        The run, its recordings and the tables of their instances.
+    motifs
+        How many motifs each singer has; None: write all instances.
+
+    Returns
+    -------
+    Rows of each recording's table whose audio is there.
+    """
+    rows: list[Rows] = [None] * len(mined)
+    if motifs is not None:
+        tables = zip((one.entry.singer for one in mined), instances, strict=True)
+        rows = choose_examples(run.workspace.path, tables, motifs)
+    wanted = [index for index, chosen in enumerate(rows) if chosen != ()]
+    sweep_clips(run.workspace.path, [mined[index].entry for index in wanted])
+    jobs = [_clip_job(run, mined[index], instances[index], rows[index]) for index in wanted]
     outcomes = run.map("clips", cut_recording, jobs, len(jobs), lambda job: job.location)
-    for index, outcome in outcomes:
-        one = mined[index]
+    for number, outcome in outcomes:
+        one = mined[wanted[number]]
         if isinstance(outcome, CantaorError):
-            failed.add(index)
+            rows[wanted[number]] = ()
             who = (one.location, one.entry.singer, one.entry.recording)
             run.fail(Failure(*who, "clips", str(outcome)))
         else:
             run.count("clips", outcome[1], one.duration_s)
-    return frozenset(failed)
+    return rows
 
 
 def finish(
@@ -252,12 +267,12 @@ def finish(
     contours: Sequence[str],
     instances: Sequence[str],
     singers: Sequence[str],
-    without_clips: frozenset[int],
+    with_clips: Sequence[Rows],
 ) -> None:
     """Write the last tables, and drop keyed results that no table names any more."""
     write_failures(run)
     _write_recordings(run, mined, contours)
-    join_instances(run.workspace.path, instances, without_clips)
+    join_instances(run.workspace.path, instances, with_clips)
     _prune(run.workspace, "contours", contours)
     _prune(run.workspace, "instances", instances)
     _prune(run.workspace, "singers", singers)
@@ -277,6 +292,7 @@ class _Merged:
     """The sum of many recordings' histograms."""
 
     def __init__(self) -> None:
+        _load_kernels()
         self._total = ClusterHistogram()
         self._waiting: list[Mapping[str, np.ndarray[Any, Any]]] = []
 
@@ -297,6 +313,13 @@ class _Merged:
             self._waiting.clear()
 
 
+def _load_kernels() -> None:
+    """Load the compiled code of the reduce, while worker processes start."""
+    histogram = ClusterHistogram()
+    histogram.update(np.arange(3.0))
+    histogram.solve(2)
+
+
 def _mined(location: str, entry: Recording, tracked: Tracked) -> Mined:
     return Mined(
         location,
@@ -306,6 +329,19 @@ def _mined(location: str, entry: Recording, tracked: Tracked) -> Mined:
         tracked.pitch_key,
         tracked.duration_s,
         tracked.voiced_s,
+    )
+
+
+def _clip_job(run: Run, one: Mined, instances: str, rows: Rows) -> ClipJob:
+    return ClipJob(
+        one.location,
+        one.entry,
+        one.stamp,
+        one.content_hash,
+        run.workspace.path,
+        instances,
+        rows,
+        "clips" in run.fresh,
     )
 
 

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ class Workspace:
     path
         The folder. It holds ``cantaor.toml`` and the tables ``recordings``, ``clusters``,
         ``motifs``, ``instances``, ``failures`` (Parquet), folders with one table a recording or
-        singer (``pitch``, ``contours``, ``singers``, ``instances``), and ``clips`` with the audio
-        of every instance. ``progress.json`` and ``journal.jsonl`` tell what the runs did.
+        singer (``pitch``, ``contours``, ``singers``, ``instances``), and ``clips`` with audio
+        of instances. ``progress.json`` and ``journal.jsonl`` tell what the runs did.
     """
 
     path: Path
@@ -265,6 +266,7 @@ def stage_key(stage: str, version: int, parts: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=4096)  # instances repeat the names of motifs
 def file_name(name: str) -> str:
     """A name that is safe as one path component, and still different where names differ.
 

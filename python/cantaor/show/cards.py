@@ -116,13 +116,14 @@ def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
 
 
 def _heard(workspace: Workspace, names: set[str]) -> dict[str, list[Heard]]:
-    """First instances of some motifs; those in recordings not heard yet come first."""
+    """First instances of some motifs, with audio if any have; those in other recordings first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in workspace.table("instances").to_pylist():
         if row["motif"] in names:
             found.setdefault(row["motif"], []).append(row)
     return {
-        name: [_one(workspace, row) for row in _spread_out(rows)] for name, rows in found.items()
+        name: [_one(workspace, row) for row in _spread_out([r for r in rows if r["clip"]] or rows)]
+        for name, rows in found.items()
     }
 
 
@@ -135,7 +136,7 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
-    has_clip = (workspace.path / "clips" / row["clip"]).exists()
+    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
     return Heard(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
 
 
