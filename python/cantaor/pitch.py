@@ -45,7 +45,8 @@ _GROUP = 16  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
 
-_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+#: Cents, strengths and levels of candidates, and the drift of the strongest.
+_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def pitch_candidates(
         analysis.run(samples, 0, first, min(_CHUNK, frames - first))
         for first in range(0, frames, _CHUNK)
     ]
-    cents, strength, level = (np.concatenate(part) for part in zip(*chunks, strict=True))
+    cents, strength, level, _ = (np.concatenate(part) for part in zip(*chunks, strict=True))
     hz = np.where(strength > 0, cents_to_hz(cents, min_hz), 0.0).astype(np.float32)
     return PitchCandidates(hz, strength, level, hop / REFERENCE_RATE)
 
@@ -321,12 +322,16 @@ class _Analysis:
             sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.focus_s, settings.band_hz
         )
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
+        self._min_hz = settings.min_hz
 
     def run(self, samples: Float32Array, origin: int, first: int, count: int) -> _Chunk:
         """Candidates of frames ``first .. first + count - 1``; ``samples[0]`` is at ``origin``."""
-        rows, focus = self.framing.cut(samples, origin, first, count, -(-count // _ROWS) * _ROWS)
+        size = -(-count // _ROWS) * _ROWS
+        rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
-        return self._salience.candidates(spectrum, focus)
+        cents, strength, level = self._salience.candidates(spectrum, focus)
+        drift = self.framing.drifts(stretch, first, cents, strength, self._min_hz)
+        return cents, strength, level, drift
 
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
