@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 namespace cantaor {
 namespace {
@@ -16,12 +15,14 @@ constexpr double kSmooth = 0.06;     // s, time constant of the smoothed strengt
 // Smoothed strength stays below the first in white, pink and brown noise (0.39 to 0.47 at most) and
 // passes the second wherever somebody sings (0.7 and more at 3 dB of noise).
 constexpr float kNoise = 0.47f, kVoice = 0.55f;
-// A tail is a harmonic frame this far below the loudest just before it, whose level changes no
-// faster than reverberation lets it: 260 dB/s is 0.23 s per 60 dB. The share of tails is below the
-// first of these in dry recordings and above the second in rooms of 0.6 s.
-constexpr float kTailAbove = 12, kTailBelow = 35, kTailStrength = 0.5f;         // dB, dB, strength
-constexpr double kFastestDecay = 260, kFastestRise = 86, kTailBeside = 0.0174;  // dB/s, dB/s, s
-constexpr float kDry = 0.02f, kReverberant = 0.05f;
+// A frame fades if its pitch holds while its level falls. A tail is a fading frame that is still
+// harmonic, this far below the loudest just before it, and falls no faster than reverberation lets
+// it: 260 dB/s is 0.23 s per 60 dB. The share of tails is below the first limit in most dry
+// recordings and above the second in most rooms of 0.6 s.
+constexpr float kTailAbove = 12, kTailBelow = 35, kTailStrength = 0.5f;  // dB, dB, strength
+constexpr double kSlowest = 20, kFastest = 260, kFadeBeside = 0.0174;    // dB/s, dB/s, s
+constexpr float kHolds = 60, kCounts = 0.25f;                            // cents, strength
+constexpr float kDry = 0.01f, kReverberant = 0.03f;
 constexpr float kDirect = 6;                        // dB that a direct sound may fall
 constexpr float kFloorEnds = 5, kFloorReaches = 2;  // dB above the quietest frame
 constexpr std::size_t kSettleEvery = 1024;          // frames between two looks for a final part
@@ -39,9 +40,9 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
       before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
       after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
-      beside_(static_cast<std::size_t>(std::max(1L, std::lround(kTailBeside / hop_s)))),
-      fastest_decay_(static_cast<float>(kFastestDecay * 2 * hop_s * static_cast<double>(beside_))),
-      fastest_rise_(static_cast<float>(kFastestRise * 2 * hop_s * static_cast<double>(beside_))),
+      beside_(static_cast<std::size_t>(std::max(1L, std::lround(kFadeBeside / hop_s)))),
+      slowest_(static_cast<float>(kSlowest * 2 * hop_s * static_cast<double>(beside_))),
+      fastest_(static_cast<float>(kFastest * 2 * hop_s * static_cast<double>(beside_))),
       smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))),
       sharpener_(settings.glide_cents, settings.sharpening, hop_s) {}
 
@@ -65,18 +66,27 @@ void Tracker::take(Frame frame) {
   if (frame.level > kSilence) open_.low = std::min(open_.low, frame.level);
   open_.silent |= frame.level <= kSilence;
   open_.high = std::max(open_.high, frame.level);
-  if (frames_.size() > 2 * beside_) open_.tails += is_tail(frames_.size() - 1 - beside_);
+  if (frames_.size() > 2 * beside_) mark_fading(frames_.size() - 1 - beside_);
   smooth_ += smoothing_ * (frame.strength[0] - smooth_);
   open_.harmonic = std::max(open_.harmonic, smooth_);
   if (++open_.frames == block_frames_) close_block();
 }
 
-/// Whether a frame sounds like the tail of a note in a room: still harmonic, fading slowly.
-bool Tracker::is_tail(std::size_t frame) const {
-  const Frame& here = frames_[frame];
-  const float fall = frames_[frame - beside_].level - frames_[frame + beside_].level;
-  return here.below > kTailAbove && here.below < kTailBelow && here.strength[0] > kTailStrength &&
-         fall < fastest_decay_ && fall > -fastest_rise_;
+/// Whether a frame has a candidate near this pitch.
+bool Tracker::holds(const Frame& frame, float cents) {
+  for (std::size_t k = 0; k < kMaxCandidates; ++k)
+    if (frame.strength[k] > kCounts && std::abs(frame.cents[k] - cents) < kHolds) return true;
+  return false;
+}
+
+/// Marks a frame that fades; counts it if it sounds like the tail of a note in a room.
+void Tracker::mark_fading(std::size_t frame) {
+  Frame& here = frames_[frame];
+  const Frame &before = frames_[frame - beside_], &after = frames_[frame + beside_];
+  const float fall = before.level - after.level;
+  here.fading = fall > slowest_ && holds(before, here.cents[0]) && holds(after, here.cents[0]);
+  open_.tails += here.fading && fall < fastest_ && here.strength[0] > kTailStrength &&
+                 here.below > kTailAbove && here.below < kTailBelow;
 }
 
 void Tracker::close_block() {
@@ -137,17 +147,17 @@ void Tracker::search_block(std::size_t index) {
 
 /// Strength at which a frame is as likely voiced as not.
 float Tracker::voicing_at(std::size_t frame, const Around& window) const {
-  const auto [level, before] = std::pair(frames_[frame].level, frames_[frame].below);
+  const float level = frames_[frame].level, before = frames_[frame].below;
   const std::size_t last = std::min(frame + after_ + 1, frames_.size());
   float after = level;
   for (std::size_t i = frame + 1; i < last; ++i) after = std::max(after, frames_[i].level);
   const auto below = [level](float loudest) { return std::min(loudest - level, kFarBelow); };
   const float above_floor = level - window.quietest;
+  const float fading = frames_[frame].fading ? std::max(before - kDirect, 0.0f) : 0.0f;
   return window.voicing + static_cast<float>(settings_.level_slope) * below(window.loudest) +
          static_cast<float>(settings_.before_slope) * before +
          static_cast<float>(settings_.after_slope) * below(after) +
-         static_cast<float>(settings_.reverberant_slope) * window.reverberant *
-             std::max(before - kDirect, 0.0f) +
+         static_cast<float>(settings_.reverberant_slope) * window.reverberant * fading +
          window.at_floor *
              std::clamp((kFloorEnds - above_floor) / (kFloorEnds - kFloorReaches), 0.0f, 1.0f);
 }

@@ -105,7 +105,7 @@ def path(
 ) -> Float64Array:
     """Cents of the best path, NaN where unvoiced, found from the whole recording at once."""
     frames, candidates = cents.shape
-    voicing = voicing_of(strength[:, 0], level, settings, hop_s)
+    voicing = voicing_of(cents, strength, level, settings, hop_s)
     jump, change = settings.octave_jump_cost / 120_000 / hop_s, settings.voicing_cost / 100 / hop_s
     local = np.where(strength > 0, voicing[:, None] - strength, 1e30)
     cost, trace = np.zeros(candidates + 1), []
@@ -133,14 +133,18 @@ def path(
 
 
 def voicing_of(
-    strongest: Float32Array, level: Float32Array, settings: _core.TrackerSettings, hop_s: float
+    cents: Float32Array,
+    strength: Float32Array,
+    level: Float32Array,
+    settings: _core.TrackerSettings,
+    hop_s: float,
 ) -> Float64Array:
     """Strength at which each frame is as likely voiced as not."""
     block = max(1, int(BLOCK_S / hop_s + 0.5))
     look = max(1, int(settings.look_s / BLOCK_S + 0.5))
     smooth = np.zeros(level.size)
     last = 0.0
-    for i, value in enumerate(strongest):
+    for i, value in enumerate(strength[:, 0]):
         last += (1 - np.exp(-hop_s / SMOOTH_S)) * (value - last)
         smooth[i] = last
     before_frames = int(settings.before_s / hop_s + 0.5)
@@ -150,7 +154,7 @@ def voicing_of(
             for i in range(level.size)
         ]
     )
-    tails = tails_of(strongest, level, below, hop_s)
+    fading, tails = fading_of(cents, strength, level, below, hop_s)
     result = np.zeros(level.size)
     for i in range(level.size):
         around = slice(max(0, i // block - look) * block, (i // block + look + 1) * block)
@@ -158,7 +162,7 @@ def voicing_of(
         high, low = level[around].max(), sounding.min(initial=np.inf)
         noisy = np.clip((35 - (high - low)) / 15, 0, 1)
         at_floor = 0.0 if sounding.size < level[around].size else noisy
-        reverberant = np.clip((tails[around].mean() - 0.02) / 0.03, 0, 1)
+        reverberant = np.clip((tails[around].mean() - 0.01) / 0.02, 0, 1)
         after = level[i : i + int(settings.after_s / hop_s + 0.5) + 1].max()
         result[i] = (
             settings.voicing
@@ -168,19 +172,28 @@ def voicing_of(
             + settings.before_slope * below[i]
             + settings.after_slope * min(after - level[i], 60)
             + settings.floor_voicing * at_floor * np.clip((low + 5 - level[i]) / 3, 0, 1)
-            + settings.reverberant_slope * reverberant * max(below[i] - 6, 0)
+            + settings.reverberant_slope * reverberant * fading[i] * max(below[i] - 6, 0)
         )
     return result
 
 
-def tails_of(
-    strongest: Float32Array, level: Float32Array, below: Float64Array, hop_s: float
-) -> Float64Array:
-    """1 where a frame that sounds like the tail of a note became known, so many frames after it."""
+def fading_of(
+    cents: Float32Array,
+    strength: Float32Array,
+    level: Float32Array,
+    below: Float64Array,
+    hop_s: float,
+) -> tuple[Float64Array, Float64Array]:
+    """1 where a note fades; 1 where the tail of a note became known, so many frames after it."""
     beside = max(1, int(0.0174 / hop_s + 0.5))
-    known = np.zeros(level.size)
+    fading, known = np.zeros(level.size), np.zeros(level.size)
     for i in range(beside, level.size - beside):
         fall = (level[i - beside] - level[i + beside]) / (2 * beside * hop_s)
-        harmonic = 12 < below[i] < 35 and strongest[i] > 0.5
-        known[i + beside] = harmonic and -86 < fall < 260
-    return known
+        holds = all(
+            ((strength[j] > 0.25) & (np.abs(cents[j] - cents[i, 0]) < 60)).any()
+            for j in (i - beside, i + beside)
+        )
+        fading[i] = fall > 20 and holds
+        harmonic = 12 < below[i] < 35 and strength[i, 0] > 0.5
+        known[i + beside] = fading[i] and harmonic and fall < 260
+    return fading, known

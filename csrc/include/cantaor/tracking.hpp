@@ -31,8 +31,8 @@ struct TrackerSettings {
   double noisy_voicing = -0.06;  // more of it where the noise floor is 20 dB below or closer
   double voiceless = 0.32;  // more of it where nothing within look_s is more harmonic than noise
   double floor_voicing = 0.15;      // more of it at the floor of a noisy recording
-  double reverberant_slope = 0.02;  // in a reverberant one, per dB further below than 6 dB the
-                                    // loudest frame of the before_s before it
+  double reverberant_slope = 0.02;  // in a reverberant one, where a note fades, per dB further
+                                    // than 6 below the loudest frame of the before_s before it
   double look_s = 4;                // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
   double octave_jump_cost = 0.95;  // per octave and 10 ms
@@ -69,6 +69,7 @@ class Tracker {
     std::array<float, kMaxCandidates> cents{}, strength{};
     float level = 0, drift = 0;
     float below = 0;  // dB below the loudest frame of before_ before it
+    bool fading = false;
   };
   struct Step {
     std::array<float, kMaxCandidates> cents{}, strength{};
@@ -92,7 +93,8 @@ class Tracker {
   };
 
   void take(Frame frame);
-  bool is_tail(std::size_t frame) const;
+  static bool holds(const Frame& frame, float cents);
+  void mark_fading(std::size_t frame);
   Block window_around(std::size_t block) const;
   Around around(std::size_t block) const;
   void close_block();
@@ -109,7 +111,7 @@ class Tracker {
   float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
   std::size_t before_, after_, beside_;  // frames
-  float fastest_decay_, fastest_rise_;   // of a tail, dB from one beside a frame to the other
+  float slowest_, fastest_;              // fall of a tail, dB from one beside a frame to the other
   std::vector<Frame> frames_;            // frames still needed, and
   std::size_t next_ = 0;                 // the first of them whose look-ahead was not complete
   std::deque<Block> blocks_;             // the window of blocks around the next one to be searched
