@@ -166,7 +166,7 @@ def test_the_tail_of_a_room_is_not_sung() -> None:
 
 def test_noise_between_notes_is_not_sung(rng: np.random.Generator) -> None:
     # A voice only 12 dB above the noise makes voicing lenient; its long pauses must not profit.
-    audio, hz = sung(VOICES["female"], 4.0, seed=8)
+    audio, _ = sung(VOICES["female"], 4.0, seed=8)
     pause = np.zeros(4 * 44_100, np.float32)
     samples = np.concatenate([audio.samples, pause, audio.samples])
     loud = np.sqrt(np.mean(audio.samples**2))

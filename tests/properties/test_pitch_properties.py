@@ -86,7 +86,7 @@ def test_drift_is_where_the_period_fits_best(
     guesses = 1200 * np.log2(hz / 55) - away + rng.normal(0, 5, (9, 2)).astype(np.float32)
     guesses = guesses.astype(np.float32)
     found = framing.drifts(stretch, 30, guesses, np.ones((9, 2), np.float32), 55.0)
-    size = stretch.size - int(round(8 * 256 / 4))
+    size = stretch.size - 8 * 64
     for i, (guess, value) in enumerate(zip(guesses[:, 0], found, strict=True)):
         window = stretch[i * 64 : i * 64 + size]
         expected = reference.drift(window, framing.rate, 55.0 * 2 ** (guess / 1200))

@@ -1,5 +1,5 @@
-"""Slow twins of the pitch kernels: candidates of one spectrum, the period at the centre of a window,
-the best path through all candidates, and its glides.
+"""Slow twins of the pitch kernels: candidates of one spectrum, the period at the centre of a
+window, the best path through all candidates, and its glides.
 
 Salamon, Gómez & Bonada (DAFx 2011), sections 2 and 3.1; Medan, Yair & Chazan (IEEE TSP 1991);
 Boersma (1993), section 2.8.
