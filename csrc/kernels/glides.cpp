@@ -31,10 +31,6 @@ Lags lags_about(double period, double rate) {
           static_cast<int>(std::lround(std::max(lag, kLeastStretch * rate))), periods};
 }
 
-CANTAOR_WIDE float product(const float* x, const float* y, std::size_t size) {
-  return sum_of(size, [=](std::size_t i) { return x[i] * y[i]; });
-}
-
 CANTAOR_WIDE void centred(std::span<const float> window, float* __restrict out) {
   const float* x = window.data();
   const std::size_t size = window.size();
@@ -59,24 +55,20 @@ struct Energies {
 };
 
 /// Normalised correlation at each lag of the stretches that lie symmetrically about the centre.
-std::vector<float> correlations(const std::vector<float>& x, const Lags& lags) {
+CANTAOR_WIDE void correlate(const float* x, int length, const Lags& lags, float* __restrict found) {
   const auto size = static_cast<std::size_t>(lags.stretch);
-  const auto start = [&](int lag) {
-    return x.data() + (static_cast<int>(x.size()) - lag - lags.stretch) / 2;
+  const auto product = [size](const float* a, const float* b) {
+    return sum_of(size, [=](std::size_t i) { return a[i] * b[i]; });
   };
-  const float *early = start(lags.first), *late = early + lags.first;
-  Energies energy{product(early, early, size), product(late, late, size)};
-  std::vector<float> found;
-  found.reserve(static_cast<std::size_t>(lags.last - lags.first) + 1);
+  const float* early = x + (length - lags.first - lags.stretch) / 2;
+  Energies energy{product(early, early), product(early + lags.first, early + lags.first)};
   for (int lag = lags.first; lag <= lags.last; ++lag) {
-    const float* now = start(lag);
+    const float* now = x + (length - lag - lags.stretch) / 2;
     if (lag > lags.first) energy.move(early, now, lag, size);
     early = now;
     const double both = energy.early * energy.late;
-    found.push_back(
-        both > 0 ? product(early, early + lag, size) / static_cast<float>(std::sqrt(both)) : 0.0f);
+    *found++ = both > 0 ? product(early, early + lag) / std::sqrt(static_cast<float>(both)) : 0.0f;
   }
-  return found;
 }
 
 /// Index of the highest value that has none above it beside it; 0 if there is none.
@@ -93,10 +85,12 @@ std::size_t highest_peak(const std::vector<float>& values) {
 
 float PeriodSearch::drift(std::span<const float> window, double hz) const {
   const Lags lags = lags_about(rate_ / hz, rate_);
-  if (lags.first < 1 || lags.last + lags.stretch > static_cast<int>(window.size())) return 0;
-  std::vector<float> x(window.size());
-  centred(window, x.data());
-  const std::vector<float> found = correlations(x, lags);
+  const auto reach = static_cast<std::size_t>(std::max(lags.last + lags.stretch, 0));
+  if (lags.first < 1 || reach > window.size()) return 0;
+  const std::size_t size = reach + (window.size() - reach) % 2;  // so that the centre stays
+  std::vector<float> x(size), found(static_cast<std::size_t>(lags.last - lags.first) + 1);
+  centred(window.subspan((window.size() - size) / 2, size), x.data());
+  correlate(x.data(), static_cast<int>(size), lags, found.data());
   const std::size_t best = highest_peak(found);
   if (best == 0 || found[best] < kAgreement) return 0;
   const float left = found[best - 1], right = found[best + 1];

@@ -58,26 +58,28 @@ def _summed(
 
 def drift(window: np.ndarray, rate: float, hz: float) -> float:
     """Cents from ``hz`` to the pitch whose period fits best about the centre; 0 if none fits."""
-    x = window.astype(np.float64) - window.mean()
     periods = max(1, int(0.005 * hz + 0.5))
     lag = periods * rate / hz
     size = int(max(lag, 0.003 * rate) + 0.5)
     lags = np.arange(int(np.floor(lag / 1.0595)) - 1, int(np.ceil(lag * 1.0595)) + 2)
-    if lags[0] < 1 or lags[-1] + size > x.size:
+    aside = (window.size - lags[-1] - size) // 2
+    if lags[0] < 1 or aside < 0:
         return 0.0
+    inner = window[aside : window.size - aside].astype(np.float64)
+    x = inner - inner.mean()
     found = np.zeros(lags.size)
     for i, shift in enumerate(lags):
         start = (x.size - shift - size) // 2
         early, late = x[start : start + size], x[start + shift : start + shift + size]
         energy = (early @ early) * (late @ late)
         found[i] = early @ late / np.sqrt(energy) if energy > 0 else 0.0
-    inner = found[1:-1]
-    peaks = np.flatnonzero((inner >= found[:-2]) & (inner >= found[2:])) + 1
+    middle = found[1:-1]
+    peaks = np.flatnonzero((middle >= found[:-2]) & (middle >= found[2:])) + 1
     if not peaks.size or found[peaks].max() < 0.6:
         return 0.0
     best = int(peaks[np.argmax(found[peaks])])
-    left, middle, right = found[best - 1 : best + 2]
-    bend = left - 2 * middle + right
+    left, right = found[best - 1], found[best + 1]
+    bend = left - 2 * found[best] + right
     top = lags[best] + (0.5 * (left - right) / bend if bend < 0 else 0.0)
     return float(1200 * np.log2(rate * periods / top / hz))
 
