@@ -30,12 +30,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor._choice import SEMITONE, fittest
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters, Float64Array, Int64Array
 
 #: Largest k that ``k="auto"`` considers.
 AUTO_LARGEST = 48
-_SEMITONE = 100 / 12**0.5  # deviation of values spread evenly over a semitone, cents
 _EXACT_ATOMS = 8_192
 _REACH = 256
 
@@ -63,8 +63,7 @@ def kmeans_1d(
         Number of clusters, 1 to the number of distinct values; or ``"auto"``: the inertia
         of every k up to 48 is compared with that of the same values smoothed by a third of their
         standard deviation (the gap statistic [4]_ with that reference); the smallest k whose
-        ratio is within 5 % of the greatest is taken: where values gather in k places, more
-        clusters hardly raise it. Few distinct values (under 48) are all kept.
+        ratio is within 5 % of the greatest is taken. Few distinct values (under 48) are all kept.
     weights
         Weight of every value, shape of ``values``, finite and >= 0; None means 1 each.
 
@@ -197,17 +196,16 @@ class ClusterHistogram:
         Parameters
         ----------
         k
-            Number of clusters, or ``"auto"``: the smallest k whose clusters are not wider than
-            semitones (a deviation of 100 / sqrt(12) = 29 cents within them), and whose ratio, as
-            in :func:`kmeans_1d`, no k up to its double exceeds by more than 5 %. The voices of a
-            corpus, each with its own tuning, gather nowhere; ratios alone would not settle on a k.
+            Number of clusters, or ``"auto"``: the smallest k of clusters no wider than semitones
+            (a deviation of 29 cents within them) whose ratio, as in :func:`kmeans_1d`, no k up to
+            its double exceeds by 5 %. Ratios alone would settle on no k for the voices of a corpus.
 
         Raises
         ------
         ArgumentError
             ``k`` is below 1 or above the number of occupied bins.
         """
-        return _solve(self._atoms(), k, widest=_SEMITONE)
+        return _solve(self._atoms(), k, widest=SEMITONE)
 
     def ladder(self, largest: int = AUTO_LARGEST) -> list[Clusters]:
         """Optimal clusters for every k from 1 to ``largest``, as :func:`kmeans_1d_ladder`."""
@@ -348,11 +346,7 @@ def _solve(atoms: _Atoms, k: int | Literal["auto"], widest: float = np.inf) -> C
 
 
 def _fittest(atoms: _Atoms, widest: float) -> Clusters:
-    """The first rung, no wider than ``widest``, whose gap to that of smoothed values is large.
-
-    Without a width all rungs are its rivals, with one those up to its double: far beyond the
-    number of notes the gap rises again with the fine grain of the values.
-    """
+    """The rung that ``"auto"`` means."""
     from cantaor import _kmeans
 
     ladder = _ladder(atoms, AUTO_LARGEST)
@@ -361,14 +355,9 @@ def _fittest(atoms: _Atoms, widest: float) -> Clusters:
         return ladder[-1]
     points, mass = _kmeans.smoothed(atoms.means, atoms.weights)
     reference = _ladder(_with_prefix(mass, points, np.zeros(points.size)), AUTO_LARGEST)
-    gaps = np.array(
-        [r.inertia / max(c.inertia, 1e-300) for r, c in zip(reference, ladder, strict=True)]
-    )
-    deviations = np.sqrt([one.inertia / atoms.weights.sum() for one in ladder])
-    rivals = [gaps[i : 2 * i + 2] if widest < np.inf else gaps for i in range(gaps.size)]
-    fit = [gap >= 0.95 * others.max() for gap, others in zip(gaps, rivals, strict=True)]
-    chosen = np.flatnonzero(fit & (deviations <= widest))
-    return ladder[int(chosen[0]) if chosen.size else -1]
+    inertias = np.array([max(one.inertia, 1e-300) for one in ladder])
+    gaps = np.array([one.inertia for one in reference]) / inertias
+    return ladder[fittest(gaps, np.sqrt(inertias / atoms.weights.sum()), widest)]
 
 
 def _ladder(atoms: _Atoms, largest: int) -> list[Clusters]:
