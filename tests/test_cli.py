@@ -137,6 +137,14 @@ def test_bad_files_are_named_and_the_good_ones_answered(
         (["train"], "either a workspace or --clips"),
         (["train", "WORK", "--split", "album"], "album"),
         (["train", "WORK", "--model", "mlp"], "mlp"),
+        (
+            ["train", "--clips", "c.csv", "--out", "m", "--split", "audio", "--max-clips", "9"],
+            "--split, --max-clips cut a workspace's clips",
+        ),
+        (
+            ["evaluate", "--grid", "--clips", "c.csv", "--out", "g", "--max-clips", "9"],
+            "--max-clips cut a workspace's clips",
+        ),
         (["evaluate", "corpus"], "corpus"),
         (["identify", "corpus", "V1-01.flac"], "corpus"),
     ],

@@ -116,9 +116,17 @@ print(session.get_modelmeta().custom_metadata_map["cantaor.json"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["crnn", "residual50", "residual-blstm"])
-def test_torch_export_and_onnx_without_cantaor(name, tmp_path, waveforms, capfd):
-    mine = model(model=name, features="log-mel+mfcc")
+@pytest.mark.parametrize(
+    ("name", "pooling"),
+    [
+        ("crnn", "mean"),
+        ("residual50", "mean"),
+        ("residual-blstm", "mean"),
+        ("residual-blstm", "statistics"),
+    ],
+)
+def test_torch_export_and_onnx_without_cantaor(name, pooling, tmp_path, waveforms, capfd):
+    mine = model(model=name, features="log-mel+mfcc", pooling=pooling)
     with torch.inference_mode():
         expected, embeddings = mine.module(*waveforms)
         features = [part(*waveforms, 401) for part in mine.module.features]

@@ -10,13 +10,20 @@ from torch import nn
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.models import MODELS, Network, build_model
-from cantaor.learn.models.masking import MaskedBatchNorm, halve, mean_of_steps, reverse_real
+from cantaor.learn.models.masking import (
+    POOLINGS,
+    MaskedBatchNorm,
+    halve,
+    pool_real,
+    pool_steps,
+    reverse_real,
+)
 
 
-def lively(name: str, channels: int = 1, width: int = 4) -> Network:
+def lively(name: str, channels: int = 1, width: int = 4, pooling: str = "mean") -> Network:
     """A network whose normalisation is far from the identity, so that leaks show."""
     torch.manual_seed(7)
-    model = build_model(name, 5, channels, width)
+    model = build_model(name, 5, channels, width, pooling)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.running_mean, 0, 0.5)
@@ -25,9 +32,10 @@ def lively(name: str, channels: int = 1, width: int = 4) -> Network:
     return model.eval()
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", MODELS)
-def test_shapes(name):
-    model = lively(name, channels=2)
+def test_shapes(name, pooling):
+    model = lively(name, channels=2, pooling=pooling)
     x, lengths = torch.randn(3, 2, 128, 33), torch.tensor([33, 1, 12])
     assert model(x, lengths).shape == (3, 5)
     assert model.embed(x, lengths).shape == (3, model.embedding_size)
@@ -57,9 +65,10 @@ def test_padding_that_counts_as_real_changes_the_answer(name):
     assert (model(padded) - model(x)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", MODELS)
-def test_training_sees_real_frames_only(name):
-    first = lively(name).train()
+def test_training_sees_real_frames_only(name, pooling):
+    first = lively(name, pooling=pooling).train()
     second = copy.deepcopy(first)
     x = torch.randn(3, 1, 128, 21)
     lengths = torch.tensor([21, 8, 1])
@@ -79,9 +88,10 @@ def test_training_sees_real_frames_only(name):
         torch.testing.assert_close(one.grad, other.grad, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", MODELS)
-def test_scripted_equals_eager(name):
-    model = lively(name)
+def test_scripted_equals_eager(name, pooling):
+    model = lively(name, pooling=pooling)
     scripted = torch.jit.script(model)
     x, lengths = torch.randn(3, 1, 128, 40), torch.tensor([40, 2, 31])
     torch.testing.assert_close(scripted(x, lengths), model(x, lengths), atol=1e-5, rtol=0)
@@ -124,14 +134,32 @@ def test_strides_never_leave_zero_frames():
     assert halve(torch.tensor([1, 2, 3, 426])).tolist() == [1, 1, 2, 213]
 
 
-def test_reversal_and_mean_of_steps():
+def test_reversal_and_pooling_see_real_steps_only():
     x = torch.arange(8.0).reshape(2, 4, 1)
     lengths = torch.tensor([4, 2])
     back = reverse_real(x, lengths)[..., 0]
     assert back[0].tolist() == [3, 2, 1, 0]
     assert back[1, :2].tolist() == [5, 4]
-    assert mean_of_steps(x, lengths).flatten().tolist() == [1.5, 4.5]
-    assert mean_of_steps(x, None).flatten().tolist() == [1.5, 5.5]
+    assert pool_steps(x, lengths, "mean").flatten().tolist() == [1.5, 4.5]
+    assert pool_steps(x, None, "mean").flatten().tolist() == [1.5, 5.5]
+    found = pool_steps(x, lengths, "statistics")
+    torch.testing.assert_close(
+        found, torch.tensor([[1.5, 1.25**0.5], [4.5, 0.5]]), atol=1e-4, rtol=0
+    )
+
+
+def test_deviations_are_numpys():
+    x = torch.randn(2, 3, 4, 9, generator=torch.Generator().manual_seed(0))
+    found = pool_real(x, torch.tensor([9, 5]), "statistics")[:, 3:]
+    wanted = torch.stack([x[0].std((1, 2), correction=0), x[1, :, :, :5].std((1, 2), correction=0)])
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_statistics_of_a_single_step_have_a_gradient():
+    model = lively("residual-blstm", pooling="statistics").train()
+    x = torch.randn(2, 1, 128, 8, requires_grad=True)
+    model(x, torch.tensor([8, 1])).sum().backward()
+    assert torch.isfinite(x.grad).all()
 
 
 def test_unknown_names_and_numbers():
@@ -141,3 +169,5 @@ def test_unknown_names_and_numbers():
         build_model("crnn", 1)
     with pytest.raises(ArgumentError, match="width must be at least 1; got 0"):
         build_model("crnn", 2, width=0)
+    with pytest.raises(ArgumentError, match=r"mean, statistics; got 'last'"):
+        build_model("crnn", 2, pooling="last")

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from cantaor.learn.clips import ClipSet, bucketed_batches
 from cantaor.learn.features import FRAMES, LogMel, Mfcc, Spectrogram
 from cantaor.learn.models import MODELS
+from cantaor.learn.models.masking import POOLINGS
 from cantaor.learn.singer import Singer
 from tests.reference import learn as reference
 from tests.test_learn_models import lively
 
-NETWORKS = {name: lively(name, width=2) for name in MODELS}
+NETWORKS = {
+    (name, pooling): lively(name, width=2, pooling=pooling)
+    for name in MODELS
+    for pooling in POOLINGS
+}
 SEEDS = st.integers(0, 2**16)
 
 
@@ -23,15 +28,16 @@ def noise(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(
     lengths=st.lists(st.integers(1, FRAMES), min_size=1, max_size=3),
     extra=st.integers(0, 40),
     seed=SEEDS,
 )
-def test_logits_are_the_same_alone_in_a_batch_and_padded(name, lengths, extra, seed):
-    model = NETWORKS[name]
+def test_logits_are_the_same_alone_in_a_batch_and_padded(name, pooling, lengths, extra, seed):
+    model = NETWORKS[name, pooling]
     frames = min(FRAMES, max(lengths) + extra)
     x = noise(seed, len(lengths), 1, 128, frames) * 3 + 1
     with torch.inference_mode():

@@ -26,8 +26,14 @@ def train(
     work: Annotated[Path | None, typer.Argument(help="A mined workspace.")] = None,
     clips: Annotated[Path | None, typer.Option(help="CSV of clips instead of a workspace.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
-    split: Annotated[str, typer.Option(help="paper, audio, recording or group.")] = "paper",
-    data: Annotated[str, typer.Option(help="motifs, motifs+segment or random.")] = "motifs",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Of a workspace: paper (if not given), audio, recording or group."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Of a workspace: motifs (if not given), motifs+segment or random."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
     ] = None,
@@ -38,8 +44,9 @@ def train(
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
-        int, typer.Option(help="Most training clips of one singer; 0 keeps all.")
-    ] = 1000,
+        int | None,
+        typer.Option(help="Of a workspace: most training clips of one singer, 1000; 0 keeps all."),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
     augmentation: Annotated[
         str | None, typer.Option(help="Changes to training clips, joined by commas.")
@@ -56,7 +63,7 @@ def train(
     """
     from cantaor.learn.recipes import recipe_settings
     from cantaor.run.learning import clips_manifest, train_clips, train_workspace
-    from cantaor.run.protocol import prepare_clips
+    from cantaor.run.protocol import MAX_CLIPS, prepare_clips
 
     if (work is None) == (clips is None):
         raise ArgumentError("train needs either a workspace or --clips, and not both")
@@ -77,11 +84,18 @@ def train(
         if clips is not None:
             if out is None:
                 raise ArgumentError("train --clips needs --out for the model")
+            _refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
             folder = train_clips(clips_manifest(clips), settings, out, progress=progress)
         else:
             assert work is not None
             workspace = open_workspace(work)
-            prepared = prepare_clips(workspace, split, data, max_clips=max_clips or None, seed=seed)
+            prepared = prepare_clips(
+                workspace,
+                split or "paper",
+                data or "motifs",
+                max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
+                seed=seed,
+            )
             folder = train_workspace(workspace, prepared, settings, out, progress)
     _print_training(folder, as_json)
 
@@ -105,8 +119,9 @@ def evaluate(
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
-        int, typer.Option(help="Grid: most training clips of one singer; 0 keeps all.")
-    ] = 1000,
+        int | None,
+        typer.Option(help="Grid of a workspace: most training clips of a singer, 1000; 0: all."),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
     ] = None,
@@ -127,8 +142,7 @@ def evaluate(
     if grid:
         plan = plan_of(models, features, data, protocols, fractions)
         settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
-        limits: dict[str, Any] = {"max_clips": max_clips or None, "minutes": minutes}
-        _evaluate_grid(model, clips, plan, settings, out, limits, as_json)
+        _evaluate_grid(model, clips, plan, settings, out, max_clips, minutes, as_json)
         return
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
@@ -171,11 +185,13 @@ def _evaluate_grid(
     plan: GridPlan,
     settings: TrainingSettings,
     out: Path | None,
-    limits: dict[str, Any],
+    max_clips: int | None,
+    minutes: float | None,
     as_json: bool,
 ) -> None:
     from cantaor.run.grid import run_clips_grid, run_workspace_grid
     from cantaor.run.learning import clips_manifest
+    from cantaor.run.protocol import MAX_CLIPS
 
     if (work is None) == (clips is None):
         raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
@@ -184,18 +200,36 @@ def _evaluate_grid(
         raise ArgumentError("evaluate --grid --clips needs --out for the results")
     with show_progress(as_json) as progress:
         if work is not None:
-            mined = open_workspace(work)
-            records = run_workspace_grid(mined, plan, settings, folder, progress=progress, **limits)
+            records = run_workspace_grid(
+                open_workspace(work),
+                plan,
+                settings,
+                folder,
+                max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
+                minutes=minutes,
+                progress=progress,
+            )
         else:
             assert clips is not None
-            listed = clips_manifest(clips)
-            limits.pop("max_clips")
-            records = run_clips_grid(listed, plan, settings, folder, progress=progress, **limits)
+            _refuse_with_clips({"--max-clips": max_clips})
+            records = run_clips_grid(
+                clips_manifest(clips), plan, settings, folder, minutes=minutes, progress=progress
+            )
     if as_json:
         print_json(records)
         return
     typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
     typer.echo(f"written: {folder / 'grid.json'}")
+
+
+def _refuse_with_clips(given: dict[str, Any]) -> None:
+    """A file of clips says itself which clips there are and which are tested on."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise ArgumentError(
+            f"{', '.join(named)} cut a workspace's clips; those of --clips are all used, "
+            "with the sides that its column 'split' names"
+        )
 
 
 def _names(text: str) -> list[str]:

@@ -85,6 +85,44 @@ class BandLevels(nn.Module):
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("silence", torch.full((ROWS, 1), -top_db), persistent=False)
 
+    def forward(
+        self,
+        waveforms: Tensor,
+        lengths: Tensor | None = None,
+        frames: int = FRAMES,
+        crop: bool = False,
+    ) -> Tensor:
+        """Features of clips.
+
+        Parameters
+        ----------
+        waveforms
+            float32 (..., samples) at 16 kHz; what stands after the end of a clip is not read.
+        lengths
+            int64 (...), samples of each clip, or None: all of them.
+        frames
+            Frames to return; shorter clips are padded with ``silence``.
+        crop
+            Drop the frames that are too many instead of raising.
+
+        Returns
+        -------
+        float32 (..., 128, frames); levels are -80..0 dB, lowest band first.
+
+        Raises
+        ------
+        ArgumentError
+            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
+            lengths as clips.
+        """
+        flat, lengths = self.check(waveforms, lengths, frames, crop)
+        levels, real = self.levels(flat, lengths)
+        return self.image(self.rows_of(levels), real, list(waveforms.shape[:-1]), frames)
+
+    def rows_of(self, levels: Tensor) -> Tensor:
+        """What becomes of levels (clips, 128, frames) in dB; here nothing."""
+        return levels
+
     def frame_counts(self, lengths: Tensor) -> Tensor:
         """Frames of clips of so many samples: ``1 + lengths // hop_length``, at least 1."""
         return 1 + torch.div(lengths, self.hop_length, rounding_mode="floor")
@@ -211,40 +249,6 @@ class LogMel(BandLevels):
     def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
         super().__init__(_mel_bands(n_fft), n_fft, hop_length, top_db=top_db)
 
-    def forward(
-        self,
-        waveforms: Tensor,
-        lengths: Tensor | None = None,
-        frames: int = FRAMES,
-        crop: bool = False,
-    ) -> Tensor:
-        """Features of clips.
-
-        Parameters
-        ----------
-        waveforms
-            float32 (..., samples) at 16 kHz; what stands after the end of a clip is not read.
-        lengths
-            int64 (...), samples of each clip, or None: all of them.
-        frames
-            Frames to return; shorter clips are padded with ``silence``.
-        crop
-            Drop the frames that are too many instead of raising.
-
-        Returns
-        -------
-        float32 (..., 128, frames), -80..0 dB, lowest band first.
-
-        Raises
-        ------
-        ArgumentError
-            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
-            lengths as clips.
-        """
-        flat, lengths = self.check(waveforms, lengths, frames, crop)
-        levels, real = self.levels(flat, lengths)
-        return self.image(levels, real, list(waveforms.shape[:-1]), frames)
-
 
 class Spectrogram(BandLevels):
     """Spectrogram of 128 equally wide bands from 0 to 8 kHz in dB under the clip's loudest value.
@@ -264,18 +268,6 @@ class Spectrogram(BandLevels):
 
     def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
         super().__init__(_linear_bands(n_fft), n_fft, hop_length, top_db=top_db)
-
-    def forward(
-        self,
-        waveforms: Tensor,
-        lengths: Tensor | None = None,
-        frames: int = FRAMES,
-        crop: bool = False,
-    ) -> Tensor:
-        """Features of clips; arguments, shapes, unit and errors as in :meth:`LogMel.forward`."""
-        flat, lengths = self.check(waveforms, lengths, frames, crop)
-        levels, real = self.levels(flat, lengths)
-        return self.image(levels, real, list(waveforms.shape[:-1]), frames)
 
 
 class Mfcc(BandLevels):
@@ -303,18 +295,9 @@ class Mfcc(BandLevels):
         self.silence[:, 0] = 0.0
         self.silence[0, 0] = -top_db * ROWS**0.5
 
-    def forward(
-        self,
-        waveforms: Tensor,
-        lengths: Tensor | None = None,
-        frames: int = FRAMES,
-        crop: bool = False,
-    ) -> Tensor:
-        """Features of clips; arguments, shapes and errors as in :meth:`LogMel.forward`."""
-        flat, lengths = self.check(waveforms, lengths, frames, crop)
-        levels, real = self.levels(flat, lengths)
-        cepstra = torch.matmul(self.cosines, levels)
-        return self.image(cepstra, real, list(waveforms.shape[:-1]), frames)
+    def rows_of(self, levels: Tensor) -> Tensor:
+        """Coefficients (clips, 128, frames) of levels of the same shape."""
+        return torch.matmul(self.cosines, levels)
 
 
 def _mel_bands(n_fft: int) -> Tensor:

@@ -27,6 +27,9 @@ class Singer(nn.Module):
     padded
         True: the paper's behaviour, every image is padded with silence to 426 frames that the
         network cannot tell from audio. False: the network sees real frames only, at any length.
+    pooling
+        How the network's steps become one embedding, see
+        :func:`~cantaor.learn.models.masking.pool_real`.
 
     Attributes
     ----------
@@ -53,11 +56,12 @@ class Singer(nn.Module):
         n_classes: int,
         width: int | None = None,
         padded: bool = False,
+        pooling: str = "mean",
     ) -> None:
         super().__init__()
         channels = build_features(features)
         self.features = nn.ModuleList(channels)
-        self.network = build_model(model, n_classes, len(channels), width)
+        self.network = build_model(model, n_classes, len(channels), width, pooling)
         self.embedding_size = self.network.embedding_size
         self.padded = padded
         self.hop_length = channels[0].hop_length

@@ -22,6 +22,7 @@ from cantaor.learn.augmentation import check_augmentation
 from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
+from cantaor.learn.models.masking import POOLINGS
 from cantaor.learn.profile import PROFILE, ProfileSinger
 from cantaor.learn.robust import MEMBERS, fit_profile_singer, take_profiles
 from cantaor.learn.singer import LONGEST, Singer, fit_scale
@@ -51,6 +52,9 @@ class TrainingSettings:
         Filters of the first convolution, or None: as in the paper.
     padded
         True: images are padded to 426 frames as in the paper; False: the length-aware network.
+    pooling
+        How the network's steps become one embedding: ``"mean"``, or ``"statistics"``, mean and
+        standard deviation.
     batch
         Clips in a batch.
     lr
@@ -92,6 +96,7 @@ class TrainingSettings:
     features: str = "log-mel"
     width: int | None = None
     padded: bool = False
+    pooling: str = "mean"
     batch: int = 64
     lr: float = 0.001
     schedule: str = "constant"
@@ -123,6 +128,7 @@ class TrainingSettings:
             ("precision", _PRECISIONS),
             ("class_weights", _CLASS_WEIGHTS),
             ("schedule", _SCHEDULES),
+            ("pooling", POOLINGS),
         ):
             if getattr(self, name) not in allowed:
                 raise ArgumentError(
@@ -185,7 +191,14 @@ def build_singer(settings: TrainingSettings, n_classes: int) -> Singer | Profile
 
 
 def _build_network(settings: TrainingSettings, n_classes: int) -> Singer:
-    return Singer(settings.model, settings.features, n_classes, settings.width, settings.padded)
+    return Singer(
+        settings.model,
+        settings.features,
+        n_classes,
+        settings.width,
+        settings.padded,
+        settings.pooling,
+    )
 
 
 def train(

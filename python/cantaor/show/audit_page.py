@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 from cantaor.corpus.report import AuditReport
-from cantaor.errors import require_extra
-from cantaor.run.workspace import write_text
+from cantaor.show.pages import write_page
 
 _HEADINGS = {
     "leaks": "Leaks across splits",
@@ -57,11 +55,9 @@ def write_audit_page(
     WorkspaceError
         The file cannot be written.
     """
-    jinja2 = require_extra("jinja2", "plot")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["plain"] = _plain
-    template = files("cantaor.show").joinpath("audit.html").read_text(encoding="utf-8")
-    text = environment.from_string(template).render(
+    return write_page(
+        path,
+        "audit.html",
         title=title,
         version=version("cantaor"),
         summary=report.summary(),
@@ -69,10 +65,8 @@ def write_audit_page(
         headings=_HEADINGS,
         meanings=_MEANINGS,
         shown=_SHOWN,
+        plain=_plain,
     )
-    target = Path(path)
-    write_text(target, text)
-    return target
 
 
 def _plain(value: object) -> str:

@@ -11,16 +11,16 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.corpus.report import AuditReport
 from cantaor.errors import require_extra
-from cantaor.run.workspace import Workspace, write_text
+from cantaor.run.workspace import Workspace
 from cantaor.settings import settings_to_plain
 from cantaor.show.cards import motif_cards, sounds_of
+from cantaor.show.pages import page_file, write_page
 from cantaor.show.terminal import motif_rows
 from cantaor.show.tested import grid_records, learning_drawings, tested_models
 from cantaor.show.tracks import choose_recordings, track_data
@@ -63,17 +63,16 @@ def write_report(
     WorkspaceError
         A table is missing or the file cannot be written.
     """
-    jinja2 = require_extra("jinja2", "plot")
+    require_extra("jinja2", "plot")
     cards = motif_cards(workspace, motifs_per_singer)
     shown = {card.name for kept in cards.values() for card in kept}
     tracks = [track_data(workspace, row, shown) for row in choose_recordings(workspace, recordings)]
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.from_string(_page_file("report.html")).render(
+    return write_page(
+        path,
+        "report.html",
         title=workspace.path.resolve().name,
-        style=_page_file("report.css"),
-        script=_page_file("report.js"),
+        style=page_file("report.css"),
+        script=page_file("report.js"),
         versions=_versions(),
         singers=motif_rows(workspace),
         total_recordings=workspace.table("recordings").num_rows,
@@ -89,9 +88,6 @@ def write_report(
         grid=grid_records(workspace),
         settings=settings_to_plain(workspace.settings),
     )
-    target = Path(path)
-    write_text(target, text)
-    return target
 
 
 def workspace_manifest(workspace: Workspace) -> Manifest:
@@ -109,10 +105,6 @@ def workspace_manifest(workspace: Workspace) -> Manifest:
         for row in workspace.table("recordings").to_pylist()
     )
     return Manifest(entries, workspace.path)
-
-
-def _page_file(name: str) -> str:
-    return files("cantaor.show").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _json_block(value: object) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from cantaor.errors import ArgumentError
 from cantaor.learn.models.crnn import CRNN as CRNN
+from cantaor.learn.models.masking import POOLINGS
+from cantaor.learn.models.network import Network as Network
 from cantaor.learn.models.residual50 import Residual50 as Residual50
 from cantaor.learn.models.residual_blstm import ResidualBLSTM as ResidualBLSTM
-
-#: Any of the three.
-Network: TypeAlias = CRNN | Residual50 | ResidualBLSTM
 
 #: Networks by name.
 MODELS: dict[str, type[CRNN] | type[Residual50] | type[ResidualBLSTM]] = {
@@ -21,7 +18,11 @@ MODELS: dict[str, type[CRNN] | type[Residual50] | type[ResidualBLSTM]] = {
 
 
 def build_model(
-    name: str, n_classes: int, in_channels: int = 1, width: int | None = None
+    name: str,
+    n_classes: int,
+    in_channels: int = 1,
+    width: int | None = None,
+    pooling: str = "mean",
 ) -> Network:
     """A network by its name, with random weights.
 
@@ -36,10 +37,13 @@ def build_model(
     width
         Filters of the first convolution, at least 1, or None: as in the paper.
 
+    pooling
+        One of :data:`~cantaor.learn.models.masking.POOLINGS`.
+
     Raises
     ------
     ArgumentError
-        The name is unknown or a number too small.
+        The name or the pooling is unknown, or a number too small.
 
     Examples
     --------
@@ -51,8 +55,10 @@ def build_model(
     for what, number, least in (("n_classes", n_classes, 2), ("in_channels", in_channels, 1)):
         if number < least:
             raise ArgumentError(f"{what} must be at least {least}; got {number}")
+    if pooling not in POOLINGS:
+        raise ArgumentError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
     if width is None:
-        return MODELS[name](n_classes, in_channels)
+        return MODELS[name](n_classes, in_channels, pooling=pooling)
     if width < 1:
         raise ArgumentError(f"width must be at least 1; got {width}")
-    return MODELS[name](n_classes, in_channels, width)
+    return MODELS[name](n_classes, in_channels, width, pooling)

@@ -17,9 +17,9 @@ from cantaor.learn.models.masking import (
     Head,
     MaxPool,
     as_steps,
-    mean_of_steps,
-    silence,
+    pool_steps,
 )
+from cantaor.learn.models.network import Network
 
 
 class _Block(nn.Module):
@@ -35,7 +35,7 @@ class _Block(nn.Module):
         return dropout(x, self.dropout, self.training), lengths
 
 
-class CRNN(nn.Module):
+class CRNN(Network):
     """Convolutional recurrent network; the embedding is the mean of the GRU's outputs.
 
     Parameters
@@ -47,6 +47,8 @@ class CRNN(nn.Module):
     width
         Filters of every convolution; the paper's 128 go with a GRU of 256 and a layer of 1,024,
         which shrink in proportion.
+    pooling
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.models.masking.pool_real`.
     dropout
         Share of activations dropped after each block while training.
 
@@ -59,41 +61,29 @@ class CRNN(nn.Module):
     """
 
     def __init__(
-        self, n_classes: int, in_channels: int = 1, width: int = 128, dropout: float = 0.1
+        self,
+        n_classes: int,
+        in_channels: int = 1,
+        width: int = 128,
+        pooling: str = "mean",
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.blocks = nn.ModuleList(
             [
                 _Block(width if block else in_channels, width, 1 if block else 2, dropout)
                 for block in range(4)
             ]
         )
-        self.embedding_size = 2 * width
+        self.embedding_size = 2 * width * (1 if pooling == "mean" else 2)
         # Two strides of 2 leave 32 of 128 rows.
         self.recurrent = nn.GRU(32 * width, 2 * width, num_layers=2, batch_first=True)
-        self.head = Head(2 * width, 8 * width, n_classes)
+        self.head = Head(self.embedding_size, 8 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, 2 * width).
-        """
-        x = silence(x, lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
         for block in self.blocks:
             x, lengths = block(x, lengths)
         steps, _ = self.recurrent(as_steps(x))
-        return mean_of_steps(steps, lengths)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits
+        return pool_steps(steps, lengths, self.pooling)

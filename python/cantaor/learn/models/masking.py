@@ -19,6 +19,9 @@ from torch.autograd.function import once_differentiable
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn.functional import batch_norm, max_pool2d
 
+#: How steps or images become one vector: see :func:`pool_real`.
+POOLINGS = ("mean", "statistics")
+
 
 def halve(lengths: Tensor | None) -> Tensor | None:
     """Frames left by a stride of 2: ceil(L / 2)."""
@@ -48,9 +51,34 @@ def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     return total / (lengths * x.shape[-2]).unsqueeze(-1)
 
 
-def mean_of_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Mean over the real steps of (clips, steps, features), (clips, features)."""
-    return mean_of_real(x.transpose(1, 2).unsqueeze(2), lengths)
+def deviation_of_real(x: Tensor, mean: Tensor, lengths: Tensor | None) -> Tensor:
+    """Standard deviation around ``mean`` over rows and real frames, (clips, channels)."""
+    spread = (x - mean[:, :, None, None]).square()
+    # The root of nothing, in clips of one step, has no gradient.
+    return (mean_of_real(spread, lengths) + 1e-5).sqrt()
+
+
+def pool_real(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
+    """One vector for each clip from (clips, channels, rows, frames).
+
+    Parameters
+    ----------
+    x, lengths
+        Images and their real frames.
+    pooling
+        ``"mean"`` over rows and real frames, (clips, channels); or ``"statistics"``: the means,
+        then the standard deviations, (clips, 2 * channels), after Okabe, Koshinaka and Shinoda
+        (2018), Interspeech, section 3.1.
+    """
+    mean = mean_of_real(x, lengths)
+    if pooling == "mean":
+        return mean
+    return torch.cat([mean, deviation_of_real(x, mean, lengths)], dim=-1)
+
+
+def pool_steps(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
+    """:func:`pool_real` of (clips, steps, features)."""
+    return pool_real(x.transpose(1, 2).unsqueeze(2), lengths, pooling)
 
 
 def reverse_real(x: Tensor, lengths: Tensor | None) -> Tensor:

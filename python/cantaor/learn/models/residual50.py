@@ -10,7 +10,8 @@ a first convolution of 3 x 3 with stride 1 in place of 7 x 7 with stride 2; a la
 import torch
 from torch import Tensor, nn
 
-from cantaor.learn.models.masking import Convolution, Head, MaxPool, mean_of_real, silence
+from cantaor.learn.models.masking import Convolution, Head, MaxPool, pool_real
+from cantaor.learn.models.network import Network
 
 
 class _Bottleneck(nn.Module):
@@ -31,7 +32,7 @@ class _Bottleneck(nn.Module):
         return torch.relu(x + y), shorter
 
 
-class Residual50(nn.Module):
+class Residual50(Network):
     """50-layer residual network; the embedding is the mean over rows and real frames.
 
     Parameters
@@ -43,6 +44,8 @@ class Residual50(nn.Module):
     width
         Filters of the first convolution; the published 64 go with an embedding of 2,048 and a
         layer of 1,024, which shrink in proportion.
+    pooling
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.models.masking.pool_real`.
 
     Examples
     --------
@@ -51,8 +54,11 @@ class Residual50(nn.Module):
     torch.Size([2, 5])
     """
 
-    def __init__(self, n_classes: int, in_channels: int = 1, width: int = 64) -> None:
+    def __init__(
+        self, n_classes: int, in_channels: int = 1, width: int = 64, pooling: str = "mean"
+    ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.first = Convolution(in_channels, width)
         self.pool = MaxPool(2)
         blocks: list[nn.Module] = []
@@ -63,30 +69,13 @@ class Residual50(nn.Module):
                 blocks.append(_Bottleneck(channels, width << stage, stride))
                 channels = 4 * (width << stage)
         self.blocks = nn.ModuleList(blocks)
-        self.embedding_size = channels
-        self.head = Head(channels, 16 * width, n_classes)
+        self.embedding_size = channels * (1 if pooling == "mean" else 2)
+        self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, 32 * width).
-        """
-        x, lengths = self.first(silence(x, lengths), lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
+        x, lengths = self.first(x, lengths)
         x, lengths = self.pool(torch.relu(x), lengths)
         for block in self.blocks:
             x, lengths = block(x, lengths)
-        return mean_of_real(x, lengths)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits
+        return pool_real(x, lengths, self.pooling)

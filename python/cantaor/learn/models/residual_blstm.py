@@ -17,10 +17,10 @@ from cantaor.learn.models.masking import (
     Convolution,
     Head,
     as_steps,
-    mean_of_steps,
+    pool_steps,
     reverse_real,
-    silence,
 )
+from cantaor.learn.models.network import Network
 
 
 class _Block(nn.Module):
@@ -35,7 +35,7 @@ class _Block(nn.Module):
         return torch.relu(x + y)
 
 
-class ResidualBLSTM(nn.Module):
+class ResidualBLSTM(Network):
     """Residual blocks and a BLSTM; the embedding is the mean output of both directions.
 
     Parameters
@@ -47,6 +47,8 @@ class ResidualBLSTM(nn.Module):
     width
         Filters of every convolution; 64 go with an LSTM of 256 units a direction and a layer of
         1,024, which shrink in proportion.
+    pooling
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.models.masking.pool_real`.
     blocks
         Residual blocks of two convolutions.
 
@@ -58,41 +60,31 @@ class ResidualBLSTM(nn.Module):
     """
 
     def __init__(
-        self, n_classes: int, in_channels: int = 1, width: int = 64, blocks: int = 3
+        self,
+        n_classes: int,
+        in_channels: int = 1,
+        width: int = 64,
+        pooling: str = "mean",
+        blocks: int = 3,
     ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.first = Convolution(in_channels, width, 3, 2)
         self.blocks = nn.ModuleList([_Block(width) for _ in range(blocks)])
-        self.embedding_size = 8 * width
+        self.embedding_size = 8 * width * (1 if pooling == "mean" else 2)
         # A stride of 2 leaves 64 of 128 rows.
         self.forwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
         self.backwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
-        self.head = Head(8 * width, 16 * width, n_classes)
+        self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Embeddings of clips.
-
-        Parameters
-        ----------
-        x
-            float32 (clips, in_channels, 128, frames).
-        lengths
-            int64 (clips,), real frames of each clip, at least 1, or None: all are real.
-
-        Returns
-        -------
-        float32 (clips, 8 * width).
-        """
-        x, lengths = self.first(silence(x, lengths), lengths)
+    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """Embeddings (clips, embedding_size) of images that are zero after each clip."""
+        x, lengths = self.first(x, lengths)
         x = torch.relu(x)
         for block in self.blocks:
             x = block(x, lengths)
         steps = as_steps(x)
         ahead, _ = self.forwards(steps)
         back, _ = self.backwards(reverse_real(steps, lengths))
-        return torch.cat([mean_of_steps(ahead, lengths), mean_of_steps(back, lengths)], dim=-1)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (clips, n_classes); arguments as in :meth:`embed`."""
-        logits: Tensor = self.head(self.embed(x, lengths))
-        return logits
+        both = [pool_steps(side, lengths, self.pooling) for side in (ahead, back)]
+        return torch.cat(both, dim=-1)
