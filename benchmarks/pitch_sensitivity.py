@@ -26,7 +26,7 @@ SEEDS = (51, 52, 53)
 SECONDS = 5.0
 HOP_S = 256 / 44_100
 
-Candidates: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+Candidates: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
 
 #: Values of each setting beside its default.
 VARIANTS: dict[str, tuple[float, ...]] = {
@@ -41,15 +41,19 @@ VARIANTS: dict[str, tuple[float, ...]] = {
     "candidates": (3, 8),
     "voicing": (0.06, 0.15),
     "level_slope": (0.009, 0.013),
-    "before_slope": (0.005, 0.015),
+    "before_slope": (0.005, 0.012),
     "before_s": (0.08, 0.3),
     "after_slope": (0.0, 0.02),
     "after_s": (0.03, 0.1),
     "noisy_voicing": (-0.03, -0.09),
     "voiceless": (0.0, 0.6),
+    "floor_voicing": (0.0, 0.3),
+    "reverberant_slope": (0.0, 0.03),
     "look_s": (2, 8),
     "octave_jump_cost": (0.5, 1.8),
     "voicing_cost": (0.13, 0.5),
+    "glide_cents": (15, 60),
+    "sharpening": (0.0, 1.0),
 }
 
 
@@ -88,8 +92,8 @@ def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:
         analysis.run(sung.audio.samples, 0, first, min(64, frames - first))
         for first in range(0, frames, 64)
     ]
-    cents, strength, level = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    return cents, strength, level
+    cents, strength, level, drift = (np.concatenate(part) for part in zip(*chunks, strict=True))
+    return cents, strength, level, drift
 
 
 def accuracy(sung: Sung, found: Candidates, settings: _core.TrackerSettings) -> tuple[float, float]:

@@ -89,6 +89,14 @@ def test_auto_finds_separate_notes(rng: np.random.Generator) -> None:
     assert histogram.solve("auto").centers.size == 9
 
 
+def test_auto_of_a_corpus_is_as_fine_as_semitones(rng: np.random.Generator) -> None:
+    histogram = ClusterHistogram()
+    histogram.update(rng.normal(2000, 320, 20_000))  # voices that gather nowhere in common
+    found = histogram.solve("auto")
+    assert 12 <= found.centers.size <= 20
+    assert (found.inertia / histogram.total) ** 0.5 <= 100 / 12**0.5
+
+
 def test_ladder_falls_and_ends_at_the_distinct_values() -> None:
     ladder = kmeans_1d_ladder([1.0, 2.0, 2.0, 9.0, 30.0])
     inertias = [clusters.inertia for clusters in ladder]

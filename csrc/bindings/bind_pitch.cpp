@@ -4,11 +4,14 @@
 
 #include "arrays.hpp"
 #include "cantaor/framing.hpp"
+#include "cantaor/glides.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 
 namespace cantaor::python {
 namespace {
+
+using Candidates = py::array_t<float, py::array::c_style>;
 
 /// Index of the first sample that is not a number of ordinary size, or -1.
 std::int64_t first_bad(const py::array& samples) {
@@ -36,14 +39,42 @@ py::tuple cut(const Framing& framing, const py::array& samples, std::int64_t ori
   py::array_t<float> focus(static_cast<py::ssize_t>(count));
   float* data = out.mutable_data();
   float* focus_data = focus.mutable_data();
+  std::vector<float> stretch;
   {
     // Safe: the results are not visible to others yet, and the span is kept alive by the argument.
     py::gil_scoped_release nogil;
     std::fill(data + count * framing.fft_size(), data + rows * framing.fft_size(), 0.0f);
-    framing.cut({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count, data,
-                focus_data);
+    stretch =
+        framing.stretch({x, origin, origin + static_cast<std::int64_t>(x.size())}, first, count);
+    framing.cut(stretch, first, count, data, focus_data);
   }
-  return py::make_tuple(out, focus);
+  return py::make_tuple(out, focus, take(std::move(stretch)));
+}
+
+/// Drift of the strongest candidate of each frame of a stretch.
+py::array_t<float> drifts(const Framing& framing, const py::array& stretch, std::int64_t first,
+                          const Candidates& cents, const Candidates& strength, double min_hz) {
+  const auto x = view<float>(stretch, "stretch");
+  if (cents.ndim() != 2 || strength.ndim() != 2 || cents.shape(0) != strength.shape(0) ||
+      cents.shape(1) != strength.shape(1))
+    throw py::value_error("cents and strength must be arrays of the same 2 dimensions");
+  const py::ssize_t count = cents.shape(0);
+  const auto window = static_cast<std::size_t>(framing.window());
+  if (count > 0 && framing.offset(first, count - 1) + window > x.size())
+    throw py::value_error("stretch must hold every frame");
+  const auto at = cents.unchecked<2>(), strong = strength.unchecked<2>();
+  py::array_t<float> out(count);
+  float* drift = out.mutable_data();
+  {
+    // Safe: the result is not visible to others yet, the arrays are kept alive by the arguments.
+    py::gil_scoped_release nogil;
+    const PeriodSearch search(framing.rate());
+    for (py::ssize_t i = 0; i < count; ++i)
+      drift[i] = strong(i, 0) > 0 ? search.drift(x.subspan(framing.offset(first, i), window),
+                                                 min_hz * std::exp2(at(i, 0) / 1200.0))
+                                  : 0.0f;
+  }
+  return out;
 }
 
 py::tuple candidates(const Salience& salience, const py::array& spectrum, const py::array& focus,
@@ -68,15 +99,15 @@ py::tuple candidates(const Salience& salience, const py::array& spectrum, const 
   return py::make_tuple(cents, strength, level);
 }
 
-void push(Tracker& tracker, int per_frame, const py::array_t<float, py::array::c_style>& cents,
-          const py::array_t<float, py::array::c_style>& strength,
-          const py::array_t<float, py::array::c_style>& level) {
+void push(Tracker& tracker, int per_frame, const Candidates& cents, const Candidates& strength,
+          const Candidates& level, const Candidates& drift) {
   const py::ssize_t count = level.size();
   if (cents.size() != count * per_frame || strength.size() != count * per_frame)
     throw py::value_error("cents and strength must hold candidates values for every level");
+  if (drift.size() != count) throw py::value_error("drift must hold a value for every level");
   // Safe: the arrays are kept alive by the arguments; the caller uses one tracker in one thread.
   py::gil_scoped_release nogil;
-  tracker.push(cents.data(), strength.data(), level.data(), count);
+  tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, count);
 }
 
 struct BoundSalience {
@@ -111,11 +142,15 @@ void bind_settings(py::module_& m) {
       .def_readwrite("after_slope", &TrackerSettings::after_slope)
       .def_readwrite("noisy_voicing", &TrackerSettings::noisy_voicing)
       .def_readwrite("voiceless", &TrackerSettings::voiceless)
+      .def_readwrite("floor_voicing", &TrackerSettings::floor_voicing)
+      .def_readwrite("reverberant_slope", &TrackerSettings::reverberant_slope)
       .def_readwrite("look_s", &TrackerSettings::look_s)
       .def_readwrite("before_s", &TrackerSettings::before_s)
       .def_readwrite("after_s", &TrackerSettings::after_s)
       .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
-      .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost);
+      .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
+      .def_readwrite("glide_cents", &TrackerSettings::glide_cents)
+      .def_readwrite("sharpening", &TrackerSettings::sharpening);
 }
 
 }  // namespace
@@ -134,7 +169,9 @@ void bind_pitch(py::module_& m) {
       .def("first_sample", &Framing::first_sample, py::arg("frame"))
       .def("last_sample", &Framing::last_sample, py::arg("frame"))
       .def("cut", &cut, py::arg("samples"), py::arg("origin"), py::arg("first"), py::arg("count"),
-           py::arg("rows"));
+           py::arg("rows"))
+      .def("drifts", &drifts, py::arg("stretch"), py::arg("first"), py::arg("cents"),
+           py::arg("strength"), py::arg("min_hz"));
   py::class_<BoundSalience>(m, "Salience")
       .def(py::init([](const SalienceSettings& settings, double rate, int fft_size) {
              return BoundSalience{Salience(settings, rate, fft_size), settings.candidates,
@@ -155,12 +192,11 @@ void bind_pitch(py::module_& m) {
           py::arg("settings"), py::arg("candidates"), py::arg("min_hz"), py::arg("hop_s"))
       .def(
           "push",
-          [](BoundTracker& self, const py::array_t<float, py::array::c_style>& cents,
-             const py::array_t<float, py::array::c_style>& strength,
-             const py::array_t<float, py::array::c_style>& level) {
-            push(self.tracker, self.candidates, cents, strength, level);
+          [](BoundTracker& self, const Candidates& cents, const Candidates& strength,
+             const Candidates& level, const Candidates& drift) {
+            push(self.tracker, self.candidates, cents, strength, level, drift);
           },
-          py::arg("cents"), py::arg("strength"), py::arg("level_db"))
+          py::arg("cents"), py::arg("strength"), py::arg("level_db"), py::arg("drift"))
       .def("finish", [](BoundTracker& self) {
         {
           // Safe: nothing but the tracker, which the caller uses in one thread, is touched.

@@ -95,16 +95,21 @@ std::int64_t Framing::last_sample(std::int64_t frame) const {
   return (centre(frame) + window() / 2) * decimator_.factor() + decimator_.reach() + 1;
 }
 
-void Framing::cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
-                  float* focus_db) const {
-  if (count == 0) return;
+std::vector<float> Framing::stretch(const Excerpt& input, std::int64_t first,
+                                    std::int64_t count) const {
+  if (count == 0) return {};
   const std::int64_t begin = centre(first) - window() / 2;
   const std::int64_t end = centre(first + count - 1) + window() / 2;
   std::vector<float> decimated(static_cast<std::size_t>(end - begin));
   decimator_.run(input, begin, decimated);
+  return decimated;
+}
+
+void Framing::cut(const std::vector<float>& stretch, std::int64_t first, std::int64_t count,
+                  float* rows, float* focus_db) const {
   const auto size = static_cast<float>(window_.size());
   for (std::int64_t i = 0; i < count; ++i, rows += fft_size_) {
-    const float* x = decimated.data() + (centre(first + i) - window() / 2 - begin);
+    const float* x = stretch.data() + offset(first, i);
     const auto [inside, windowed] = window_row(x, window_, focus_, rows);
     std::fill(rows + window_.size(), rows + fft_size_, 0.0f);
     // The sum of a squared Hann window of sum 1 is 1.5 over its length.

@@ -8,13 +8,24 @@ namespace cantaor {
 namespace {
 
 constexpr float kNever = 1e30f;
+constexpr float kNoPitch = std::numeric_limits<float>::quiet_NaN();
 constexpr float kFarBelow = 60;      // dB; further below makes no difference
 constexpr float kSilence = -190.0f;  // dB; below this nothing was there
 constexpr double kSmooth = 0.06;     // s, time constant of the smoothed strength
 // Smoothed strength stays below the first in white, pink and brown noise (0.39 to 0.47 at most) and
 // passes the second wherever somebody sings (0.7 and more at 3 dB of noise).
 constexpr float kNoise = 0.47f, kVoice = 0.55f;
-constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
+// A frame fades if its pitch holds while its level falls. A tail is a fading frame that is still
+// harmonic, this far below the loudest just before it, and falls no faster than reverberation lets
+// it: 260 dB/s is 0.23 s per 60 dB. The share of tails is below the first limit in most dry
+// recordings and above the second in most rooms of 0.6 s.
+constexpr float kTailAbove = 12, kTailBelow = 35, kTailStrength = 0.5f;  // dB, dB, strength
+constexpr double kSlowest = 20, kFastest = 260, kFadeBeside = 0.0174;    // dB/s, dB/s, s
+constexpr float kHolds = 60, kCounts = 0.25f;                            // cents, strength
+constexpr float kDry = 0.01f, kReverberant = 0.03f;
+constexpr float kDirect = 6;                        // dB that a direct sound may fall
+constexpr float kFloorEnds = 5, kFloorReaches = 2;  // dB above the quietest frame
+constexpr std::size_t kSettleEvery = 1024;          // frames between two looks for a final part
 
 }  // namespace
 
@@ -29,26 +40,53 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       look_blocks_(std::max<std::int64_t>(1, std::llround(settings.look_s / 0.25))),
       before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
       after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
-      smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))) {}
+      beside_(static_cast<std::size_t>(std::max(1L, std::lround(kFadeBeside / hop_s)))),
+      slowest_(static_cast<float>(kSlowest * 2 * hop_s * static_cast<double>(beside_))),
+      fastest_(static_cast<float>(kFastest * 2 * hop_s * static_cast<double>(beside_))),
+      smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))),
+      sharpener_(settings.glide_cents, settings.sharpening, hop_s) {}
 
-void Tracker::push(const float* cents, const float* strength, const float* level_db,
-                   std::int64_t count) {
+void Tracker::push(const TrackerRows& rows, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     Frame frame;
-    std::copy_n(cents + i * candidates_, candidates_, frame.cents.begin());
-    std::copy_n(strength + i * candidates_, candidates_, frame.strength.begin());
-    frame.level = level_db[i];
+    std::copy_n(rows.cents + i * candidates_, candidates_, frame.cents.begin());
+    std::copy_n(rows.strength + i * candidates_, candidates_, frame.strength.begin());
+    frame.level = rows.level_db[i];
+    frame.drift = rows.drift[i];
     take(frame);
   }
 }
 
-void Tracker::take(const Frame& frame) {
+void Tracker::take(Frame frame) {
+  float loudest = frame.level;
+  for (std::size_t i = frames_.size() - std::min(before_, frames_.size()); i < frames_.size(); ++i)
+    loudest = std::max(loudest, frames_[i].level);
+  frame.below = std::min(loudest - frame.level, kFarBelow);
   frames_.push_back(frame);
-  open_.low = std::min(open_.low, frame.level);
+  if (frame.level > kSilence) open_.low = std::min(open_.low, frame.level);
+  open_.silent |= frame.level <= kSilence;
   open_.high = std::max(open_.high, frame.level);
+  if (frames_.size() > 2 * beside_) mark_fading(frames_.size() - 1 - beside_);
   smooth_ += smoothing_ * (frame.strength[0] - smooth_);
   open_.harmonic = std::max(open_.harmonic, smooth_);
   if (++open_.frames == block_frames_) close_block();
+}
+
+/// Whether a frame has a candidate near this pitch.
+bool Tracker::holds(const Frame& frame, float cents) {
+  for (std::size_t k = 0; k < kMaxCandidates; ++k)
+    if (frame.strength[k] > kCounts && std::abs(frame.cents[k] - cents) < kHolds) return true;
+  return false;
+}
+
+/// Marks a frame that fades; counts it if it sounds like the tail of a note in a room.
+void Tracker::mark_fading(std::size_t frame) {
+  Frame& here = frames_[frame];
+  const Frame &before = frames_[frame - beside_], &after = frames_[frame + beside_];
+  const float fall = before.level - after.level;
+  here.fading = fall > slowest_ && holds(before, here.cents[0]) && holds(after, here.cents[0]);
+  open_.tails += here.fading && fall < fastest_ && here.strength[0] > kTailStrength &&
+                 here.below > kTailAbove && here.below < kTailBelow;
 }
 
 void Tracker::close_block() {
@@ -62,24 +100,37 @@ void Tracker::close_block() {
   }
 }
 
-/// The loudest level around a block, and the strength that makes its loudest frames voiced.
-Tracker::Around Tracker::around(std::size_t block) const {
+/// All blocks of the window around a block as one.
+Tracker::Block Tracker::window_around(std::size_t block) const {
   const auto look = static_cast<std::size_t>(look_blocks_);
   const std::size_t first = block > look ? block - look : 0;
   const std::size_t last = std::min(block + look + 1, blocks_.size());
-  float low = std::numeric_limits<float>::max(), high = std::numeric_limits<float>::lowest();
-  float harmonic = 0;
+  Block all;
   for (std::size_t i = first; i < last; ++i) {
-    harmonic = std::max(harmonic, blocks_[i].harmonic);
-    if (blocks_[i].low > kSilence) low = std::min(low, blocks_[i].low);
-    high = std::max(high, blocks_[i].high);
+    all.low = std::min(all.low, blocks_[i].low);
+    all.high = std::max(all.high, blocks_[i].high);
+    all.harmonic = std::max(all.harmonic, blocks_[i].harmonic);
+    all.silent |= blocks_[i].silent;
+    all.frames += blocks_[i].frames;
+    all.tails += blocks_[i].tails;
   }
+  return all;
+}
+
+Tracker::Around Tracker::around(std::size_t block) const {
+  const Block all = window_around(block);
   // Noise takes a share of every frame's strength, so a voice in it has less; where nobody sings,
   // chance candidates must not count.
-  const float noisy = std::clamp((35 - (high - low)) / 15, 0.0f, 1.0f);
-  const float voiceless = std::clamp((kVoice - harmonic) / (kVoice - kNoise), 0.0f, 1.0f);
-  return {high, static_cast<float>(settings_.voicing + settings_.noisy_voicing * noisy +
-                                   settings_.voiceless * voiceless)};
+  const float noisy = std::clamp((35 - (all.high - all.low)) / 15, 0.0f, 1.0f);
+  const float voiceless = std::clamp((kVoice - all.harmonic) / (kVoice - kNoise), 0.0f, 1.0f);
+  const float tails = static_cast<float>(all.tails) / static_cast<float>(all.frames);
+  return {.loudest = all.high,
+          .quietest = all.low,
+          .voicing = static_cast<float>(settings_.voicing + settings_.noisy_voicing * noisy +
+                                        settings_.voiceless * voiceless),
+          // Noise never stops: between stretches of silence the quietest frames are sung.
+          .at_floor = all.silent ? 0.0f : static_cast<float>(settings_.floor_voicing) * noisy,
+          .reverberant = std::clamp((tails - kDry) / (kReverberant - kDry), 0.0f, 1.0f)};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.
@@ -96,20 +147,23 @@ void Tracker::search_block(std::size_t index) {
 
 /// Strength at which a frame is as likely voiced as not.
 float Tracker::voicing_at(std::size_t frame, const Around& window) const {
-  const std::size_t first = frame > before_ ? frame - before_ : 0;
+  const float level = frames_[frame].level, before = frames_[frame].below;
   const std::size_t last = std::min(frame + after_ + 1, frames_.size());
-  const float level = frames_[frame].level;
-  float before = level, after = level;
-  for (std::size_t i = first; i < frame; ++i) before = std::max(before, frames_[i].level);
+  float after = level;
   for (std::size_t i = frame + 1; i < last; ++i) after = std::max(after, frames_[i].level);
   const auto below = [level](float loudest) { return std::min(loudest - level, kFarBelow); };
+  const float above_floor = level - window.quietest;
+  const float fading = frames_[frame].fading ? std::max(before - kDirect, 0.0f) : 0.0f;
   return window.voicing + static_cast<float>(settings_.level_slope) * below(window.loudest) +
-         static_cast<float>(settings_.before_slope) * below(before) +
-         static_cast<float>(settings_.after_slope) * below(after);
+         static_cast<float>(settings_.before_slope) * before +
+         static_cast<float>(settings_.after_slope) * below(after) +
+         static_cast<float>(settings_.reverberant_slope) * window.reverberant * fading +
+         window.at_floor *
+             std::clamp((kFloorEnds - above_floor) / (kFloorEnds - kFloorReaches), 0.0f, 1.0f);
 }
 
 void Tracker::search(const Frame& frame, float voicing) {
-  Step step{frame.cents, frame.strength, {}};
+  Step step{frame.cents, frame.strength, frame.drift, {}};
   std::array<float, kStates> local;
   for (std::size_t k = 0; k < kMaxCandidates; ++k)
     local[k] = frame.strength[k] > 0 ? voicing - frame.strength[k] : kNever;
@@ -157,18 +211,27 @@ void Tracker::settle() {
 
 /// Writes the path of the first `steps` frames, which ends in `state`, and forgets them.
 void Tracker::emit(std::size_t steps, int state) {
-  const std::size_t start = track_.hz.size();
-  track_.hz.resize(start + steps, 0.0f);
+  const std::size_t start = track_.strength.size();
   track_.strength.resize(start + steps, 0.0f);
+  std::vector<PathFrame> path(steps, PathFrame{kNoPitch, 0.0f});
   for (std::size_t i = steps; i-- > 0;) {
     const auto at = static_cast<std::size_t>(state);
     if (state != kUnvoiced) {
-      track_.hz[start + i] = static_cast<float>(min_hz_ * std::exp2(steps_[i].cents[at] / 1200.0));
+      // The drift is known of the strongest candidate only.
+      path[i] = {steps_[i].cents[at], at == 0 ? steps_[i].drift : 0.0f};
       track_.strength[start + i] = steps_[i].strength[at];
     }
     state = steps_[i].from[at];
   }
+  for (const PathFrame& frame : path) write(frame);
   steps_.erase(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(steps));
+}
+
+void Tracker::write(PathFrame frame) {
+  float cents;
+  if (sharpener_.push(frame, cents))
+    track_.hz.push_back(
+        std::isnan(cents) ? 0.0f : static_cast<float>(min_hz_ * std::exp2(cents / 1200.0)));
 }
 
 void Tracker::finish() {
@@ -180,6 +243,7 @@ void Tracker::finish() {
   if (steps_.empty()) return;
   const auto best = std::min_element(cost_.begin(), cost_.end()) - cost_.begin();
   emit(steps_.size(), static_cast<int>(best));
+  for (std::size_t i = 0; i < sharpener_.lag(); ++i) write({kNoPitch, 0.0f});
 }
 
 }  // namespace cantaor

@@ -171,8 +171,18 @@ Work framing() {
     const SalienceSettings set;
     const Framing frames(44'100, 256, 44'100, set.window_s, set.focus_s, set.band_hz);
     std::vector<float> rows(300 * static_cast<std::size_t>(frames.fft_size())), focus(300);
-    frames.cut({x, 0, 88'200}, 10, 300, rows.data(), focus.data());
+    frames.cut(frames.stretch({x, 0, 88'200}, 10, 300), 10, 300, rows.data(), focus.data());
     return rows.size();
+  };
+}
+
+Work period() {
+  return [x = Numbers().units(10'000)] {
+    const PeriodSearch search(11'025);
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < 300; ++i)
+      found += search.drift({x.data() + 30 * i, 464}, 100 + static_cast<double>(i)) != 0;
+    return found;
   };
 }
 
@@ -193,9 +203,10 @@ Work tracking() {
   Numbers number;
   auto cents = number.units(6 * 5'000);
   for (float& value : cents) value *= 4'000;
-  return [cents, strength = number.units(6 * 5'000), level = number.units(5'000)] {
+  return [cents, strength = number.units(6 * 5'000), level = number.units(5'000),
+          drift = number.units(5'000)] {
     Tracker tracker({}, 6, 55, 256 / 44'100.0);
-    tracker.push(cents.data(), strength.data(), level.data(), 5'000);
+    tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, 5'000);
     tracker.finish();
     return tracker.track().hz.size();
   };
@@ -220,6 +231,7 @@ const std::map<std::string, std::function<Work()>> kKernels{
     {"gapped", gapped},
     {"minimal_windows", windows},
     {"occurrences", occurrences},
+    {"period", period},
     {"salience", salience},
     {"tracking", tracking},
 };

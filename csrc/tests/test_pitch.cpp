@@ -4,6 +4,7 @@
 
 #include "cantaor/decimate.hpp"
 #include "cantaor/framing.hpp"
+#include "cantaor/glides.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 #include "check.hpp"
@@ -82,7 +83,7 @@ void test_candidates_of_a_harmonic_tone() {
   }
   std::vector<float> row(static_cast<std::size_t>(framing.fft_size()), 0.0f);
   float focus = 0, level = 0, cents[kMaxCandidates] = {}, strength[kMaxCandidates] = {};
-  framing.cut({x, 0, 8000}, 15, 1, row.data(), &focus);
+  framing.cut(framing.stretch({x, 0, 8000}, 15, 1), 15, 1, row.data(), &focus);
   const auto spectrum = spectrum_of(row);
   const Salience salience(settings, framing.rate(), framing.fft_size());
   salience.run(spectrum.data(), &focus, 1, {cents, strength, &level});
@@ -110,21 +111,45 @@ void test_tracking_in_pieces_equals_the_whole() {
   std::uniform_real_distribution<float> uniform;
   const std::int64_t frames = 20'000;
   std::vector<float> cents(static_cast<std::size_t>(frames * 6)), strength(cents.size());
-  std::vector<float> level(static_cast<std::size_t>(frames));
+  std::vector<float> level(static_cast<std::size_t>(frames)), drift(level.size());
   for (auto& value : cents) value = 5000 * uniform(random);
   for (auto& value : strength) value = uniform(random);
   for (auto& value : level) value = random() % 900 == 0 ? -200 : -60 * uniform(random);
+  for (auto& value : drift) value = 200 * uniform(random) - 100;
   const auto track = [&](std::int64_t portion) {
     Tracker tracker({}, 6, 55, 256.0 / 44'100);
     for (std::int64_t i = 0; i < frames; i += portion)
-      tracker.push(cents.data() + 6 * i, strength.data() + 6 * i, level.data() + i,
-                   std::min(portion, frames - i));
+      tracker.push(
+          {cents.data() + 6 * i, strength.data() + 6 * i, level.data() + i, drift.data() + i},
+          std::min(portion, frames - i));
     tracker.finish();
     return tracker.track();
   };
   const Track whole = track(frames), pieces = track(777);
   CHECK(whole.hz.size() == static_cast<std::size_t>(frames));
   CHECK(whole.hz == pieces.hz && whole.strength == pieces.strength);
+}
+
+void test_the_period_at_the_centre() {
+  const PeriodSearch search(11'025);
+  const auto steady = tone(200, 11'025, 464);
+  CHECK(std::abs(search.drift(steady, 195) - 1200 * std::log2(200.0 / 195)) < 3);
+  CHECK(search.drift(tone(200, 11'025, 60), 195) == 0);  // the window holds no two periods
+  CHECK(search.drift(std::vector<float>(464, 0.0f), 195) == 0);
+  CHECK(search.drift(steady, 20) == 0);
+}
+
+void test_glides_come_out_in_order() {
+  GlideSharpener sharpener(30, 0.5, 256.0 / 44'100);
+  std::vector<float> out;
+  float cents = 0;
+  for (int i = 0; i < 50; ++i)  // steady, then a glide of 20 cents a frame
+    if (sharpener.push({i < 25 ? 1000.0f : 1000.0f + 20 * static_cast<float>(i - 25), 50.0f},
+                       cents))
+      out.push_back(cents);
+  CHECK(out.size() == 50 - sharpener.lag());
+  CHECK(out[0] == 1000 && out[10] == 1000);  // nothing lies before the first frame
+  CHECK(std::abs(out[40] - (1300 + 25)) < 1e-3f);
 }
 
 void test_tracking_nothing() {
@@ -142,5 +167,7 @@ int main() {
   test_candidates_of_a_harmonic_tone();
   test_silence_and_odd_spectra();
   test_tracking_in_pieces_equals_the_whole();
+  test_the_period_at_the_centre();
+  test_glides_come_out_in_order();
   test_tracking_nothing();
 }

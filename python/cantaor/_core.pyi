@@ -41,11 +41,15 @@ class TrackerSettings:
     after_slope: float
     noisy_voicing: float
     voiceless: float
+    floor_voicing: float
+    reverberant_slope: float
     look_s: float
     before_s: float
     after_s: float
     octave_jump_cost: float
     voicing_cost: float
+    glide_cents: float
+    sharpening: float
     def __init__(self) -> None: ...
 
 class Framing:
@@ -68,7 +72,15 @@ class Framing:
     def last_sample(self, frame: int) -> int: ...
     def cut(
         self, samples: Float32Array, origin: int, first: int, count: int, rows: int
-    ) -> tuple[Float32Array, Float32Array]: ...
+    ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
+    def drifts(
+        self,
+        stretch: Float32Array,
+        first: int,
+        cents: Float32Array,
+        strength: Float32Array,
+        min_hz: float,
+    ) -> Float32Array: ...
 
 class Salience:
     def __init__(self, settings: SalienceSettings, rate: float, fft_size: int) -> None: ...
@@ -84,7 +96,13 @@ class Tracker:
         min_hz: float,
         hop_s: float,
     ) -> None: ...
-    def push(self, cents: Float32Array, strength: Float32Array, level_db: Float32Array) -> None: ...
+    def push(
+        self,
+        cents: Float32Array,
+        strength: Float32Array,
+        level_db: Float32Array,
+        drift: Float32Array,
+    ) -> None: ...
     def finish(self) -> tuple[Float32Array, Float32Array]: ...
 
 _Progress: TypeAlias = Callable[[int], object] | None

@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor._choice import SEMITONE, fittest
 from cantaor._gather import add_to_bins
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters, Float64Array, Int64Array
@@ -63,7 +64,7 @@ def kmeans_1d(
         Number of clusters, 1 to the number of distinct values; or ``"auto"``: the inertia
         of every k up to 48 is compared with that of the same values smoothed by a third of their
         standard deviation (the gap statistic [4]_ with that reference); the smallest k whose
-        ratio is within 2 % of the greatest is taken. Few distinct values (under 48) are all kept.
+        ratio is within 5 % of the greatest is taken. Few distinct values (under 48) are all kept.
     weights
         Weight of every value, shape of ``values``, finite and >= 0; None means 1 each.
 
@@ -193,14 +194,16 @@ class ClusterHistogram:
         Parameters
         ----------
         k
-            Number of clusters, or ``"auto"`` as in :func:`kmeans_1d`.
+            Number of clusters, or ``"auto"``: the smallest k of clusters no wider than semitones
+            (a deviation of 29 cents within them) whose ratio, as in :func:`kmeans_1d`, no k up to
+            its double exceeds by 5 %. Ratios alone would settle on no k for the voices of a corpus.
 
         Raises
         ------
         ArgumentError
             ``k`` is below 1 or above the number of occupied bins.
         """
-        return _solve(self._atoms(), k)
+        return _solve(self._atoms(), k, widest=SEMITONE)
 
     def ladder(self, largest: int = AUTO_LARGEST) -> list[Clusters]:
         """Optimal clusters for every k from 1 to ``largest``, as :func:`kmeans_1d_ladder`."""
@@ -328,9 +331,9 @@ def _scale(lowest: float, center: float, highest: float) -> float:
     return 2.0 ** np.clip(np.frexp(reach)[1], -1000, 1000) if reach > 0 else 1.0
 
 
-def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
+def _solve(atoms: _Atoms, k: int | Literal["auto"], widest: float = np.inf) -> Clusters:
     if k == "auto":
-        return _fittest(atoms)
+        return _fittest(atoms, widest)
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ArgumentError(f"k must be a whole number of at least 1 or 'auto', not {k!r}")
     if k > atoms.means.size:
@@ -340,8 +343,8 @@ def _solve(atoms: _Atoms, k: int | Literal["auto"]) -> Clusters:
     return _clusters(atoms, _boundaries(atoms, int(k))[-1])
 
 
-def _fittest(atoms: _Atoms) -> Clusters:
-    """The first rung whose gap to the ladder of the smoothed values is about the greatest."""
+def _fittest(atoms: _Atoms, widest: float) -> Clusters:
+    """The rung that ``"auto"`` means."""
     from cantaor import _kmeans
 
     ladder = _ladder(atoms, AUTO_LARGEST)
@@ -350,10 +353,9 @@ def _fittest(atoms: _Atoms) -> Clusters:
         return ladder[-1]
     points, mass = _kmeans.smoothed(atoms.means, atoms.weights)
     reference = _ladder(_with_prefix(mass, points, np.zeros(points.size)), AUTO_LARGEST)
-    gaps = np.array(
-        [r.inertia / max(c.inertia, 1e-300) for r, c in zip(reference, ladder, strict=True)]
-    )
-    return ladder[int(np.argmax(gaps >= 0.98 * gaps.max()))]
+    inertias = np.array([max(one.inertia, 1e-300) for one in ladder])
+    gaps = np.array([one.inertia for one in reference]) / inertias
+    return ladder[fittest(gaps, np.sqrt(inertias / atoms.weights.sum()), widest)]
 
 
 def _ladder(atoms: _Atoms, largest: int) -> list[Clusters]:

@@ -9,6 +9,9 @@ Voicing weighs two things: how harmonic a frame is, which does not depend on its
 far it lies below the loudest frames of the recording around it (4 s on either side, and close
 by). Where the level hardly changes, as in noise alone, only harmonicity counts.
 
+A window of several periods smooths fast glides; the period at its centre [4]_ moves them half of
+the way to where it lies.
+
 References
 ----------
 .. [1] Salamon, J., Gómez, E. and Bonada, J. (2011). Sinusoid extraction and salience function
@@ -17,6 +20,8 @@ References
    pitch contour characteristics. IEEE TASLP 20(6), section II.
 .. [3] Boersma, P. (1993). Accurate short-term analysis of the fundamental frequency and the
    harmonics-to-noise ratio of a sampled sound. IFA Proceedings 17, section 2.8.
+.. [4] Medan, Y., Yair, E. and Chazan, D. (1991). Super resolution pitch determination of speech
+   signals. IEEE Transactions on Signal Processing 39(1).
 """
 
 from __future__ import annotations
@@ -35,6 +40,13 @@ from cantaor import _core
 from cantaor.cents import cents_to_hz as cents_to_hz
 from cantaor.cents import hz_to_cents as hz_to_cents
 from cantaor.errors import ArgumentError
+from cantaor.pitch_checks import (
+    check_audio,
+    check_hop,
+    check_rate,
+    checked_samples,
+    checked_track,
+)
 from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
@@ -43,9 +55,9 @@ PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 _CHUNK = 64  # frames transformed at once: small enough for the cache
 _GROUP = 16  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
-_LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
 
-_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+#: Cents, strengths and levels of candidates, and the drift of the strongest.
+_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +135,8 @@ def extract_pitch(
     >>> track.hz.size, round(float(np.median(track.hz)))
     (173, 220)
     """
-    _check_audio(audio)
-    _check_hop(hop)
+    check_audio(audio)
+    check_hop(hop)
     if method == "salience":
         stream = PitchStream(
             audio.sample_rate, hop, threads, min_hz=min_hz, max_hz=max_hz, voicing=voicing
@@ -134,10 +146,10 @@ def extract_pitch(
     if method == "essentia":
         from cantaor.pitch_essentia import predominant_pitch
 
-        return _checked(predominant_pitch(audio, hop, min_hz, max_hz), audio, hop, "essentia")
+        return checked_track(predominant_pitch(audio, hop, min_hz, max_hz), audio, hop, "essentia")
     if callable(method):
         name = getattr(method, "__name__", type(method).__name__)
-        return _checked(method(audio, hop), audio, hop, name)
+        return checked_track(method(audio, hop), audio, hop, name)
     raise ArgumentError(f"method must be 'salience', 'essentia' or a callable, not {method!r}")
 
 
@@ -167,16 +179,16 @@ def pitch_candidates(
     >>> pitch_candidates(Audio(tone.astype(np.float32), 22050)).hz.shape
     (173, 6)
     """
-    _check_audio(audio)
-    _check_hop(hop)
+    check_audio(audio)
+    check_hop(hop)
     analysis = _Analysis(audio.sample_rate, hop, _salience_settings(min_hz, max_hz))
-    samples = _samples(audio.samples, 0)
+    samples = checked_samples(audio.samples, 0)
     frames = analysis.framing.frames_of(samples.size)
     chunks = [
         analysis.run(samples, 0, first, min(_CHUNK, frames - first))
         for first in range(0, frames, _CHUNK)
     ]
-    cents, strength, level = (np.concatenate(part) for part in zip(*chunks, strict=True))
+    cents, strength, level, _ = (np.concatenate(part) for part in zip(*chunks, strict=True))
     hz = np.where(strength > 0, cents_to_hz(cents, min_hz), 0.0).astype(np.float32)
     return PitchCandidates(hz, strength, level, hop / REFERENCE_RATE)
 
@@ -217,8 +229,8 @@ class PitchStream:
         max_hz: float = 1400.0,
         voicing: float | None = None,
     ) -> None:
-        _check_rate(sample_rate)
-        _check_hop(hop)
+        check_rate(sample_rate)
+        check_hop(hop)
         if threads < 1:
             raise ArgumentError(f"threads must be at least 1, not {threads}")
         salience = _salience_settings(min_hz, max_hz)
@@ -249,7 +261,7 @@ class PitchStream:
         if self._finished:
             raise ArgumentError("the stream is finished: start a new one")
         received = self._origin + self._buffer.size
-        block = _samples(samples, received)
+        block = checked_samples(samples, received)
         self._buffer = np.concatenate([self._buffer, block]) if self._buffer.size else block
         received += block.size
         framing = self._analysis.framing
@@ -321,12 +333,16 @@ class _Analysis:
             sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.focus_s, settings.band_hz
         )
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
+        self._min_hz = settings.min_hz
 
     def run(self, samples: Float32Array, origin: int, first: int, count: int) -> _Chunk:
         """Candidates of frames ``first .. first + count - 1``; ``samples[0]`` is at ``origin``."""
-        rows, focus = self.framing.cut(samples, origin, first, count, -(-count // _ROWS) * _ROWS)
+        size = -(-count // _ROWS) * _ROWS
+        rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
-        return self._salience.candidates(spectrum, focus)
+        cents, strength, level = self._salience.candidates(spectrum, focus)
+        drift = self.framing.drifts(stretch, first, cents, strength, self._min_hz)
+        return cents, strength, level, drift
 
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
@@ -346,54 +362,3 @@ def _tracker_settings(voicing: float | None) -> _core.TrackerSettings:
             raise ArgumentError(f"voicing must lie in 0..1, not {voicing}")
         settings.voicing = voicing
     return settings
-
-
-def _check_audio(audio: Audio) -> None:
-    _check_rate(audio.sample_rate)
-    if np.ndim(audio.samples) != 1:
-        raise ArgumentError(f"audio must be mono (n,), not of shape {np.shape(audio.samples)}")
-    if audio.samples.size == 0:
-        raise ArgumentError("audio is empty: it has no samples")
-
-
-def _check_rate(sample_rate: int) -> None:
-    if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
-        raise ArgumentError(
-            f"sample_rate must be a whole number of {_LOWEST_RATE}..{_HIGHEST_RATE} Hz, "
-            f"not {sample_rate}"
-        )
-
-
-def _check_hop(hop: int) -> None:
-    if isinstance(hop, bool) or hop != int(hop) or not 1 <= hop <= REFERENCE_RATE:
-        raise ArgumentError(f"hop must be a whole number of 1..{REFERENCE_RATE}, not {hop!r}")
-
-
-def _samples(samples: ArrayLike, position: int) -> Float32Array:
-    """Samples as the kernels take them, or an error that says which one is bad."""
-    block = np.ascontiguousarray(samples, dtype=np.float32)
-    if block.ndim != 1:
-        raise ArgumentError(f"samples must be mono (n,), not of shape {block.shape}")
-    bad = _core.first_bad_sample(block)
-    if bad >= 0:
-        raise ArgumentError(
-            f"samples must be finite and within 1e6; sample {position + bad} is {block[bad]}"
-        )
-    return block
-
-
-def _checked(result: ArrayLike | PitchTrack, audio: Audio, hop: int, name: str) -> PitchTrack:
-    """What another tracker returned, as a track on our grid."""
-    if isinstance(result, PitchTrack):
-        hz, salience = np.asarray(result.hz), np.asarray(result.salience, dtype=np.float32)
-    else:
-        hz = np.asarray(result)
-        salience = (hz > 0).astype(np.float32)
-    frames = audio.samples.size * REFERENCE_RATE // (audio.sample_rate * hop) + 1
-    if hz.shape != (frames,) or salience.shape != (frames,):
-        raise ArgumentError(
-            f"method {name!r} returned f0 of shape {hz.shape}; the audio has {frames} frames"
-        )
-    if not (np.isfinite(hz) & (hz >= 0)).all():
-        raise ArgumentError(f"method {name!r} returned f0 that is negative or not finite")
-    return PitchTrack(hz.astype(np.float32), salience, hop / REFERENCE_RATE, name)

@@ -55,13 +55,14 @@ def test_tracking_is_the_best_path(seed: int, frames: int, portion: int) -> None
     strength = np.ascontiguousarray(strength * (rng.random((frames, 3)) < 0.8))
     level = rng.uniform(-60, 0, frames).astype(np.float32)
     level[rng.random(frames) < 0.1] = -200
+    drift = rng.uniform(-100, 100, frames).astype(np.float32)
     chosen = _core.TrackerSettings()
     tracker = _core.Tracker(chosen, 3, 55.0, hop_s)
     for i in range(0, frames, portion):
         part = slice(i, i + portion)
-        tracker.push(cents[part], strength[part], level[part])
+        tracker.push(cents[part], strength[part], level[part], drift[part])
     hz, _ = tracker.finish()
-    expected = reference.path(cents, strength, level, chosen, hop_s)
+    expected = reference.path(cents, strength, level, drift, chosen, hop_s)
     voiced = ~np.isnan(expected)
     # Sums in float32 may prefer the other of two paths that cost the same.
     same = (hz > 0) == voiced
@@ -69,6 +70,27 @@ def test_tracking_is_the_best_path(seed: int, frames: int, portion: int) -> None
         1200 * np.log2(hz[voiced & (hz > 0)] / 55), expected[voiced & (hz > 0)], atol=0.1
     )
     assert same.mean() >= 0.98
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(60, 1300), st.floats(-90, 90), st.floats(-600, 600))
+def test_drift_is_where_the_period_fits_best(
+    seed: int, hz: float, away: float, cents_a_second: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    framing = _core.Framing(44_100, 256, 44_100, 0.042, 0.018, 3200.0)
+    samples = rng.normal(0, 0.02, 20_000)
+    phase = 2 * np.pi * np.cumsum(hz * np.exp2(cents_a_second * np.arange(-10_000, 10_000) / 5.3e7))
+    samples += sum(np.sin(h * phase / 44_100) / h for h in range(1, 6))
+    _, _, stretch = framing.cut(samples.astype(np.float32), 0, 30, 9, 9)
+    guesses = 1200 * np.log2(hz / 55) - away + rng.normal(0, 5, (9, 2)).astype(np.float32)
+    guesses = guesses.astype(np.float32)
+    found = framing.drifts(stretch, 30, guesses, np.ones((9, 2), np.float32), 55.0)
+    size = stretch.size - 8 * 64
+    for i, (guess, value) in enumerate(zip(guesses[:, 0], found, strict=True)):
+        window = stretch[i * 64 : i * 64 + size]
+        expected = reference.drift(window, framing.rate, 55.0 * 2 ** (guess / 1200))
+        assert value == pytest.approx(expected, abs=0.5)
 
 
 @settings(max_examples=10, deadline=None)

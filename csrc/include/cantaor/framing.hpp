@@ -25,11 +25,17 @@ class Framing {
   /// First sample that a frame needs, and one past the last (may lie outside the signal).
   std::int64_t first_sample(std::int64_t frame) const;
   std::int64_t last_sample(std::int64_t frame) const;
-  /// Windowed frames first .. first + count - 1 without their mean, each a row of fft_size()
-  /// values, zeros after the window. `focus_db`: power around the centre of each frame over that
+  /// Decimated samples under frames first .. first + count - 1; the window of frame i begins at
+  /// offset(first, i).
+  std::vector<float> stretch(const Excerpt& input, std::int64_t first, std::int64_t count) const;
+  std::size_t offset(std::int64_t first, std::int64_t i) const {
+    return static_cast<std::size_t>(centre(first + i) - centre(first));
+  }
+  /// The frames of a stretch, windowed and without their mean, each a row of fft_size() values,
+  /// zeros after the window. `focus_db`: power around the centre of each frame over that
   /// of the whole frame, which tells an edge of a note from its inside although the window covers
   /// both.
-  void cut(const Excerpt& input, std::int64_t first, std::int64_t count, float* rows,
+  void cut(const std::vector<float>& stretch, std::int64_t first, std::int64_t count, float* rows,
            float* focus_db) const;
 
  private:

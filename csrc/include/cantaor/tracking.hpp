@@ -3,7 +3,8 @@
 // Viterbi search as in Boersma (1993), section 2.8 of "Accurate short-term analysis of the
 // fundamental frequency": candidates earn their strength, pitch jumps cost by octave, changes
 // between voiced and unvoiced cost a constant. Whether a frame may be voiced also depends on its
-// level above the recording's noise floor, taken over a fixed window around the frame.
+// level above the recording's noise floor, taken over a fixed window around the frame. Where the
+// path glides, its pitch is sharpened (glides.hpp).
 //
 // Frames may be pushed in portions of any size: a part of the path is final as soon as all
 // surviving paths share it, so memory stays small and the result is that of one whole search.
@@ -15,6 +16,7 @@
 #include <limits>
 #include <vector>
 
+#include "cantaor/glides.hpp"
 #include "cantaor/salience.hpp"
 
 namespace cantaor {
@@ -24,14 +26,19 @@ namespace cantaor {
 struct TrackerSettings {
   double voicing = 0.1;          // strength at which the loudest frames may be voiced
   double level_slope = 0.011;    // more of it per dB below the loudest frame within look_s
-  double before_slope = 0.0105;  // per dB below the loudest frame of the before_s before it
+  double before_slope = 0.008;   // per dB below the loudest frame of the before_s before it
   double after_slope = 0.0105;   // per dB below the loudest frame of the after_s after it
   double noisy_voicing = -0.06;  // more of it where the noise floor is 20 dB below or closer
   double voiceless = 0.32;  // more of it where nothing within look_s is more harmonic than noise
-  double look_s = 4;        // half of the window around a frame, seconds
+  double floor_voicing = 0.15;      // more of it at the floor of a noisy recording
+  double reverberant_slope = 0.02;  // in a reverberant one, where a note fades, per dB further
+                                    // than 6 below the loudest frame of the before_s before it
+  double look_s = 4;                // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
   double octave_jump_cost = 0.95;  // per octave and 10 ms
   double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
+  double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
+  double sharpening = 0.5;         // share of the drift that a glide is moved
 };
 
 struct Track {
@@ -39,12 +46,16 @@ struct Track {
   std::vector<float> strength;  // of the chosen candidate, 0 where unvoiced
 };
 
+/// Candidates of many frames as Salience gives them, and the drift of the strongest of each.
+struct TrackerRows {
+  const float *cents, *strength, *level_db, *drift;
+};
+
 class Tracker {
  public:
   Tracker(const TrackerSettings& settings, int candidates, double min_hz, double hop_s);
 
-  /// Takes `count` rows of candidates (as Salience gives them).
-  void push(const float* cents, const float* strength, const float* level_db, std::int64_t count);
+  void push(const TrackerRows& rows, std::int64_t count);
   /// Ends the search; `track` is then complete.
   void finish();
 
@@ -56,24 +67,35 @@ class Tracker {
 
   struct Frame {
     std::array<float, kMaxCandidates> cents{}, strength{};
-    float level = 0;
+    float level = 0, drift = 0;
+    float below = 0;  // dB below the loudest frame of before_ before it
+    bool fading = false;
   };
   struct Step {
     std::array<float, kMaxCandidates> cents{}, strength{};
+    float drift = 0;
     std::array<std::uint8_t, kStates> from{};
   };
   struct Block {
     float low = std::numeric_limits<float>::max();  // levels, dB
     float high = std::numeric_limits<float>::lowest();
     float harmonic = 0;  // highest smoothed strength
-    std::int64_t frames = 0;
+    bool silent = false;
+    std::int64_t frames = 0, tails = 0;
   };
 
+  /// What the window around a block says of its frames.
   struct Around {
-    float loudest, voicing;
+    float loudest, quietest;
+    float voicing;      // strength that makes the loudest frames voiced
+    float at_floor;     // more of it at the quietest level
+    float reverberant;  // 0..1
   };
 
-  void take(const Frame& frame);
+  void take(Frame frame);
+  static bool holds(const Frame& frame, float cents);
+  void mark_fading(std::size_t frame);
+  Block window_around(std::size_t block) const;
   Around around(std::size_t block) const;
   void close_block();
   void search_block(std::size_t index);
@@ -81,22 +103,25 @@ class Tracker {
   void search(const Frame& frame, float voicing);
   void settle();
   void emit(std::size_t steps, int state);
+  void write(PathFrame frame);
 
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
   float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
-  std::size_t before_, after_;  // frames
-  std::vector<Frame> frames_;   // frames still needed, and
-  std::size_t next_ = 0;        // the first of them whose look-ahead was not complete
-  std::deque<Block> blocks_;    // the window of blocks around the next one to be searched
-  std::size_t next_block_ = 0;  // index in blocks_ of the next one to be searched
+  std::size_t before_, after_, beside_;  // frames
+  float slowest_, fastest_;              // fall of a tail, dB from one beside a frame to the other
+  std::vector<Frame> frames_;            // frames still needed, and
+  std::size_t next_ = 0;                 // the first of them whose look-ahead was not complete
+  std::deque<Block> blocks_;             // the window of blocks around the next one to be searched
+  std::size_t next_block_ = 0;           // index in blocks_ of the next one to be searched
   Block open_;
   float smooth_ = 0, smoothing_;  // strength of the best candidates, smoothed; its share per frame
   std::array<float, kStates> cost_{};
   std::array<float, kMaxCandidates> previous_cents_{};
   std::vector<Step> steps_;  // trace-back of what is not final
+  GlideSharpener sharpener_;
   Track track_;
 };
 
