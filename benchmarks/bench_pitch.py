@@ -5,7 +5,9 @@ The ratio is measured in one test, the two trackers in turns, by the least time 
 
 from __future__ import annotations
 
+import hashlib
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +18,11 @@ import mir_eval
 import numpy as np
 import pytest
 
+from benchmarks.processes import call_apart
 from cantaor.audio import read_audio
 from cantaor.corpus import synthetic
 from cantaor.corpus.voices import draw_voices
-from cantaor.pitch import extract_pitch
+from cantaor.pitch import PitchStream, extract_pitch
 from cantaor.types import Audio
 from tests.singing import VOICES, sing
 
@@ -121,3 +124,40 @@ def test_ratio_to_essentia(name: str, record_property: Any) -> None:
         f"{theirs / ours:.1f} x Essentia, {filtered / ours:.1f} x with EqualLoudness"
     )
     assert theirs / ours > 15
+
+
+def track_an_hour(block: str, rate: int, threads: int) -> dict[str, Any]:
+    """An hour in blocks of 30 s: wall clock, memory gained since import, the track's digest."""
+    held = [resident_mb()]
+    samples, stream = np.load(block), PitchStream(rate, threads=threads)
+    start = time.perf_counter()
+    for _ in range(120):
+        stream.feed(samples)
+        held.append(resident_mb())
+    track = stream.finish()
+    seconds = time.perf_counter() - start
+    gained = max(*held, resident_mb()) - held[0]
+    digest = hashlib.sha256(track.hz.tobytes()).hexdigest()
+    return {"seconds": seconds, "megabytes": gained, "digest": digest}
+
+
+def resident_mb() -> float:
+    """Memory of this process (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def test_an_hour_with_two_threads(tmp_path: Path) -> None:
+    block = corpus_voice()[0]
+    np.save(tmp_path / "block.npy", block.samples)
+    given = str(tmp_path / "block.npy"), block.sample_rate
+    turns = [
+        [call_apart("benchmarks.bench_pitch", "track_an_hour", *given, n) for n in (1, 2)]
+        for _ in range(3)
+    ]
+    assert len({run["digest"] for turn in turns for run in turn}) == 1
+    one, two = (min(turn[i]["seconds"] for turn in turns) for i in (0, 1))
+    most = max(run["megabytes"] for turn in turns for run in turn)
+    print(
+        f"\nan hour: {one:.2f} s with one thread, {one / two:.2f} x as fast with two; {most:.0f} MB"
+    )
+    assert most < 100
