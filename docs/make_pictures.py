@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from cantaor.corpus.audit import audit
 from cantaor.corpus.synthetic import make_corpus
-from cantaor.learn.training import TrainingSettings
+from cantaor.learn.recipes import recipe_settings
 from cantaor.run.learning import evaluate_workspace, train_workspace
 from cantaor.run.pipeline import mine
 from cantaor.run.protocol import prepare_clips
@@ -30,7 +30,7 @@ def make_report(folder: Path) -> Path:
     corpus = make_corpus(folder / "corpus", voices=3, recordings=6, seconds=20.0, seed=7)
     workspace = mine(corpus.folder, folder / "demo")
     prepared = prepare_clips(workspace, "recording", max_clips=150, seed=0)
-    settings = TrainingSettings(model="crnn", width=8, epochs=15, device="cpu")
+    settings = recipe_settings("accurate", width=8, device="cpu")
     train_workspace(workspace, prepared, settings)
     evaluate_workspace(workspace)
     found = audit(workspace_manifest(workspace))
