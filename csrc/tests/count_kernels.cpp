@@ -219,34 +219,37 @@ Work anchors() {
   };
 }
 
-const std::map<std::string, std::function<Work()>> kKernels{
-    {"anchors", anchors},
-    {"any_gap_bitmaps", [] { return any_gap(Layout::bitmaps); }},
-    {"any_gap_lists", [] { return any_gap(Layout::lists); }},
-    {"contiguous", contiguous},
-    {"contour", contour},
-    {"contour_margin", margin},
-    {"decimation", decimation},
-    {"framing", framing},
-    {"gapped", gapped},
-    {"minimal_windows", windows},
-    {"occurrences", occurrences},
-    {"period", period},
-    {"salience", salience},
-    {"tracking", tracking},
-};
+std::map<std::string, std::function<Work()>> kernels() {
+  return {
+      {"anchors", anchors},
+      {"any_gap_bitmaps", [] { return any_gap(Layout::bitmaps); }},
+      {"any_gap_lists", [] { return any_gap(Layout::lists); }},
+      {"contiguous", contiguous},
+      {"contour", contour},
+      {"contour_margin", margin},
+      {"decimation", decimation},
+      {"framing", framing},
+      {"gapped", gapped},
+      {"minimal_windows", windows},
+      {"occurrences", occurrences},
+      {"period", period},
+      {"salience", salience},
+      {"tracking", tracking},
+  };
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto known = kernels();
   if (argc == 1) {
     std::printf("%s%s\n", build_info().compiler.c_str(),
                 __builtin_cpu_supports("avx2") ? ", avx2" : "");
-    for (const auto& [name, make] : kKernels) std::printf("%s\n", name.c_str());
+    for (const auto& [name, make] : known) std::printf("%s\n", name.c_str());
     return 0;
   }
-  const auto found = kKernels.find(argv[1]);
-  if (found == kKernels.end()) return 2;
+  const auto found = known.find(argv[1]);
+  if (found == known.end()) return 2;
   work = found->second();
   std::printf("%zu\n", measured_kernel());
 }
