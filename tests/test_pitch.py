@@ -8,6 +8,7 @@ from pathlib import Path
 import mir_eval
 import numpy as np
 import pytest
+import scipy.fft
 
 from cantaor.audio import read_audio
 from cantaor.errors import ArgumentError
@@ -135,6 +136,39 @@ def test_stream_and_threads_give_the_same_bits(rate: int, rng: np.random.Generat
     for other in (several, streamed):
         assert whole.hz.tobytes() == other.hz.tobytes()
         assert whole.salience.tobytes() == other.salience.tobytes()
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_work_on_while_the_caller_reuses_its_memory(threads: int) -> None:
+    audio, _ = sung(VOICES["female"], 30.0)
+    whole = extract_pitch(audio)
+    stream, memory = PitchStream(44_100, threads=threads), np.empty(90_000, np.float32)
+    for first in range(0, audio.samples.size, memory.size):
+        block = memory[: audio.samples.size - first]
+        block[:] = audio.samples[first : first + memory.size]
+        stream.feed(block)
+        memory[:] = 0
+    streamed = stream.finish()
+    assert whole.hz.tobytes() == streamed.hz.tobytes()
+    assert whole.salience.tobytes() == streamed.salience.tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupted_stream_says_so(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    audio, _ = sung(VOICES["female"], 4.0)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scipy.fft, "rfft", interrupt)
+        stream = PitchStream(44_100, threads=threads)
+        with pytest.raises(KeyboardInterrupt):
+            stream.feed(audio.samples)
+    with pytest.raises(ArgumentError, match="was interrupted: start a new one"):
+        stream.feed(audio.samples)
+    with pytest.raises(ArgumentError, match="was interrupted"):
+        stream.finish()
 
 
 def test_candidates_hold_the_track() -> None:

@@ -27,9 +27,10 @@ References
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -52,8 +53,10 @@ from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 
-_CHUNK = 64  # frames transformed at once: small enough for the cache
-_GROUP = 16  # chunks that a thread takes at once, at most
+_CHUNK = (
+    256  # frames transformed at once: below 1 MiB, and few changes of the thread that holds the GIL
+)
+_GROUP = 4  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 
 #: Cents, strengths and levels of candidates, and the drift of the strongest.
@@ -239,11 +242,11 @@ class PitchStream:
         self._tracker = _core.Tracker(
             _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
         )
-        self._threads = threads
+        self._crew = _Crew(threads) if threads > 1 else None
         self._buffer = np.zeros(0, dtype=np.float32)
         self._origin = 0
         self._next_frame = 0
-        self._finished = False
+        self._ended = ""
 
     def feed(self, samples: ArrayLike) -> None:
         """Take the next samples.
@@ -256,17 +259,20 @@ class PitchStream:
         Raises
         ------
         ArgumentError
-            Samples that are not finite, or :meth:`finish` was called before.
+            Samples that are not finite, or :meth:`finish` was called before, or a call was
+        interrupted.
         """
-        if self._finished:
-            raise ArgumentError("the stream is finished: start a new one")
+        if self._ended:
+            raise ArgumentError(f"the stream {self._ended}: start a new one")
         received = self._origin + self._buffer.size
         block = checked_samples(samples, received)
-        self._buffer = np.concatenate([self._buffer, block]) if self._buffer.size else block
+        joined = self._buffer.size > 0
+        self._buffer = np.concatenate([self._buffer, block]) if joined else block
         received += block.size
         framing = self._analysis.framing
         ready = framing.frames_within(received)
-        self._process(ready - (ready - self._next_frame) % _CHUNK)
+        # A block that was not copied belongs to the caller, who may change it after this.
+        self._process(ready - (ready - self._next_frame) % _CHUNK, kept=joined)
         keep = max(framing.first_sample(self._next_frame), self._origin)
         self._buffer = self._buffer[min(keep - self._origin, self._buffer.size) :].copy()
         self._origin = received - self._buffer.size
@@ -284,45 +290,77 @@ class PitchStream:
             Nothing was fed, or the stream is finished already.
         """
         received = self._origin + self._buffer.size
-        if self._finished or received == 0:
-            reason = "is finished already" if self._finished else "got no samples"
-            raise ArgumentError(f"the stream {reason}")
-        self._finished = True
-        self._process(self._analysis.framing.frames_of(received))
+        if self._ended or received == 0:
+            raise ArgumentError(f"the stream {self._ended or 'got no samples'}")
+        self._ended = "is finished already"
+        self._process(self._analysis.framing.frames_of(received), kept=False)
         hz, strength = self._tracker.finish()
         return PitchTrack(hz, strength, self._hop_s, "salience")
 
-    def _process(self, end: int) -> None:
-        """Analyse and track the frames up to ``end``."""
+    def _process(self, end: int, *, kept: bool) -> None:
+        """Analyse the frames up to ``end``; ``kept``: the buffer stays as it is after return."""
         spans = [(i, min(_CHUNK, end - i)) for i in range(self._next_frame, end, _CHUNK)]
         self._next_frame = max(end, self._next_frame)
-        for chunk in self._chunks(spans):
-            self._tracker.push(*chunk)
+        analyse = partial(self._analysis.run, self._buffer, self._origin)
+        try:
+            if self._crew is not None:
+                self._crew.analyse(analyse, spans, self._tracker.push, kept=kept)
+            else:
+                for span in spans:
+                    self._tracker.push(*analyse(*span))
+        except BaseException:
+            self._ended = "was interrupted"  # its tracker has lost frames
+            raise
 
-    def _chunks(self, spans: list[tuple[int, int]]) -> Iterator[_Chunk]:
-        """Analysed chunks in order, a few ahead in other threads."""
-        run, buffer, origin = self._analysis.run, self._buffer, self._origin
-        if self._threads == 1 or len(spans) < 2:
-            yield from (run(buffer, origin, *span) for span in spans)
-            return
+
+class _Crew:
+    """Threads that analyse chunks, the caller's one of them; some go on between two calls."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1)
+        self._ahead: deque[tuple[Future[list[_Chunk]], Callable[[], list[_Chunk]]]] = deque()
+
+    def analyse(
+        self,
+        analyse: Callable[[int, int], _Chunk],
+        spans: list[tuple[int, int]],
+        push: Callable[..., None],
+        *,
+        kept: bool,
+    ) -> None:
+        """Push chunks in order, these and earlier ones; ``kept``: the last may follow later."""
         size = max(1, min(_GROUP, len(spans) // (4 * self._threads)))
-        groups = [spans[i : i + size] for i in range(0, len(spans), size)]
+        try:
+            for i in range(0, len(spans), size):
+                work = partial(_analysed, analyse, spans[i : i + size])
+                self._ahead.append((self._pool.submit(work), work))
+                self._push(push, 4 * self._threads)
+            self._push(push, 2 * self._threads if kept else 0)
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
-        def run_group(group: list[tuple[int, int]]) -> list[_Chunk]:
-            return [run(buffer, origin, *span) for span in group]
+    def _push(self, push: Callable[..., None], left: int) -> None:
+        """Push until no more than ``left`` groups are ahead, helping where none is done."""
+        while len(self._ahead) > left:
+            if not self._ahead[0][0].done():
+                self._help()
+            for chunk in self._ahead.popleft()[0].result():
+                push(*chunk)
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            ahead: deque[Future[list[_Chunk]]] = deque()
-            try:
-                for group in groups:
-                    ahead.append(pool.submit(run_group, group))
-                    if len(ahead) > 3 * self._threads:
-                        yield from ahead.popleft().result()
-                while ahead:
-                    yield from ahead.popleft().result()
-            finally:
-                for future in ahead:
-                    future.cancel()
+    def _help(self) -> None:
+        """Analyse the first group that no thread has begun."""
+        for i, (future, work) in enumerate(self._ahead):
+            if future.cancel():
+                done: Future[list[_Chunk]] = Future()
+                done.set_result(work())
+                self._ahead[i] = (done, work)
+                return
+
+
+def _analysed(analyse: Callable[[int, int], _Chunk], group: list[tuple[int, int]]) -> list[_Chunk]:
+    return [analyse(*span) for span in group]
 
 
 class _Analysis:
