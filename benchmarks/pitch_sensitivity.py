@@ -45,9 +45,10 @@ VARIANTS: dict[str, tuple[float, ...]] = {
     "before_s": (0.08, 0.3),
     "after_slope": (0.0, 0.02),
     "after_s": (0.03, 0.1),
-    "noisy_voicing": (-0.03, -0.09),
+    "noisy_voicing": (0.08, 0.16),
+    "high_noise": (0.0, 0.14),
     "voiceless": (0.0, 0.6),
-    "floor_voicing": (0.0, 0.3),
+    "floor_voicing": (0.0, 0.1),
     "reverberant_slope": (0.0, 0.03),
     "look_s": (2, 8),
     "octave_jump_cost": (0.5, 1.8),
@@ -65,8 +66,8 @@ class Sung(NamedTuple):
     hz: Float64Array
 
 
-def synthetic(name: str, seed: int, release_db: float = 0.0) -> Sung:
-    samples, hz = sing(replace(VOICES[name], release_db=release_db), SECONDS, seed)
+def synthetic(name: str, seed: int, **changes: float) -> Sung:
+    samples, hz = sing(replace(VOICES[name], **changes), SECONDS, seed)
     at = np.arange(samples.size // 256 + 1) * 256
     return Sung(Audio(samples, 44_100), at / 44_100, hz[np.minimum(at, hz.size - 1)])
 
@@ -80,8 +81,16 @@ def groups(folder: Path | None) -> dict[str, list[Sung]]:
     for name in VOICES:
         kind = "noise" if "noise" in name else "room" if name == "room" else "clean"
         found.setdefault(kind, []).extend(synthetic(name, seed) for seed in SEEDS)
-    fading = [synthetic(name, seed, 30.0) for name in ("male", "female") for seed in SEEDS]
-    return {**found, "fading": fading}
+    found["fading"] = [
+        synthetic(name, seed, release_db=30.0) for name in ("male", "female") for seed in SEEDS
+    ]
+    found["high, soft in noise"] = [
+        synthetic(name, seed, snr_db=snr_db)
+        for name in ("high", "soft")
+        for snr_db in (10.0, 3.0)
+        for seed in SEEDS
+    ]
+    return found
 
 
 def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:

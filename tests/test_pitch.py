@@ -198,6 +198,16 @@ def test_the_tail_of_a_room_is_not_sung() -> None:
     assert overall >= 0.95
 
 
+@pytest.mark.parametrize(("name", "least"), [("high", 0.93), ("soft", 0.96)])
+def test_voices_stand_out_of_noise(name: str, least: float) -> None:
+    # Level says nothing where noise covers quiet notes, and chance makes few high candidates.
+    voice = replace(VOICES[name], snr_db=3.0)
+    found = [
+        scores(extract_pitch(audio), hz) for audio, hz in (sung(voice, 8.0, s) for s in (4, 5))
+    ]
+    assert (np.mean(found, axis=0) >= least).all()
+
+
 def test_noise_between_notes_is_not_sung(rng: np.random.Generator) -> None:
     # A voice only 12 dB above the noise makes voicing lenient; its long pauses must not profit.
     audio, _ = sung(VOICES["female"], 4.0, seed=8)

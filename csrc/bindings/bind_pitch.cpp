@@ -141,6 +141,7 @@ void bind_settings(py::module_& m) {
       .def_readwrite("before_slope", &TrackerSettings::before_slope)
       .def_readwrite("after_slope", &TrackerSettings::after_slope)
       .def_readwrite("noisy_voicing", &TrackerSettings::noisy_voicing)
+      .def_readwrite("high_noise", &TrackerSettings::high_noise)
       .def_readwrite("voiceless", &TrackerSettings::voiceless)
       .def_readwrite("floor_voicing", &TrackerSettings::floor_voicing)
       .def_readwrite("reverberant_slope", &TrackerSettings::reverberant_slope)

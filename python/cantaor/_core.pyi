@@ -40,6 +40,7 @@ class TrackerSettings:
     before_slope: float
     after_slope: float
     noisy_voicing: float
+    high_noise: float
     voiceless: float
     floor_voicing: float
     reverberant_slope: float

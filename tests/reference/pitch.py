@@ -13,6 +13,7 @@ from cantaor import _core
 from cantaor.types import Float32Array, Float64Array
 
 BIN_CENTS, NOISE, VOICE, SMOOTH_S, BLOCK_S = 10.0, 0.47, 0.55, 0.06, 0.25
+HIGH_CENTS = 1200 * np.log2(330 / 55)
 
 
 def salience(
@@ -107,9 +108,10 @@ def path(
 ) -> Float64Array:
     """Cents of the best path, NaN where unvoiced, found from the whole recording at once."""
     frames, candidates = cents.shape
-    voicing = voicing_of(cents, strength, level, settings, hop_s)
+    voicing, noisy = voicing_of(cents, strength, level, settings, hop_s)
     jump, change = settings.octave_jump_cost / 120_000 / hop_s, settings.voicing_cost / 100 / hop_s
-    local = np.where(strength > 0, voicing[:, None] - strength, 1e30)
+    high = settings.high_noise * noisy[:, None] * np.maximum(cents - HIGH_CENTS, 0) / 1200
+    local = np.where(strength > 0, voicing[:, None] - strength - high, 1e30)
     cost, trace = np.zeros(candidates + 1), []
     for i in range(frames):
         before = cents[i - 1] if i else np.zeros(candidates)
@@ -140,8 +142,8 @@ def voicing_of(
     level: Float32Array,
     settings: _core.TrackerSettings,
     hop_s: float,
-) -> Float64Array:
-    """Strength at which each frame is as likely voiced as not."""
+) -> tuple[Float64Array, Float64Array]:
+    """Strength at which each frame is as likely voiced as not; how noisy it is around it."""
     block = max(1, int(BLOCK_S / hop_s + 0.5))
     look = max(1, int(settings.look_s / BLOCK_S + 0.5))
     smooth = np.zeros(level.size)
@@ -157,12 +159,12 @@ def voicing_of(
         ]
     )
     fading, tails = fading_of(cents, strength, level, below, hop_s)
-    result = np.zeros(level.size)
+    result, noise = np.zeros(level.size), np.zeros(level.size)
     for i in range(level.size):
         around = slice(max(0, i // block - look) * block, (i // block + look + 1) * block)
         sounding = level[around][level[around] > -190]
         high, low = level[around].max(), sounding.min(initial=np.inf)
-        noisy = np.clip((35 - (high - low)) / 15, 0, 1)
+        noisy = noise[i] = np.clip((35 - (high - low)) / 15, 0, 1)
         at_floor = 0.0 if sounding.size < level[around].size else noisy
         reverberant = np.clip((tails[around].mean() - 0.01) / 0.02, 0, 1)
         after = level[i : i + int(settings.after_s / hop_s + 0.5) + 1].max()
@@ -170,13 +172,13 @@ def voicing_of(
             settings.voicing
             + settings.noisy_voicing * noisy
             + settings.voiceless * np.clip((VOICE - smooth[around].max()) / (VOICE - NOISE), 0, 1)
-            + settings.level_slope * min(high - level[i], 60)
+            + settings.level_slope * (1 - noisy) * min(high - level[i], 60)
             + settings.before_slope * below[i]
             + settings.after_slope * min(after - level[i], 60)
             + settings.floor_voicing * at_floor * np.clip((low + 5 - level[i]) / 3, 0, 1)
             + settings.reverberant_slope * reverberant * fading[i] * max(below[i] - 6, 0)
         )
-    return result
+    return result, noise
 
 
 def fading_of(

@@ -24,13 +24,15 @@ namespace cantaor {
 /// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
 /// the loudest frames around it.
 struct TrackerSettings {
-  double voicing = 0.1;          // strength at which the loudest frames may be voiced
-  double level_slope = 0.011;    // more of it per dB below the loudest frame within look_s
-  double before_slope = 0.008;   // per dB below the loudest frame of the before_s before it
-  double after_slope = 0.0105;   // per dB below the loudest frame of the after_s after it
-  double noisy_voicing = -0.06;  // more of it where the noise floor is 20 dB below or closer
+  double voicing = 0.1;         // strength at which the loudest frames may be voiced
+  double level_slope = 0.011;   // more of it per dB below the loudest frame within look_s
+  double before_slope = 0.008;  // per dB below the loudest frame of the before_s before it
+  double after_slope = 0.0105;  // per dB below the loudest frame of the after_s after it
+  double noisy_voicing = 0.12;  // more of it, in place of level_slope, where the noise floor is
+                                // 20 dB below or closer
+  double high_noise = 0.07;     // there less of it per octave of a candidate above 330 Hz
   double voiceless = 0.32;  // more of it where nothing within look_s is more harmonic than noise
-  double floor_voicing = 0.15;      // more of it at the floor of a noisy recording
+  double floor_voicing = 0.05;      // more of it at the floor of a noisy recording
   double reverberant_slope = 0.02;  // in a reverberant one, where a note fades, per dB further
                                     // than 6 below the loudest frame of the before_s before it
   double look_s = 4;                // half of the window around a frame, seconds
@@ -87,6 +89,7 @@ class Tracker {
   /// What the window around a block says of its frames.
   struct Around {
     float loudest, quietest;
+    float noisy;        // 0..1
     float voicing;      // strength that makes the loudest frames voiced
     float at_floor;     // more of it at the quietest level
     float reverberant;  // 0..1
@@ -100,7 +103,7 @@ class Tracker {
   void close_block();
   void search_block(std::size_t index);
   float voicing_at(std::size_t frame, const Around& around) const;
-  void search(const Frame& frame, float voicing);
+  void search(const Frame& frame, float voicing, float noisy);
   void settle();
   void emit(std::size_t steps, int state);
   void write(PathFrame frame);
@@ -108,6 +111,7 @@ class Tracker {
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
+  float high_cents_;
   float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
   std::size_t before_, after_, beside_;  // frames
