@@ -38,7 +38,7 @@ VARIANTS: dict[str, tuple[float, ...]] = {
     "half_width_cents": (50, 60),
     "band_hz": (2800, 3600),
     "peak_range_db": (25, 60),
-    "candidates": (3, 8),
+    "candidates": (3, 6),
     "voicing": (0.06, 0.15),
     "level_slope": (0.009, 0.013),
     "before_slope": (0.005, 0.012),

@@ -174,7 +174,7 @@ def test_an_interrupted_stream_says_so(threads: int, monkeypatch: pytest.MonkeyP
 def test_candidates_hold_the_track() -> None:
     audio, _ = sung(VOICES["female"], 3.0)
     track, candidates = extract_pitch(audio), pitch_candidates(audio)
-    assert candidates.hz.shape == (track.hz.size, 6)
+    assert candidates.hz.shape == (track.hz.size, 8)
     assert (np.diff(candidates.salience, axis=1) <= 0).all()
     assert ((candidates.salience >= 0) & (candidates.salience <= 1)).all()
     voiced = track.hz > 0

@@ -192,7 +192,7 @@ Work salience() {
   const auto row = static_cast<std::size_t>(frames.fft_size()) + 2;
   return
       [spectrum = Numbers().units(300 * row), set, rate = frames.rate(), size = frames.fft_size()] {
-        std::vector<float> focus(300), level(300), cents(1'800), strength(1'800);
+        std::vector<float> focus(300), level(300), strength(300 * kMaxCandidates), cents(strength);
         Salience(set, rate, size)
             .run(spectrum.data(), focus.data(), 300, {cents.data(), strength.data(), level.data()});
         return cents.size();
@@ -201,11 +201,13 @@ Work salience() {
 
 Work tracking() {
   Numbers number;
-  auto cents = number.units(6 * 5'000);
+  const int candidates = SalienceSettings().candidates;
+  const auto all = static_cast<std::size_t>(candidates) * 5'000;
+  auto cents = number.units(all);
   for (float& value : cents) value *= 4'000;
-  return [cents, strength = number.units(6 * 5'000), level = number.units(5'000),
+  return [candidates, cents, strength = number.units(all), level = number.units(5'000),
           drift = number.units(5'000)] {
-    Tracker tracker({}, 6, 55, 256 / 44'100.0);
+    Tracker tracker({}, candidates, 55, 256 / 44'100.0);
     tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, 5'000);
     tracker.finish();
     return tracker.track().hz.size();

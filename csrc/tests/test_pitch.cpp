@@ -95,8 +95,8 @@ void test_candidates_of_a_harmonic_tone() {
 void test_silence_and_odd_spectra() {
   const SalienceSettings settings;
   const Salience salience(settings, 11'025, 576);
-  std::vector<float> spectrum(20 * 578, 0.0f), focus(20, 0.0f), level(20), cents(120),
-      strength(120);
+  std::vector<float> spectrum(20 * 578, 0.0f), focus(20, 0.0f), level(20),
+      cents(20 * kMaxCandidates), strength(cents);
   salience.run(spectrum.data(), focus.data(), 20, {cents.data(), strength.data(), level.data()});
   for (float value : strength) CHECK(value == 0);
   std::mt19937 random(1);

@@ -168,7 +168,7 @@ def pitch_candidates(
 
     Returns
     -------
-    PitchCandidates, six a frame.
+    PitchCandidates, eight a frame.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def pitch_candidates(
     >>> t = np.arange(22050) / 22050
     >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9))
     >>> pitch_candidates(Audio(tone.astype(np.float32), 22050)).hz.shape
-    (173, 6)
+    (173, 8)
     """
     check_audio(audio)
     check_hop(hop)

@@ -28,7 +28,7 @@ struct SalienceSettings {
   int harmonics = 16;
   double between = 0.4;          // weight of the positions between harmonics, over the harmonics'
   double half_width_cents = 69;  // reach of one peak on the cent axis
-  int candidates = 6;            // per frame, at most kMaxCandidates
+  int candidates = 8;            // per frame, at most kMaxCandidates
 };
 
 inline constexpr int kMaxCandidates = 8;
