@@ -233,23 +233,18 @@ template <std::size_t Words>
 Patterns mine(const SortedSequences& sequences, const EncodedSequences& encoded,
               const MiningOptions& options, Control& control) {
   const BitmapIndex<Words> index(sequences, encoded.symbols.size());
-  // First instances of single symbols, grouped by symbol.
-  std::vector<std::uint32_t> fill(index.alphabet + 1, 0);
-  for (std::uint32_t code = 0; code < index.alphabet; ++code)
-    fill[code + 1] = fill[code] + encoded.support[code];
-  std::vector<std::uint32_t> entries(fill.back());
-  std::vector<Branch> roots;
-  for (std::uint32_t code = 0; code < index.alphabet; ++code)
-    roots.push_back({code, encoded.support[code],
-                     std::span(entries).subspan(fill[code], encoded.support[code])});
-  for (std::uint32_t block = 0; block < index.first.size(); ++block) {
-    const std::uint32_t start = index.first[block];
-    if (start != block * 64) continue;
-    CodeSet<Words> present = index.after[start];
-    present.insert(index.text[start]);
-    present.for_each([&](std::uint32_t code) { entries[fill[code]++] = index.next(code, start); });
-  }
-  return search_prefixes<BitmapEngine<Words>>(index, roots, encoded.symbols, options, control);
+  const auto first_instances = [&](auto put) {
+    for (std::uint32_t block = 0; block < index.first.size(); ++block) {
+      const std::uint32_t start = index.first[block];
+      if (start != block * 64) continue;
+      CodeSet<Words> present = index.after[start];
+      present.insert(index.text[start]);
+      present.for_each([&](std::uint32_t code) { put(code, index.next(code, start)); });
+    }
+  };
+  const Roots roots = group_roots(encoded.support, encoded.support, first_instances);
+  return search_prefixes<BitmapEngine<Words>>(index, roots.branches, encoded.symbols, options,
+                                              control);
 }
 
 }  // namespace

@@ -233,19 +233,14 @@ Patterns mine_lists(const SortedSequences& sequences, const EncodedSequences& en
                     const MiningOptions& options, Control& control) {
   if (encoded.symbols.empty()) return {};
   const ListIndex index(sequences, encoded.symbols.size());
-  std::vector<std::size_t> fill(index.alphabet + 1, 0);
-  for (std::size_t code = 0; code < index.alphabet; ++code)
-    fill[code + 1] = fill[code] + encoded.support[code];
-  std::vector<std::uint32_t> entries(fill.back());
-  std::vector<Branch> roots;
-  for (std::uint32_t code = 0; code < index.alphabet; ++code)
-    roots.push_back({code, encoded.support[code],
-                     std::span(entries).subspan(fill[code], encoded.support[code])});
-  for (std::uint32_t position = 0; position < index.cells.size(); ++position) {
-    const Cell cell = index.cells[position];
-    if (cell.code != index.alphabet && cell.previous == 0) entries[fill[cell.code]++] = position;
-  }
-  return search_prefixes<ListEngine>(index, roots, encoded.symbols, options, control);
+  const auto first_instances = [&](auto put) {
+    for (std::uint32_t position = 0; position < index.cells.size(); ++position) {
+      const Cell cell = index.cells[position];
+      if (cell.code != index.alphabet && cell.previous == 0) put(cell.code, position);
+    }
+  };
+  const Roots roots = group_roots(encoded.support, encoded.support, first_instances);
+  return search_prefixes<ListEngine>(index, roots.branches, encoded.symbols, options, control);
 }
 
 }  // namespace cantaor::bide

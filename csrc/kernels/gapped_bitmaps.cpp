@@ -315,11 +315,7 @@ Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& en
     roots.push_back({code, encoded.support[code], out});
     pulse.spend(blocks);
   }
-  BitmapEngine counter(index, pulse);
-  index.followers.resize(index.alphabet);
-  for (const auto& root : roots)
-    index.followers[root.code] = counter.followers(root.entries, options.min_support);
-  return search_prefixes<BitmapEngine>(index, roots, encoded.symbols, options, control);
+  return search_followed<BitmapEngine>(index, roots, encoded, options, pulse, control);
 }
 
 }  // namespace cantaor::gapped

@@ -246,22 +246,15 @@ Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& enco
                     const MiningOptions& options, Control& control) {
   Pulse pulse(control, true);
   GappedIndex index(sequences, encoded, gap);
-  std::vector<std::size_t> fill(index.alphabet + 2u, 0);
-  for (const auto code : index.codes) ++fill[code + 1u];
-  for (std::size_t code = 1; code < fill.size(); ++code) fill[code] += fill[code - 1];
-  const std::vector<std::size_t> bounds = fill;
-  std::vector<std::uint32_t> entries(bounds[index.alphabet]);
-  for (std::uint32_t position = 0; position < index.codes.size(); ++position)
-    if (index.codes[position] != index.alphabet) entries[fill[index.codes[position]]++] = position;
-  std::vector<Branch> roots;
-  for (std::uint32_t code = 0; code < index.alphabet; ++code)
-    roots.push_back({code, encoded.support[code],
-                     std::span(entries).subspan(bounds[code], bounds[code + 1] - bounds[code])});
-  GappedEngine counter(index, pulse);
-  index.followers.resize(index.alphabet);
-  for (const auto& root : roots)
-    index.followers[root.code] = counter.followers(root.entries, options.min_support);
-  return search_prefixes<GappedEngine>(index, roots, encoded.symbols, options, control);
+  std::vector<std::uint32_t> counts(index.alphabet + std::size_t{1}, 0);
+  for (const auto code : index.codes) ++counts[code];
+  counts.pop_back();  // of what is not frequent
+  const auto instances = [&](auto put) {
+    for (std::uint32_t position = 0; position < index.codes.size(); ++position)
+      if (index.codes[position] != index.alphabet) put(index.codes[position], position);
+  };
+  const Roots roots = group_roots(counts, encoded.support, instances);
+  return search_followed<GappedEngine>(index, roots.branches, encoded, options, pulse, control);
 }
 
 }  // namespace cantaor::gapped

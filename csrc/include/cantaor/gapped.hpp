@@ -5,6 +5,7 @@
 
 #include "cantaor/encoding.hpp"
 #include "cantaor/mining.hpp"
+#include "cantaor/prefix_search.hpp"
 
 namespace cantaor {
 
@@ -36,6 +37,18 @@ Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& en
                       const MiningOptions& options, Control& control);
 Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
                     const MiningOptions& options, Control& control);
+
+/// Searches below the roots, whose frequent followers the index is told first.
+template <class Engine, class Index>
+Patterns search_followed(Index& index, const std::vector<Branch>& roots,
+                         const EncodedSequences& encoded, const MiningOptions& options,
+                         Pulse& pulse, Control& control) {
+  Engine counter(index, pulse);
+  index.followers.resize(index.alphabet);
+  for (const auto& root : roots)
+    index.followers[root.code] = counter.followers(root.entries, options.min_support);
+  return search_prefixes<Engine>(index, roots, encoded.symbols, options, control);
+}
 
 }  // namespace gapped
 }  // namespace cantaor

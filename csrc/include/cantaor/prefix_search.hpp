@@ -40,6 +40,28 @@ struct Branch {
   std::span<const std::uint32_t> entries;
 };
 
+/// The branches a search begins with, and their entries, grouped by symbol.
+struct Roots {
+  std::vector<std::uint32_t> entries;
+  std::vector<Branch> branches;
+};
+
+/// `counts` entries of every code, which `visit(put)` hands out by `put(code, entry)`, those of one
+/// code in order.
+template <class Visit>
+Roots group_roots(std::span<const std::uint32_t> counts, std::span<const std::uint32_t> support,
+                  Visit visit) {
+  std::vector<std::size_t> fill(counts.size() + 1, 0);
+  for (std::size_t code = 0; code < counts.size(); ++code)
+    fill[code + 1] = fill[code] + counts[code];
+  Roots roots{std::vector<std::uint32_t>(fill.back()), {}};
+  for (std::uint32_t code = 0; code < counts.size(); ++code)
+    roots.branches.push_back(
+        {code, support[code], std::span(roots.entries).subspan(fill[code], counts[code])});
+  visit([&](std::uint32_t code, std::uint32_t entry) { roots.entries[fill[code]++] = entry; });
+  return roots;
+}
+
 /// Stack of arrays that never move.
 class Arena {
  public:
