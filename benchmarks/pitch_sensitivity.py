@@ -98,7 +98,7 @@ def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:
     analysis = _Analysis(sung.audio.sample_rate, 256, settings)
     frames = analysis.framing.frames_of(sung.audio.samples.size)
     chunks = [
-        analysis.run(sung.audio.samples, 0, first, min(64, frames - first))
+        analysis.run(sung.audio.samples, 0, (first, min(64, frames - first)))
         for first in range(0, frames, 64)
     ]
     cents, strength, level, drift = (np.concatenate(part) for part in zip(*chunks, strict=True))

@@ -26,9 +26,7 @@ References
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -48,6 +46,7 @@ from cantaor.pitch_checks import (
     checked_samples,
     checked_track,
 )
+from cantaor.pitch_crew import Crew
 from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
@@ -59,6 +58,7 @@ _CHUNK = (
 _GROUP = 4  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 
+_Span: TypeAlias = tuple[int, int]  # first frame and number of frames
 #: Cents, strengths and levels of candidates, and the drift of the strongest.
 _Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
 
@@ -188,7 +188,7 @@ def pitch_candidates(
     samples = checked_samples(audio.samples, 0)
     frames = analysis.framing.frames_of(samples.size)
     chunks = [
-        analysis.run(samples, 0, first, min(_CHUNK, frames - first))
+        analysis.run(samples, 0, (first, min(_CHUNK, frames - first)))
         for first in range(0, frames, _CHUNK)
     ]
     cents, strength, level, _ = (np.concatenate(part) for part in zip(*chunks, strict=True))
@@ -242,7 +242,7 @@ class PitchStream:
         self._tracker = _core.Tracker(
             _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
         )
-        self._crew = _Crew(threads) if threads > 1 else None
+        self._crew = Crew[_Span, _Chunk](threads, _GROUP, self._push) if threads > 1 else None
         self._buffer = np.zeros(0, dtype=np.float32)
         self._origin = 0
         self._next_frame = 0
@@ -304,63 +304,16 @@ class PitchStream:
         analyse = partial(self._analysis.run, self._buffer, self._origin)
         try:
             if self._crew is not None:
-                self._crew.analyse(analyse, spans, self._tracker.push, kept=kept)
+                self._crew.work(analyse, spans, kept=kept)
             else:
                 for span in spans:
-                    self._tracker.push(*analyse(*span))
+                    self._push(analyse(span))
         except BaseException:
             self._ended = "was interrupted"  # its tracker has lost frames
             raise
 
-
-class _Crew:
-    """Threads that analyse chunks, the caller's one of them; some go on between two calls."""
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1)
-        self._ahead: deque[tuple[Future[list[_Chunk]], Callable[[], list[_Chunk]]]] = deque()
-
-    def analyse(
-        self,
-        analyse: Callable[[int, int], _Chunk],
-        spans: list[tuple[int, int]],
-        push: Callable[..., None],
-        *,
-        kept: bool,
-    ) -> None:
-        """Push chunks in order, these and earlier ones; ``kept``: the last may follow later."""
-        size = max(1, min(_GROUP, len(spans) // (4 * self._threads)))
-        try:
-            for i in range(0, len(spans), size):
-                work = partial(_analysed, analyse, spans[i : i + size])
-                self._ahead.append((self._pool.submit(work), work))
-                self._push(push, 4 * self._threads)
-            self._push(push, 2 * self._threads if kept else 0)
-        except BaseException:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-    def _push(self, push: Callable[..., None], left: int) -> None:
-        """Push until no more than ``left`` groups are ahead, helping where none is done."""
-        while len(self._ahead) > left:
-            if not self._ahead[0][0].done():
-                self._help()
-            for chunk in self._ahead.popleft()[0].result():
-                push(*chunk)
-
-    def _help(self) -> None:
-        """Analyse the first group that no thread has begun."""
-        for i, (future, work) in enumerate(self._ahead):
-            if future.cancel():
-                done: Future[list[_Chunk]] = Future()
-                done.set_result(work())
-                self._ahead[i] = (done, work)
-                return
-
-
-def _analysed(analyse: Callable[[int, int], _Chunk], group: list[tuple[int, int]]) -> list[_Chunk]:
-    return [analyse(*span) for span in group]
+    def _push(self, chunk: _Chunk) -> None:
+        self._tracker.push(*chunk)
 
 
 class _Analysis:
@@ -373,8 +326,9 @@ class _Analysis:
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
         self._min_hz = settings.min_hz
 
-    def run(self, samples: Float32Array, origin: int, first: int, count: int) -> _Chunk:
-        """Candidates of frames ``first .. first + count - 1``; ``samples[0]`` is at ``origin``."""
+    def run(self, samples: Float32Array, origin: int, span: _Span) -> _Chunk:
+        """Candidates of a span of frames; ``samples[0]`` is at ``origin``."""
+        first, count = span
         size = -(-count // _ROWS) * _ROWS
         rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
