@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from cantaor.cli import app
 from cantaor.corpus.tables import read_manifest
 from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.learn.grid import (
+    DATA,
+    FEATURES,
+    MODELS,
     Cell,
     paper_figures,
     run_grid,
@@ -83,7 +87,30 @@ def test_fewer_clips_and_noise_are_measured(tmp_path):
     assert [set(record["noise"]) for record in records] == [{"30", "20", "10", "0"}] * 2
     assert grid_table(records).count("\n") == 3
     assert curve_table(records).count("\n") == 4
-    assert len(plot_robustness(records).axes[0].lines) == 1
+    noises, shares = plot_robustness(records).axes
+    assert [len(noises.lines), len(shares.lines)] == [1, 1]
+    assert list(shares.lines[0].get_xdata()) == [0.5, 1]
+
+
+def test_a_picture_of_a_whole_grid_has_room_for_its_legend():
+    noise = {"30": 0.9, "10": 0.5}
+    records = [
+        {**asdict(cell), "accuracy": 0.9, "noise": noise}
+        for cell in (
+            Cell(model, features, data, "paper")
+            for model in MODELS
+            for features in FEATURES
+            for data in DATA
+        )
+    ]
+    figure = plot_robustness(records)
+    assert [len(axes.lines) for axes in figure.axes] == [9, 9, 9]
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    right = legend.get_window_extent().x0
+    assert all(axes.get_window_extent().x1 < right for axes in figure.axes)
+    with pytest.raises(ArgumentError, match="every cell is empty"):
+        plot_robustness([{**records[0], "empty": "no time was left"}])
 
 
 def test_a_share_of_the_clips_is_nested_and_holds_every_singer():

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cantaor.errors import require_extra
+from cantaor.errors import ArgumentError, require_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _LEARNED, _WATCHED = "#9db2bf", "#b03a2e"
+_NETWORKS = ("#b03a2e", "#1f4e79", "#3b7d4f", "#8a6d1b")
+_FEATURES = ("-", "--", ":", "-.")
 
 
 def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Figure:
@@ -49,7 +52,9 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
 
 
 def plot_robustness(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Accuracy over the share of training clips and over noise, one line for each network.
+    """Accuracy over noise and, where a grid has several, over shares of the training clips.
+
+    A column for each protocol and data set, a colour for each network, a stroke for each feature.
 
     Parameters
     ----------
@@ -61,25 +66,73 @@ def plot_robustness(records: Sequence[Mapping[str, Any]], title: str = "") -> Fi
 
     Raises
     ------
+    ArgumentError
+        Every record is empty.
     MissingExtraError
         matplotlib is not installed.
     """
-    figure, (shares, noises) = _two_axes(title)
-    lines: dict[str, list[Mapping[str, Any]]] = {}
-    for record in records:
-        if "empty" not in record:
-            name = " ".join(record[key] for key in ("model", "features", "data", "protocol"))
-            lines.setdefault(name, []).append(record)
-    for name, found in lines.items():
-        ordered = sorted(found, key=lambda record: float(record["fraction"]))
-        points = [(record["fraction"], record["accuracy"]) for record in ordered]
-        shares.plot(*zip(*points, strict=True), marker=".", label=name)
-        noise = sorted((float(level), share) for level, share in ordered[-1]["noise"].items())
-        if noise:
-            noises.plot(*zip(*noise, strict=True), marker=".", label=name)
-    _label(shares, "share of the training clips", "accuracy")
-    _label(noises, "signal to noise (dB)", "accuracy")
+    require_extra("matplotlib", "plot")
+    from matplotlib.figure import Figure
+
+    panels: dict[tuple[str, str], dict[tuple[str, str], list[Mapping[str, Any]]]] = {}
+    for record in sorted(_filled(records), key=lambda record: float(record["fraction"])):
+        lines = panels.setdefault((record["protocol"], record["data"]), {})
+        lines.setdefault((record["model"], record["features"]), []).append(record)
+    several = any(len(line) > 1 for lines in panels.values() for line in lines.values())
+    rows = (_over_noise, _over_shares) if several else (_over_noise,)
+    figure = Figure(figsize=(2.6 + 3.2 * len(panels), 0.6 + 3 * len(rows)), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(len(rows), len(panels), sharey=True, squeeze=False)
+    strokes = _strokes([name for lines in panels.values() for name in lines])
+    shown: dict[tuple[str, str], Line2D] = {}
+    for column, ((protocol, data), lines) in enumerate(panels.items()):
+        grid[0, column].set_title(f"{data}, {protocol} split", fontsize="medium")
+        for row, points in enumerate(rows):
+            for name, line in lines.items():
+                drawn = points(grid[row, column], line, strokes[name])
+                shown.setdefault(name, drawn)
+            grid[row, column].set_ylim(0, 1.02)
+            _frame(grid[row, column])
+    for axes in grid[:, 0]:
+        axes.set_ylabel("accuracy")
+    names = [" ".join(name) for name in shown]
+    figure.legend(list(shown.values()), names, loc="outside right upper", frameon=False)
     return figure
+
+
+def _filled(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    found = [record for record in records if "empty" not in record]
+    if not found:
+        raise ArgumentError("records: every cell is empty, so there is nothing to draw")
+    return found
+
+
+def _strokes(names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Colour by network, dashes by feature."""
+    models, features = (list(dict.fromkeys(name[i] for name in names)) for i in (0, 1))
+    return {
+        (model, feature): {
+            "color": _NETWORKS[models.index(model) % len(_NETWORKS)],
+            "linestyle": _FEATURES[features.index(feature) % len(_FEATURES)],
+            "marker": ".",
+        }
+        for model, feature in names
+    }
+
+
+def _over_noise(axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]) -> Line2D:
+    levels = sorted((float(level), share) for level, share in line[-1]["noise"].items())
+    axes.set_xlabel("signal to noise (dB)")
+    return axes.plot(*_columns(levels), **stroke)[0]
+
+
+def _over_shares(axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]) -> Line2D:
+    axes.set_xlabel("share of the training clips")
+    return axes.plot(*_columns([(one["fraction"], one["accuracy"]) for one in line]), **stroke)[0]
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def _two_axes(title: str) -> tuple[Figure, Sequence[Axes]]:
@@ -91,10 +144,14 @@ def _two_axes(title: str) -> tuple[Figure, Sequence[Axes]]:
     return figure, figure.subplots(1, 2)
 
 
+def _frame(axes: Axes) -> None:
+    axes.grid(color="#e6eaee")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def _label(axes: Axes, below: str, beside: str) -> None:
     axes.set_xlabel(below)
     axes.set_ylabel(beside)
-    axes.grid(color="#e6eaee")
-    axes.spines[["top", "right"]].set_visible(False)
+    _frame(axes)
     if axes.lines:
         axes.legend(frameon=False, fontsize="small")
