@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
@@ -166,7 +166,7 @@ def _place(
     best = order[first]
     one, other, shift = one[best], other[best], shift[best]
     # Within an anchor the owners ascend, so one < other and no pair stands in the graph twice.
-    graph = coo_array((1.0 / weight[best], (one, other)), shape=(count, count)).tocsr()
+    graph = _graph(1.0 / weight[best], one, other, count)
     strand = connected_components(graph, directed=False)[1].astype(np.int64)
     roots = np.unique(strand, return_index=True)[1]
     steps = {(a, b): s for a, b, s in np.stack([one, other, shift], axis=1).tolist()}
@@ -179,12 +179,18 @@ def _place(
     return np.array(place[:count], dtype=np.int64), strand
 
 
+def _graph(weights: Float64Array, one: ArrayLike, other: ArrayLike, nodes: int) -> csr_array:
+    """A graph of weighted ties; old releases of scipy walk indices of 32 bits only."""
+    ends = np.asarray(one, dtype=np.int32), np.asarray(other, dtype=np.int32)
+    return coo_array((weights, ends), shape=(nodes, nodes)).tocsr()
+
+
 def _walk(tree: csr_array, roots: Int64Array) -> list[tuple[int, int]]:
     """Nodes of a forest and their parents, parents first; a root's parent is one past the last."""
     count = tree.shape[0]
     links = coo_array(tree)
     rows = np.concatenate([links.coords[0], np.full(roots.size, count)])
     columns = np.concatenate([links.coords[1], roots])
-    joined = coo_array((np.ones(rows.size), (rows, columns)), shape=(count + 1, count + 1))
-    nodes, before = breadth_first_order(joined.tocsr(), count, directed=False)
+    joined = _graph(np.ones(rows.size), rows, columns, count + 1)
+    nodes, before = breadth_first_order(joined, count, directed=False)
     return list(zip(nodes[1:].tolist(), before[nodes[1:]].tolist(), strict=True))
