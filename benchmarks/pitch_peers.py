@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import mir_eval
 import numpy as np
 
-from benchmarks.pitch_sensitivity import HOP_S, Sung, groups
+from benchmarks.pitch_sensitivity import Sung, groups, scores, table_head, table_row
 from cantaor.bench.cases import singing
 from cantaor.bench.cases.pitch import PEERS
 from cantaor.pitch import extract_pitch
@@ -23,15 +22,12 @@ from cantaor.pitch import extract_pitch
 def accuracy(sung: Sung, track: Callable[[singing.Sung], Any]) -> tuple[float, float]:
     """Raw pitch accuracy and overall accuracy of a tracker on one recording."""
     frames = sung.audio.samples.size * 44_100 // (sung.audio.sample_rate * 256) + 1
-    hz = np.asarray(track(singing.Sung(sung.audio, np.zeros(frames))), np.float64)
-    scores = mir_eval.melody.evaluate(sung.times, sung.hz, np.arange(hz.size) * HOP_S, hz)
-    return scores["Raw Pitch Accuracy"], scores["Overall Accuracy"]
+    return scores(sung, track(singing.Sung(sung.audio, np.zeros(frames, np.float32))))
 
 
 def main() -> None:
     columns = groups(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    print(" | ".join(["| tracker", *columns]) + " |")
-    print("|---" * (len(columns) + 1) + "|")
+    print(table_head("tracker", columns))
     trackers: dict[str, Callable[[singing.Sung], Any]] = {
         "cantaor": lambda sung: extract_pitch(sung.audio).hz,
         **{peer.name: peer.run for peer in PEERS},
@@ -40,8 +36,7 @@ def main() -> None:
         means = [
             np.mean([accuracy(one, track) for one in some], axis=0) for some in columns.values()
         ]
-        cells = [f"{raw:.3f} / {overall:.3f}" for raw, overall in means]
-        print(" | ".join([f"| {name}", *cells]) + " |", flush=True)
+        print(table_row(name, means), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ chosen on.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import mir_eval
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cantaor import _core
 from cantaor.audio import read_audio
@@ -109,9 +111,26 @@ def accuracy(sung: Sung, found: Candidates, settings: _core.TrackerSettings) -> 
     """Raw pitch accuracy and overall accuracy of the path through the candidates."""
     tracker = _core.Tracker(settings, found[0].shape[1], 55.0, HOP_S)
     tracker.push(*found)
-    hz = tracker.finish()[0].astype(np.float64)
-    scores = mir_eval.melody.evaluate(sung.times, sung.hz, np.arange(hz.size) * HOP_S, hz)
-    return scores["Raw Pitch Accuracy"], scores["Overall Accuracy"]
+    return scores(sung, tracker.finish()[0])
+
+
+def scores(sung: Sung, hz: ArrayLike) -> tuple[float, float]:
+    """Raw pitch accuracy and overall accuracy of f0 on the frame grid, 0 where unvoiced."""
+    found = np.asarray(hz, np.float64)
+    times = np.arange(found.size) * HOP_S
+    result = mir_eval.melody.evaluate(sung.times, sung.hz, times, found)
+    return result["Raw Pitch Accuracy"], result["Overall Accuracy"]
+
+
+def table_head(first: str, columns: Iterable[str]) -> str:
+    """Names of the columns and the line below them, in Markdown."""
+    names = [first, *columns]
+    return f"| {' | '.join(names)} |\n{'|---' * len(names)}|"
+
+
+def table_row(label: str, pairs: Iterable[Sequence[float]]) -> str:
+    """Raw pitch accuracy / overall accuracy of every column, in Markdown."""
+    return " | ".join([f"| {label}", *(f"{raw:.3f} / {both:.3f}" for raw, both in pairs)]) + " |"
 
 
 def row(
@@ -135,13 +154,12 @@ def row(
         ]
         cells.append(np.mean(pairs, axis=0))
     label = f"{setting} = {value:g}" if setting else "defaults"
-    return " | ".join([f"| {label}", *(f"{raw:.3f} / {both:.3f}" for raw, both in cells)]) + " |"
+    return table_row(label, cells)
 
 
 def main() -> None:
     columns = groups(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    print(" | ".join(["| setting", *columns]) + " |")
-    print("|---" * (len(columns) + 1) + "|")
+    print(table_head("setting", columns))
     usual = _core.SalienceSettings()
     kept = {id(sung): candidates(sung, usual) for some in columns.values() for sung in some}
     print(row(columns, kept))

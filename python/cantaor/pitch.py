@@ -260,7 +260,7 @@ class PitchStream:
         ------
         ArgumentError
             Samples that are not finite, or :meth:`finish` was called before, or a call was
-        interrupted.
+            interrupted.
         """
         if self._ended:
             raise ArgumentError(f"the stream {self._ended}: start a new one")

@@ -57,6 +57,9 @@ class Crew(Generic[Item, Result]):
         BaseException
             Whatever the function or ``take`` raises; results are lost then.
         """
+        if len(items) == 1 and not self._ahead:
+            self._take(function(items[0]))  # no thread need be started for it
+            return
         size = max(1, min(self._most, len(items) // (4 * self._threads)))
         try:
             for first in range(0, len(items), size):
