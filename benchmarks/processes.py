@@ -8,8 +8,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing import forkserver
-from pathlib import Path
 from typing import Any
+
+from cantaor.bench.measuring import status_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,9 @@ def usage_of_all() -> Usage:
     return Usage(
         own.ru_utime + own.ru_stime,
         others.ru_utime + others.ru_stime,
-        _own_peak_mb(),
+        status_bytes("VmHWM") / 2**20,
         others.ru_maxrss / 1024,
     )
-
-
-def _own_peak_mb() -> float:
-    """Unlike ``ru_maxrss``, not the memory of the process that this one was forked from (Linux)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def call_apart(module: str, function: str, *arguments: Any) -> Any:

@@ -169,10 +169,10 @@ def cost(call: Callable[[], object]) -> Cost:
     if not clear.exists():
         return Cost(seconds_of(call), None)
     _release_memory()
-    before = _status_bytes("VmRSS")
+    before = status_bytes("VmRSS")
     clear.write_text("5")
     seconds = seconds_of(call)
-    return Cost(seconds, max(0, _status_bytes("VmHWM") - before))
+    return Cost(seconds, max(0, status_bytes("VmHWM") - before))
 
 
 def _take_turns(
@@ -208,7 +208,20 @@ def _release_memory() -> None:
         trim(0)
 
 
-def _status_bytes(field: str) -> int:
+def status_bytes(field: str) -> int:
+    """A figure of this process in ``/proc/self/status`` (Linux), bytes.
+
+    Parameters
+    ----------
+    field
+        ``"VmRSS"``, memory now; ``"VmHWM"``, its peak, which unlike ``ru_maxrss`` does not begin
+        with that of the process this one was forked from.
+
+    Examples
+    --------
+    >>> status_bytes("VmHWM") > 0
+    True
+    """
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
 
