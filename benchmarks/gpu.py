@@ -175,21 +175,22 @@ class DataSets:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.read: dict[str, Instances] = {}
+        self.read: dict[tuple[str, int], Instances] = {}
 
-    def __call__(self, data: str, protocol: str) -> Sides:
-        if data not in self.read:
-            self.read[data] = read_instances(self.folder, data)
-        split = PROTOCOLS[protocol](self.read[data], 0)
+    def __call__(self, data: str, protocol: str, sample_rate: int) -> Sides:
+        wanted = data, sample_rate
+        if wanted not in self.read:
+            self.read[wanted] = read_instances(self.folder, *wanted)
+        split = PROTOCOLS[protocol](self.read[wanted], 0)
         return split.train, split.validation, split.test
 
 
-def smoke_sides(data: str, protocol: str) -> Sides:
+def smoke_sides(data: str, protocol: str, sample_rate: int) -> Sides:
     """Tones in place of the data sets; one set is left out, so that its cell is empty."""
     if data == DATA[-1]:
         raise SplitError("there are no recordings to draw from in a smoke run")
     rng = np.random.default_rng(DATA.index(data))
-    moment = np.arange(1_600) / 16_000
+    moment = np.arange(1_600) / sample_rate
     sides = []
     for count in (12, 6, 6):
         labels = np.arange(count) % 3

@@ -17,8 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from cantaor.learn.clips import ClipSet
-
-RATE = 16_000
+from cantaor.learn.features import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Split:
     test: ClipSet
 
 
-def read_instances(folder: Path, data: str = "motifs") -> Instances:
-    """Read and cut the instances of a folder at 16 kHz.
+def read_instances(folder: Path, data: str = "motifs", sample_rate: int = SAMPLE_RATE) -> Instances:
+    """Read and cut the instances of a folder.
 
     Parameters
     ----------
@@ -61,14 +60,19 @@ def read_instances(folder: Path, data: str = "motifs") -> Instances:
     data
         ``"motifs"``; ``"motifs+segment"``: 3 s around each motif, at most its phrase; ``"random"``:
         as many clips of the same lengths from random places of the same recording's phrases.
+    sample_rate
+        Hz, of the clips.
     """
     rows = rows_of(folder)
     names = sorted({row["recording"] for row in rows})
-    audio = {name: _read(folder / "recordings" / f"{name}.flac") for name in names}
+    audio = {name: _read(folder / "recordings" / f"{name}.flac", sample_rate) for name in names}
     spans = _spans(rows, data)
     classes = sorted({row["published_singer"] for row in rows})
     clips = ClipSet.from_arrays(
-        [_cut(audio[row["recording"]], *span) for row, (_, *span) in zip(rows, spans, strict=True)],
+        [
+            _cut(audio[row["recording"]], sample_rate, *span)
+            for row, (_, *span) in zip(rows, spans, strict=True)
+        ],
         [classes.index(row["published_singer"]) for row in rows],
         classes,
         names,
@@ -135,13 +139,13 @@ def _anywhere(
     return name, start, start + length
 
 
-def _read(path: Path) -> NDArray[np.float32]:
+def _read(path: Path, sample_rate: int) -> NDArray[np.float32]:
     samples, rate = soundfile.read(path, dtype="float32")
-    return soxr.resample(samples, rate, RATE)
+    return samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate)
 
 
-def _cut(samples: NDArray[np.float32], start: float, end: float) -> NDArray[np.float32]:
-    return samples[round(start * RATE) : round(end * RATE)]
+def _cut(samples: NDArray[np.float32], rate: int, start: float, end: float) -> NDArray[np.float32]:
+    return samples[round(start * rate) : round(end * rate)]
 
 
 def paper(instances: Instances, seed: int) -> Split:

@@ -7,6 +7,7 @@ import torch
 
 from cantaor.learn.augmentation import CHANGES, MASKS, augment, mask_image, mix_pairs
 
+RATE = 16_000
 LENGTHS = torch.tensor([4_000, 1, 900, 2_222])
 
 
@@ -20,37 +21,37 @@ def waveforms() -> torch.Tensor:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_finite_seeded_and_ends_with_the_clip(name, waveforms):
     torch.manual_seed(1)
-    changed, lengths = augment(waveforms, LENGTHS, (name,), 4_100)
+    changed, lengths = augment(waveforms, LENGTHS, (name,), 4_100, RATE)
     torch.manual_seed(1)
-    assert torch.equal(augment(waveforms, LENGTHS, (name,), 4_100)[0], changed)
+    assert torch.equal(augment(waveforms, LENGTHS, (name,), 4_100, RATE)[0], changed)
     assert torch.isfinite(changed).all()
     assert changed.shape[-1] >= lengths.max()
     for clip, length in zip(changed, lengths, strict=True):
         assert not clip[length:].any()
     torch.manual_seed(2)
-    assert not torch.equal(augment(waveforms, LENGTHS, (name,), 4_100)[0], changed)
+    assert not torch.equal(augment(waveforms, LENGTHS, (name,), 4_100, RATE)[0], changed)
 
 
 def test_nothing_is_changed_unless_asked_for(waveforms):
-    changed, lengths = augment(waveforms, LENGTHS, (), 4_000)
+    changed, lengths = augment(waveforms, LENGTHS, (), 4_000, RATE)
     assert torch.equal(changed, waveforms)
     assert torch.equal(lengths, LENGTHS)
 
 
 def test_speed_moves_pitch_and_length_by_at_most_6_per_cent():
-    time = torch.arange(16_000) / 16_000
+    time = torch.arange(RATE) / RATE
     clips = torch.sin(2 * torch.pi * 440 * time).repeat(8, 1)
     torch.manual_seed(0)
-    changed, lengths = CHANGES["speed"](clips, torch.full((8,), 16_000))
+    changed, lengths = CHANGES["speed"](clips, torch.full((8,), RATE), RATE)
     for clip, length in zip(changed, lengths, strict=True):
-        hz = float(torch.fft.rfft(clip[:length]).abs().argmax()) * 16_000 / float(length)
-        assert hz * float(length) / 16_000 == pytest.approx(440, rel=0.01)
-        assert 0.93 < float(length) / 16_000 < 1.07
+        hz = float(torch.fft.rfft(clip[:length]).abs().argmax()) * RATE / float(length)
+        assert hz * float(length) / RATE == pytest.approx(440, rel=0.01)
+        assert 0.93 < float(length) / RATE < 1.07
     assert lengths.unique().numel() > 4
 
 
 def test_noise_is_10_to_40_db_below(waveforms):
-    added = CHANGES["noise"](waveforms, LENGTHS)[0] - waveforms
+    added = CHANGES["noise"](waveforms, LENGTHS, RATE)[0] - waveforms
     power = added[0].square().mean() / waveforms[0].square().mean()
     assert -41 < 10 * float(power.log10()) < -9
 

@@ -37,6 +37,7 @@ np.savez(folder + "/answers.npz", together=together, alone=torch.stack(alone), w
          embeddings=embeddings)
 print(extra["cantaor.json"].decode())
 print(model.classes)
+print(model.sample_rate)
 """
 
 
@@ -47,10 +48,15 @@ def waveforms() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "name", ["crnn", pytest.param("residual50", marks=pytest.mark.slow), "residual-blstm"]
+    ("name", "features", "sample_rate"),
+    [
+        ("crnn", "log-mel+mfcc", 16_000),
+        pytest.param("residual50", "log-mel+mfcc", 16_000, marks=pytest.mark.slow),
+        ("residual-blstm", "wide-log-mel", 22_050),
+    ],
 )
-def test_torchscript_without_cantaor(name, tmp_path, waveforms):
-    mine = model(model=name, features="log-mel+mfcc")
+def test_torchscript_without_cantaor(name, features, sample_rate, tmp_path, waveforms):
+    mine = model(model=name, features=features)
     export_torchscript(mine, tmp_path / "model.ts")
     assert [file.name for file in tmp_path.iterdir()] == ["model.ts"]
     np.savez(tmp_path / "clips.npz", waveforms=waveforms[0], lengths=waveforms[1])
@@ -69,7 +75,8 @@ def test_torchscript_without_cantaor(name, tmp_path, waveforms):
     np.testing.assert_allclose(answers["alone"], expected, atol=1e-5)
     np.testing.assert_allclose(answers["whole"], whole, atol=1e-5)
     np.testing.assert_allclose(answers["embeddings"], embeddings, atol=1e-4)
-    description, classes = run.stdout.strip().splitlines()
+    description, classes, rate = run.stdout.strip().splitlines()
+    assert json.loads(description)["sample_rate"] == int(rate) == sample_rate
     assert json.loads(description)["settings"]["model"] == name
     assert classes == str(list(mine.classes))
 
@@ -117,19 +124,20 @@ print(session.get_modelmeta().custom_metadata_map["cantaor.json"])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "pooling"),
+    ("name", "features", "pooling"),
     [
-        ("crnn", "mean"),
-        ("residual50", "mean"),
-        ("residual-blstm", "mean"),
-        ("residual-blstm", "statistics"),
+        ("crnn", "log-mel+mfcc", "mean"),
+        ("residual50", "log-mel+mfcc", "mean"),
+        ("residual-blstm", "log-mel+mfcc", "mean"),
+        ("residual-blstm", "wide-log-mel", "statistics"),
     ],
 )
-def test_torch_export_and_onnx_without_cantaor(name, pooling, tmp_path, waveforms, capfd):
-    mine = model(model=name, features="log-mel+mfcc", pooling=pooling)
+def test_torch_export_and_onnx_without_cantaor(name, features, pooling, tmp_path, waveforms, capfd):
+    mine = model(model=name, features=features, pooling=pooling)
+    counts = 1 + waveforms[1] // mine.module.hop_length
     with torch.inference_mode():
         expected, embeddings = mine.module(*waveforms)
-        features = [part(*waveforms, 401) for part in mine.module.features]
+        images = [part(*waveforms, int(counts.max())) for part in mine.module.features]
     export_pt2(mine, tmp_path / "model.pt2")
     export_onnx(mine, tmp_path / "model.onnx")
     assert capfd.readouterr() == ("", "")
@@ -138,8 +146,8 @@ def test_torch_export_and_onnx_without_cantaor(name, pooling, tmp_path, waveform
         tmp_path / "clips.npz",
         waveforms=waveforms[0],
         lengths=waveforms[1],
-        images=torch.stack(features, dim=1),
-        counts=1 + waveforms[1] // 160,
+        images=torch.stack(images, dim=1),
+        counts=counts,
     )
     run = subprocess.run(
         [sys.executable, "-c", OTHERS, str(tmp_path)],

@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.features import FEATURES, LogMel, Mfcc, Spectrogram, build_features
+from cantaor.learn.features import (
+    FEATURES,
+    WIDE_RATE,
+    LogMel,
+    Mfcc,
+    Spectrogram,
+    build_features,
+)
 from tests.reference import learn as reference
 
 KINDS = [LogMel, Mfcc, Spectrogram]
@@ -54,9 +61,41 @@ def test_the_papers_literal_transform_agrees_with_librosa(rng):
     np.testing.assert_allclose(mine, librosa_log_mel(clip, 400), atol=1e-3)
 
 
-@pytest.mark.parametrize(("n_fft", "area"), [(512, 0.89), (400, 0.50)])
-def test_share_of_its_area_that_the_worst_served_mel_band_gets(n_fft, area):
-    shares = LogMel(n_fft=n_fft).bands.sum(dim=1) * 16_000 / n_fft
+@pytest.mark.parametrize("samples", [1, 219, 220, 6_615, 93_719])
+def test_wide_features_agree_with_librosa(rng, samples):
+    clip = voice(rng, samples) + np.float32(1e-3)
+    mel = librosa.feature.melspectrogram(
+        y=clip,
+        sr=22_050,
+        n_fft=768,
+        hop_length=220,
+        win_length=551,
+        n_mels=128,
+        pad_mode="constant",
+    )
+    expected = librosa.power_to_db(mel, ref=np.max, top_db=80.0)
+    frames = expected.shape[1]
+    log_mel, mfcc = (build_features(name)[0] for name in ("wide-log-mel", "wide-mfcc"))
+    mine = log_mel(torch.from_numpy(clip), frames=frames).numpy()
+    np.testing.assert_allclose(mine, expected, atol=1e-3)
+    mine = mfcc(torch.from_numpy(clip), frames=frames).numpy()
+    np.testing.assert_allclose(mine[:40], librosa.feature.mfcc(S=expected, n_mfcc=40), atol=1e-3)
+
+
+def test_the_wide_spectrogram_averages_equal_shares_of_the_bins():
+    (wide,) = build_features("wide-spectrogram")
+    assert wide.sample_rate == WIDE_RATE
+    assert wide.bands.shape == (128, 385)
+    torch.testing.assert_close(wide.bands.sum(dim=1), torch.ones(128))
+    torch.testing.assert_close(wide.bands.sum(dim=0)[1:], torch.full((384,), 128 / 384))
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "sample_rate", "area"),
+    [(512, 16_000, 0.89), (400, 16_000, 0.50), (768, WIDE_RATE, 0.93)],
+)
+def test_share_of_its_area_that_the_worst_served_mel_band_gets(n_fft, sample_rate, area):
+    shares = LogMel(n_fft, sample_rate=sample_rate).bands.sum(dim=1) * sample_rate / n_fft
     assert float(shares.min()) == pytest.approx(area, abs=0.01)
 
 
@@ -152,6 +191,11 @@ def test_gradients_reach_the_waveform(kind, rng):
     silent = torch.zeros(1_600, requires_grad=True)
     kind()(silent, frames=12).sum().backward()
     assert torch.isfinite(silent.grad).all()
+
+
+def test_features_of_one_network_hear_one_rate():
+    with pytest.raises(ArgumentError, match=r"'log-mel\+wide-mfcc' takes 16000 and 22050 Hz"):
+        build_features("log-mel+wide-mfcc")
 
 
 def test_unknown_features_are_named():

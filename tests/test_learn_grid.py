@@ -49,7 +49,7 @@ def test_all_27_cells_of_table_2_have_their_figures():
     assert paper_figures(Cell("crnn", "log-mel+mfcc", "motifs", "paper")) is None
 
 
-def sides_of(data: str, protocol: str):
+def sides_of(data: str, protocol: str, _sample_rate: int):
     if data == "motifs+segment":
         raise SplitError("no recording is long enough")
     return singers(18, 1), singers(9, 2), singers(9, 3 + (data == "random"))

@@ -175,6 +175,13 @@ def test_recipes_are_settings_by_name():
         recipe_settings("best")
 
 
+def test_settings_say_at_which_rate_clips_are_taken():
+    assert TrainingSettings().sample_rate == 16_000
+    assert recipe_settings("accurate").sample_rate == 22_050
+    assert recipe_settings("accurate", features="log-mel").sample_rate == 16_000
+    assert recipe_settings("robust").sample_rate == 22_050
+
+
 def test_ctrl_c_leaves_as_itself(sides):
     handler = signal.getsignal(signal.SIGINT)
 

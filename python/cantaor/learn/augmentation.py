@@ -1,6 +1,6 @@
 """Changes to training clips that leave the singer the same; off in the paper's protocol.
 
-Waveforms are float32 (clips, samples) at 16 kHz, zero after each clip, with int64 (clips,)
+Waveforms are float32 (clips, samples), zero after each clip, with int64 (clips,)
 lengths; every clip of a batch is changed in its own way, drawn from torch's random state, so a
 seeded training repeats itself. Gain alone changes nothing that the features see (they are taken
 under the clip's loudest value) except through noise and codec, whose levels are absolute.
@@ -22,18 +22,18 @@ from torchaudio.functional import fftconvolve, mu_law_decoding, mu_law_encoding
 
 from cantaor.errors import ArgumentError
 
-#: A change of waveforms and lengths.
-Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+#: A change of waveforms and lengths at a rate in Hz.
+Change = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
-def gain(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def gain(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tensor]:
     """-12 to +6 dB."""
     level = _uniform(waveforms, -12.0, 6.0)
     return waveforms * 10 ** (level / 20), lengths
 
 
-def equaliser(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """A smooth curve through six random points of +-6 dB from 0 to 8 kHz."""
+def equaliser(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tensor]:
+    """A smooth curve through six random points of +-6 dB from 0 to half the rate."""
     spectrum = torch.fft.rfft(waveforms)
     points = torch.randn(len(waveforms), 1, 6, device=waveforms.device) * 3
     curve = torch.nn.functional.interpolate(
@@ -43,9 +43,9 @@ def equaliser(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return _cut(shaped, lengths), lengths
 
 
-def room(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def room(waveforms: Tensor, lengths: Tensor, rate: int) -> tuple[Tensor, Tensor]:
     """Reverberation: decaying noise, 0.05 to 0.4 s for 60 dB, 5 to 20 dB under the voice."""
-    moment = torch.arange(4_800, device=waveforms.device) / 16_000
+    moment = torch.arange(3 * rate // 10, device=waveforms.device) / rate
     decay = 10 ** (-3 * moment / _uniform(waveforms, 0.05, 0.4))
     tail = torch.randn(len(waveforms), moment.numel(), device=waveforms.device) * decay
     tail = tail / tail.square().sum(-1, keepdim=True).sqrt()
@@ -54,14 +54,14 @@ def room(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return _cut(waveforms + late, lengths), lengths
 
 
-def noise(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def noise(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tensor]:
     """White noise, 10 to 40 dB under the clip's own level."""
     power = waveforms.square().sum(-1, keepdim=True) / lengths.unsqueeze(-1)
     scale = power.sqrt() * 10 ** (_uniform(waveforms, -40.0, -10.0) / 20)
     return _cut(waveforms + torch.randn_like(waveforms) * scale, lengths), lengths
 
 
-def codec(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def codec(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tensor]:
     """Mu-law at 6 to 10 bits in half of the clips."""
     levels = 2 ** int(torch.randint(6, 11, ()))
     coded = mu_law_decoding(mu_law_encoding(waveforms.clamp(-1, 1), levels), levels)
@@ -69,7 +69,7 @@ def codec(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return _cut(torch.where(chosen, coded, waveforms), lengths), lengths
 
 
-def speed(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def speed(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tensor]:
     """Pitch and tempo together up or down by at most 6 %, about a semitone."""
     factor = _uniform(waveforms, 0.94, 1.06)
     changed = (lengths / factor.squeeze(-1)).round().long().clamp(min=1)
@@ -95,7 +95,7 @@ MASKS, MIXUP = "masks", "mixup"
 
 
 def augment(
-    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], longest: int
+    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], longest: int, sample_rate: int
 ) -> tuple[Tensor, Tensor]:
     """Apply changes in the order of :data:`CHANGES`.
 
@@ -107,10 +107,12 @@ def augment(
         Which changes; those of images are left to :func:`mask_image` and :func:`mix_pairs`.
     longest
         Samples after which the result is cut.
+    sample_rate
+        Of the waveforms, Hz.
     """
     for name, change in CHANGES.items():
         if name in names:
-            waveforms, lengths = change(waveforms, lengths)
+            waveforms, lengths = change(waveforms, lengths, sample_rate)
     return waveforms[:, :longest], lengths.clamp(max=longest)
 
 

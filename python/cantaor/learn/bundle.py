@@ -145,6 +145,7 @@ def describe_model(trained: TrainedModel) -> dict[str, Any]:
         "cantaor": version("cantaor"),
         "torch": torch.__version__,
         "classes": list(trained.classes),
+        "sample_rate": trained.module.sample_rate,
         "settings": asdict(trained.settings),
         "history": [dict(epoch) for epoch in trained.history],
     }

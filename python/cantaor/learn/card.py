@@ -21,7 +21,8 @@ _LIMITS = """\
 - Recordings of one session share room, microphone and noise. Where test clips come from recordings
   that were trained on, the figures mostly measure these; only held-out recordings and sources say
   whether a singer is recognised.
-- Clips are read at 16 kHz and judged under their own loudest value; what passes 4.26 s is cut.
+- Clips are read at {sample_rate} Hz and judged under their own loudest value; what passes
+  {longest_s:.2f} s is cut.
 - Probabilities are not calibrated.
 """
 
@@ -44,6 +45,7 @@ def model_card(
         What the model was trained on, in a sentence.
     """
     record = describe_model(trained)
+    rate = trained.module.sample_rate
     parameters = sum(weights.numel() for weights in trained.module.parameters())
     lines = [
         f"# Singers: {', '.join(trained.classes)}",
@@ -62,7 +64,7 @@ def model_card(
         "",
         "## Limits",
         "",
-        _LIMITS,
+        _LIMITS.format(sample_rate=rate, longest_s=trained.module.longest / rate),
         "## Settings",
         "",
         "| setting | value |",

@@ -20,7 +20,7 @@ class ClipSet:
     Attributes
     ----------
     samples
-        float32 (total,), all clips one after the other, 16 kHz, full scale is -1..1.
+        float32 (total,), all clips one after the other, all at one rate, full scale is -1..1.
     offsets
         int64 (n + 1,), where each clip starts and ends in ``samples``; no clip is empty.
     labels
@@ -75,7 +75,7 @@ class ClipSet:
         Parameters
         ----------
         clips
-            One float32 array (samples,) at 16 kHz for each clip.
+            One float32 array (samples,) for each clip.
         labels, classes, recordings, recording
             As the attributes.
 

@@ -8,9 +8,10 @@ torch.export ``.pt2``     waveforms, lengths in samples           probabilities,
 ONNX ``.onnx``            features, lengths in frames             probabilities
 ========================  ======================================  ================================
 
-Waveforms are float32 (clips, samples) at 16 kHz, features float32 (clips, channels, 128, frames)
-as :mod:`cantaor.learn.features` makes them, lengths int64 (clips,). The number of clips, samples
-and frames is open. Every file is compared with the model before it gets its name.
+Waveforms are float32 (clips, samples) at the rate that ``cantaor.json`` names (``sample_rate``,
+16 kHz unless the features are wide), features float32 (clips, channels, 128, frames) as
+:mod:`cantaor.learn.features` makes them, lengths int64 (clips,). The number of clips, samples and
+frames is open. Every file is compared with the model before it gets its name.
 
 A TorchScript file is a program, and so is a ``.pt2``: load only files that you trust. Upstream has
 deprecated TorchScript; it is here for those who deploy with it.
@@ -36,7 +37,7 @@ from torch.nn.functional import pad
 from cantaor.errors import ModelError, require_extra
 from cantaor.learn.bundle import describe_model
 from cantaor.learn.scanned import with_scans
-from cantaor.learn.singer import LONGEST, Singer
+from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel
 
 #: Name under which the description is found inside an exported file.
@@ -55,7 +56,7 @@ class _Deployed(nn.Module):
         self.singer = singer
         self.classes = classes
         self.description = description
-        self.sample_rate = 16_000
+        self.sample_rate = singer.sample_rate
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
@@ -68,12 +69,12 @@ class _FromWaveforms(nn.Module):
     def __init__(self, singer: Singer) -> None:
         super().__init__()
         self.singer = with_scans(singer)
-        self.spare = LONGEST if singer.padded else _SPARE_FRAMES * singer.hop_length
+        self.spare = singer.longest if singer.padded else _SPARE_FRAMES * singer.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
-            waveforms = waveforms[:, :LONGEST]
+            waveforms = waveforms[:, : self.singer.longest]
         answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
         return answer
 
@@ -96,9 +97,10 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     """Write a TorchScript file that takes waveforms and returns probabilities and embeddings.
 
     In a Python without cantaor, ``model = torch.jit.load(path)`` gives ``model(waveforms,
-    lengths)``: float32 (samples,) or (clips, samples) at 16 kHz and int64 (clips,) samples of
-    each clip (may be left out). ``model.classes`` names the singers, ``model.description`` is
-    JSON with settings and versions, also to be read as the extra file ``cantaor.json``.
+    lengths)``: float32 (samples,) or (clips, samples) at ``model.sample_rate`` and int64 (clips,)
+    samples of each clip (may be left out). ``model.classes`` names the singers,
+    ``model.description`` is JSON with settings and versions, also to be read as the extra file
+    ``cantaor.json``.
 
     Parameters
     ----------
@@ -133,15 +135,15 @@ def export_pt2(trained: TrainedModel, path: str | Path) -> Path:
 
     In a Python without cantaor, ``program = torch.export.load(path, extra_files=extra)`` with
     ``extra = {"cantaor.json": ""}`` gives ``program.module()(waveforms, lengths)``: float32
-    (clips, samples) at 16 kHz and int64 (clips,); ``extra`` then holds labels, settings and
-    versions as JSON. A padded model takes up to 4.26 s.
+    (clips, samples) and int64 (clips,); ``extra`` then holds labels, the waveforms' rate, settings
+    and versions as JSON. A padded model takes up to 4.26 s.
 
     Parameters, return value and errors as in :func:`export_torchscript`; the file is usually named
     ``.pt2``.
     """
     path = Path(path)
     singer = _network(trained)
-    longest = LONGEST if singer.padded else 2**24
+    longest = singer.longest if singer.padded else 2**24
     clips, samples = Dim("clips", min=1, max=65_536), Dim("samples", min=1, max=longest)
     example = torch.zeros(3, 8_000), torch.tensor([8_000, 1, 900])
     shapes = {"waveforms": {0: clips, 1: samples}, "lengths": {0: clips}}

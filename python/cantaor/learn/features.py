@@ -1,13 +1,17 @@
-"""Log-mel, MFCC and spectrogram of 16 kHz clips, as modules of 128 rows.
+"""Log-mel, MFCC and spectrogram of clips, as modules of 128 rows.
 
 One module is the same on a CPU, on a GPU and inside an exported model. Conventions:
 
+* Clips are at 16 kHz, as in the paper; the features whose names begin with ``wide-`` take 22,050 Hz
+  and so hear up to 11 kHz.
 * Windows are 25 ms (400 samples, Hann) every 10 ms (160 samples), centred: frame ``i`` is centred
   on sample ``160 i``, beyond the clip there are zeros. A clip of ``n`` samples has
-  ``1 + n // 160`` frames, so 426 frames hold 4.25 s, and a clip of one sample still has one.
+  ``1 + n // 160`` frames, so 426 frames hold 4.25 s, and a clip of one sample still has one. At
+  22,050 Hz they are 551 and 220 samples.
 * The transform has 512 points. With 400 the bins are 40 Hz apart and the lowest mel bands fall
   between them: the worst served gets 50 % of its area, with 512 points 89 %. The paper's literal
-  400 points are to be had by name: ``build_features("paper-log-mel")``.
+  400 points are to be had by name: ``build_features("paper-log-mel")``. At 22,050 Hz it has 768
+  points (93 %).
 * Decibels are taken under the loudest value of the *same clip*, down to -80: neither the gain of
   a recording nor the other clips of a batch matter. Silence is the floor of -80 dB, and so are
   the frames after the end of a clip; a clip without any sound is all floor.
@@ -28,13 +32,12 @@ from torchaudio.functional import create_dct
 
 from cantaor.errors import ArgumentError
 
-#: Samples per second of every waveform here.
-SAMPLE_RATE = 16_000
+#: Samples per second of waveforms, and of those that the ``wide-`` features take.
+SAMPLE_RATE, WIDE_RATE = 16_000, 22_050
 #: Rows and frames of a feature image in the paper.
 ROWS, FRAMES = 128, 426
 # Samples transformed at a time on a CPU: 16 clips of 0.3 s take a third of the time of 256.
 _TOGETHER = 80_000
-_NYQUIST_MEL = 15 + 27 * math.log(8) / math.log(6.4)
 
 
 class BandLevels(nn.Module):
@@ -47,11 +50,13 @@ class BandLevels(nn.Module):
     n_fft
         Points of the transform, at least ``win_length``.
     hop_length, win_length
-        Samples between two frames and samples of the Hann window.
+        Samples between two frames and samples of the Hann window; None: 25 ms.
     top_db
         Range of levels in dB; what is further below the loudest value counts as silence.
     amin
         Smallest power told apart; a clip that never exceeds it is silent.
+    sample_rate
+        Of the waveforms, Hz.
 
     Attributes
     ----------
@@ -68,20 +73,21 @@ class BandLevels(nn.Module):
         bands: Tensor,
         n_fft: int = 512,
         hop_length: int = 160,
-        win_length: int = 400,
+        win_length: int | None = None,
         top_db: float = 80.0,
         amin: float = 1e-10,
+        sample_rate: int = SAMPLE_RATE,
     ) -> None:
         super().__init__()
-        self.sample_rate = SAMPLE_RATE
+        self.sample_rate = sample_rate
         self.samples_together = _TOGETHER
         self.n_fft = n_fft
         self.hop_length = hop_length
-        self.win_length = win_length
+        self.win_length = sample_rate // 40 if win_length is None else win_length
         self.top_db = top_db
         self.amin = amin
         self.register_buffer("bands", bands, persistent=False)
-        window = torch.hann_window(win_length, dtype=torch.float64)
+        window = torch.hann_window(self.win_length, dtype=torch.float64)
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("silence", torch.full((ROWS, 1), -top_db), persistent=False)
 
@@ -97,7 +103,8 @@ class BandLevels(nn.Module):
         Parameters
         ----------
         waveforms
-            float32 (..., samples) at 16 kHz; what stands after the end of a clip is not read.
+            float32 (..., samples) at ``sample_rate``; what stands after the end of a clip is not
+            read.
         lengths
             int64 (...), samples of each clip, or None: all of them.
         frames
@@ -225,9 +232,10 @@ class BandLevels(nn.Module):
 
 
 class LogMel(BandLevels):
-    """Mel spectrogram of 128 bands from 0 to 8 kHz in dB under the clip's loudest value.
+    """Mel spectrogram of 128 bands in dB under the clip's loudest value.
 
-    Slaney's mel scale, every filter with unit area. The same as, in librosa,
+    Slaney's mel scale from 0 to half the rate, every filter with unit area. The same as, in
+    librosa,
     ``power_to_db(melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=160, win_length=400,
     n_mels=128, pad_mode="constant"), ref=np.max, top_db=80)``.
 
@@ -239,6 +247,8 @@ class LogMel(BandLevels):
         Samples between two frames.
     top_db
         Range of levels, dB.
+    sample_rate
+        Of the waveforms, Hz.
 
     Examples
     --------
@@ -246,15 +256,27 @@ class LogMel(BandLevels):
     torch.Size([2, 128, 426])
     """
 
-    def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
-        super().__init__(_mel_bands(n_fft), n_fft, hop_length, top_db=top_db)
+    def __init__(
+        self,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        top_db: float = 80.0,
+        sample_rate: int = SAMPLE_RATE,
+    ) -> None:
+        super().__init__(
+            _mel_bands(n_fft, sample_rate),
+            n_fft,
+            hop_length,
+            top_db=top_db,
+            sample_rate=sample_rate,
+        )
 
 
 class Spectrogram(BandLevels):
-    """Spectrogram of 128 equally wide bands from 0 to 8 kHz in dB under the clip's loudest value.
+    """Spectrogram of 128 equally wide bands in dB under the clip's loudest value.
 
-    The bins without the constant one are averaged into 128 rows of 62.5 Hz: with 512 points two
-    bins each; with 400 points rows share the bins on their borders in proportion.
+    The bins without the constant one are averaged into 128 rows, at 16 kHz of 62.5 Hz: with 512
+    points two bins each; otherwise rows share the bins on their borders in proportion.
 
     Parameters
     ----------
@@ -264,10 +286,20 @@ class Spectrogram(BandLevels):
         Samples between two frames.
     top_db
         Range of levels, dB.
+    sample_rate
+        Of the waveforms, Hz.
     """
 
-    def __init__(self, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0) -> None:
-        super().__init__(_linear_bands(n_fft), n_fft, hop_length, top_db=top_db)
+    def __init__(
+        self,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        top_db: float = 80.0,
+        sample_rate: int = SAMPLE_RATE,
+    ) -> None:
+        super().__init__(
+            _linear_bands(n_fft), n_fft, hop_length, top_db=top_db, sample_rate=sample_rate
+        )
 
 
 class Mfcc(BandLevels):
@@ -281,16 +313,27 @@ class Mfcc(BandLevels):
     ----------
     n_mfcc
         Coefficients, 1..128.
-    n_fft, hop_length, top_db
+    n_fft, hop_length, top_db, sample_rate
         As in :class:`LogMel`.
     """
 
     cosines: Tensor
 
     def __init__(
-        self, n_mfcc: int = 40, n_fft: int = 512, hop_length: int = 160, top_db: float = 80.0
+        self,
+        n_mfcc: int = 40,
+        n_fft: int = 512,
+        hop_length: int = 160,
+        top_db: float = 80.0,
+        sample_rate: int = SAMPLE_RATE,
     ) -> None:
-        super().__init__(_mel_bands(n_fft), n_fft, hop_length, top_db=top_db)
+        super().__init__(
+            _mel_bands(n_fft, sample_rate),
+            n_fft,
+            hop_length,
+            top_db=top_db,
+            sample_rate=sample_rate,
+        )
         self.register_buffer("cosines", _cosines(n_mfcc), persistent=False)
         self.silence[:, 0] = 0.0
         self.silence[0, 0] = -top_db * ROWS**0.5
@@ -300,17 +343,23 @@ class Mfcc(BandLevels):
         return torch.matmul(self.cosines, levels)
 
 
-def _mel_bands(n_fft: int) -> Tensor:
+def _mel_bands(n_fft: int, sample_rate: int) -> Tensor:
     """Triangular filters of unit area on Slaney's mel scale, float32 (128, n_fft // 2 + 1).
 
     Made in float64: torchaudio's own, made in float32, are off by up to 0.002 dB.
     """
-    hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / n_fft
-    corners = _mel_to_hz(torch.linspace(0, _NYQUIST_MEL, ROWS + 2, dtype=torch.float64))
+    hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * sample_rate / n_fft
+    highest = _hz_to_mel(sample_rate / 2)
+    corners = _mel_to_hz(torch.linspace(0, highest, ROWS + 2, dtype=torch.float64))
     lower, centre, upper = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     rising, falling = (hz - lower) / (centre - lower), (upper - hz) / (upper - centre)
     triangles = torch.minimum(rising, falling).clamp(min=0)
     return (triangles * 2 / (upper - lower)).float()
+
+
+def _hz_to_mel(hz: float) -> float:
+    """Of :func:`_mel_to_hz` the inverse, from 1 kHz on."""
+    return 15 + 27 * math.log(hz / 1000) / math.log(6.4)
 
 
 def _mel_to_hz(mel: Tensor) -> Tensor:
@@ -336,7 +385,11 @@ def _linear_bands(n_fft: int) -> Tensor:
     return torch.cat([torch.zeros(ROWS, 1), bands.float()], dim=1)
 
 
-#: Features by name. The ``paper-`` ones take the paper's literal transform of 400 points.
+# Points of the transform and hop at the wide rate.
+_WIDE = (768, 220)
+
+#: Features by name. The ``paper-`` ones take the paper's literal transform of 400 points, the
+#: ``wide-`` ones clips at 22,050 Hz.
 FEATURES: dict[str, Callable[[], BandLevels]] = {
     "log-mel": LogMel,
     "mfcc": Mfcc,
@@ -344,6 +397,9 @@ FEATURES: dict[str, Callable[[], BandLevels]] = {
     "paper-log-mel": lambda: LogMel(n_fft=400),
     "paper-mfcc": lambda: Mfcc(n_fft=400),
     "paper-spectrogram": lambda: Spectrogram(n_fft=400),
+    "wide-log-mel": lambda: LogMel(*_WIDE, sample_rate=WIDE_RATE),
+    "wide-mfcc": lambda: Mfcc(40, *_WIDE, sample_rate=WIDE_RATE),
+    "wide-spectrogram": lambda: Spectrogram(*_WIDE, sample_rate=WIDE_RATE),
 }
 
 
@@ -358,7 +414,7 @@ def build_features(names: str) -> list[BandLevels]:
     Raises
     ------
     ArgumentError
-        A name is unknown.
+        A name is unknown, or two features take clips at different rates.
 
     Examples
     --------
@@ -370,4 +426,11 @@ def build_features(names: str) -> list[BandLevels]:
         raise ArgumentError(
             f"features must be of {', '.join(FEATURES)}, joined by +; got {names!r}"
         )
-    return [FEATURES[name]() for name in names.split("+")]
+    parts = [FEATURES[name]() for name in names.split("+")]
+    rates = sorted({part.sample_rate for part in parts})
+    if len(rates) > 1:
+        raise ArgumentError(
+            f"features of one network must take clips at one rate; {names!r} takes "
+            f"{' and '.join(map(str, rates))} Hz"
+        )
+    return parts

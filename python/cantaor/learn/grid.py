@@ -96,7 +96,7 @@ def paper_figures(cell: Cell) -> tuple[float, float] | None:
 
 def run_grid(
     cells: Iterable[Cell],
-    sides_of: Callable[[str, str], Sides],
+    sides_of: Callable[[str, str, int], Sides],
     settings: TrainingSettings,
     out: str | Path,
     *,
@@ -110,7 +110,7 @@ def run_grid(
     cells
         What to run.
     sides_of
-        Gives the clips for a data set and a protocol; its errors empty the cell.
+        Gives the clips for a data set, a protocol and a rate in Hz; its errors empty the cell.
     settings
         For all cells; model and features are the cell's.
     out
@@ -163,14 +163,14 @@ def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _cell(
     cell: Cell,
-    sides_of: Callable[[str, str], Sides],
+    sides_of: Callable[[str, str, int], Sides],
     settings: TrainingSettings,
     out: Path,
     go_on: Callable[[], bool],
 ) -> dict[str, Any]:
     mine = replace(settings, model=cell.model, features=cell.features)
     try:
-        learned, watched, tested = sides_of(cell.data, cell.protocol)
+        learned, watched, tested = sides_of(cell.data, cell.protocol, mine.sample_rate)
         sides = thin_clips(learned, cell.fraction, settings.seed), watched, tested
         key = _key(sides, mine)
         file = out / f"{cell.name}_{key}.json"

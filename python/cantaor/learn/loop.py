@@ -29,7 +29,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from cantaor.errors import ModelError
 from cantaor.learn.augmentation import MASKS, MIXUP, augment, mask_image, mix_pairs
 from cantaor.learn.clips import ClipSet, bucketed_batches
-from cantaor.learn.singer import LONGEST, Singer
+from cantaor.learn.singer import Singer
 from cantaor.learn.training import Progress, TrainingSettings, fingerprint
 from cantaor.types import Int64Array
 
@@ -40,16 +40,17 @@ _CHECKPOINT = "training.ckpt"
 class _Batches:
     """Batches of a clip set in a given order, as tensors."""
 
-    def __init__(self, clips: ClipSet, order: Sequence[Int64Array]) -> None:
+    def __init__(self, clips: ClipSet, order: Sequence[Int64Array], longest: int) -> None:
         self.clips = clips
         self.order = order
+        self.longest = longest
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for index in self.order:
-            waveforms, lengths = self.clips.batch(index, LONGEST)
+            waveforms, lengths = self.clips.batch(index, self.longest)
             labels = self.clips.labels[index].astype(np.int64)
             yield torch.from_numpy(waveforms), torch.from_numpy(lengths), torch.from_numpy(labels)
 
@@ -92,15 +93,17 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
 
     def train_dataloader(self) -> _Batches:
         rng = np.random.default_rng([self.settings.seed, self.current_epoch])
-        lengths = np.minimum(self.train_clips.lengths, LONGEST)
-        return _Batches(self.train_clips, bucketed_batches(lengths, self.settings.batch, rng))
+        longest = self.singer.longest
+        lengths = np.minimum(self.train_clips.lengths, longest)
+        order = bucketed_batches(lengths, self.settings.batch, rng)
+        return _Batches(self.train_clips, order, longest)
 
     def val_dataloader(self) -> _Batches | list[Tensor]:
         if self.validation_clips is None:
             return []
         order = np.argsort(self.validation_clips.lengths, kind="stable")
         cuts = np.arange(self.settings.batch, order.size, self.settings.batch)
-        return _Batches(self.validation_clips, np.split(order, cuts))
+        return _Batches(self.validation_clips, np.split(order, cuts), self.singer.longest)
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch)
@@ -111,7 +114,10 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         waveforms, lengths, labels = batch
         names = self.settings.augmentation
         with torch.no_grad():
-            waveforms, lengths = augment(waveforms, lengths, names, LONGEST)
+            singer = self.singer
+            waveforms, lengths = augment(
+                waveforms, lengths, names, singer.longest, singer.sample_rate
+            )
             images, counts = self._images(waveforms, lengths)
             if MASKS in names:
                 images = mask_image(images, counts)

@@ -27,6 +27,7 @@ RECIPES: dict[str, Mapping[str, Any]] = {
         "early_stopping": False,
         "augmentation": (MIXUP,),
         "pooling": "statistics",
+        "features": "wide-log-mel",
     },
     "robust": {"model": PROFILE, "features": PROFILE, "early_stopping": False},
 }

@@ -8,12 +8,9 @@ from torch import Tensor, nn
 from cantaor.learn.features import FRAMES, build_features
 from cantaor.learn.models import build_model
 
-#: Samples of the longest clip that fits 426 frames.
-LONGEST = (FRAMES - 1) * 160 + 159
-
 
 class Singer(nn.Module):
-    """From 16 kHz waveforms to the probability of each singer.
+    """From waveforms to the probability of each singer.
 
     Parameters
     ----------
@@ -37,17 +34,15 @@ class Singer(nn.Module):
         float32 (channels, 128, 1), subtracted from the features and multiplied with them; fitted
         on training clips, 0 and 1 before.
     sample_rate
-        Hz, of the waveforms.
+        Hz, of the waveforms: 16,000, or the features' own.
     longest
-        Samples after which clips are cut.
+        Samples after which clips are cut: the most that fit 426 frames.
     embedding_size
         Length of an embedding.
     """
 
     mean: Tensor
     scale: Tensor
-    sample_rate = 16_000
-    longest = LONGEST
 
     def __init__(
         self,
@@ -65,6 +60,8 @@ class Singer(nn.Module):
         self.embedding_size = self.network.embedding_size
         self.padded = padded
         self.hop_length = channels[0].hop_length
+        self.sample_rate = channels[0].sample_rate
+        self.longest = FRAMES * self.hop_length - 1
         self.register_buffer("mean", torch.zeros(len(channels), 128, 1))
         self.register_buffer("scale", torch.ones(len(channels), 128, 1))
 
@@ -116,8 +113,8 @@ class Singer(nn.Module):
         Parameters
         ----------
         waveforms
-            float32 (samples,) or (clips, samples) at 16 kHz; what stands after the end of a clip
-            is not read.
+            float32 (samples,) or (clips, samples) at ``sample_rate``; what stands after the end
+            of a clip is not read.
         lengths
             int64 (clips,), samples of each clip, or None: all of them.
 

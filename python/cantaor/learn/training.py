@@ -23,9 +23,9 @@ from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
 from cantaor.learn.models.masking import POOLINGS
-from cantaor.learn.profile import PROFILE, ProfileSinger
+from cantaor.learn.profile import PROFILE, PROFILE_RATE, ProfileSinger
 from cantaor.learn.robust import MEMBERS, fit_profile_singer, take_profiles
-from cantaor.learn.singer import LONGEST, Singer, fit_scale
+from cantaor.learn.singer import Singer, fit_scale
 
 #: Called after every epoch with its number from 1, the most epochs there can be, and its metrics.
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -141,6 +141,13 @@ class TrainingSettings:
                 raise ArgumentError(f"{name} must be above 0; got {getattr(self, name)}")
         if not self.weight_decay >= 0:
             raise ArgumentError(f"weight_decay must be at least 0; got {self.weight_decay}")
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of the clips that are learned from."""
+        if self.features == PROFILE:
+            return PROFILE_RATE
+        return build_features(self.features)[0].sample_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +265,7 @@ def train(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         singer = _build_network(settings, len(train_clips.classes))
-        fit_scale(singer, _scale_batches(train_clips, settings.batch))
+        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.longest))
         history = run_epochs(
             singer,
             train_clips,
@@ -312,10 +319,10 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def _scale_batches(clips: ClipSet, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _scale_batches(clips: ClipSet, size: int, longest: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = np.argsort(clips.lengths, kind="stable")
     for part in np.split(order, np.arange(size, order.size, size)):
-        waveforms, lengths = clips.batch(part, LONGEST)
+        waveforms, lengths = clips.batch(part, longest)
         yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 

@@ -87,9 +87,9 @@ def run_workspace_grid(
     One record for each cell, see :func:`cantaor.learn.grid.run_grid`.
     """
 
-    def sides_of(data: str, protocol: str) -> Sides:
+    def sides_of(data: str, protocol: str, sample_rate: int) -> Sides:
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
-        return clip_sides(prepared.clips)
+        return clip_sides(prepared.clips, sample_rate)
 
     return _run(plan, sides_of, settings, out, minutes, progress)
 
@@ -117,10 +117,10 @@ def run_clips_grid(
     if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
         raise SplitError("the file of clips names no test side: its column split must say test")
 
-    def sides_of(data: str, protocol: str) -> Sides:
+    def sides_of(data: str, protocol: str, sample_rate: int) -> Sides:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        return clip_sides(clips, settings.seed)
+        return clip_sides(clips, sample_rate, settings.seed)
 
     return _run(plan, sides_of, settings, out, minutes, progress)
 
@@ -173,7 +173,7 @@ def _share(text: str) -> float:
 
 def _run(
     plan: GridPlan,
-    sides_of: Callable[[str, str], Sides],
+    sides_of: Callable[[str, str, int], Sides],
     settings: TrainingSettings,
     out: Path,
     minutes: float | None,
@@ -181,14 +181,14 @@ def _run(
 ) -> list[dict[str, Any]]:
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
-    kept: dict[tuple[str, str], Sides] = {}
+    kept: dict[tuple[str, str, int], Sides] = {}
     done: list[Cell] = []
 
-    def sides(data: str, protocol: str) -> Sides:
-        if (data, protocol) not in kept:
+    def sides(*clips: Any) -> Sides:
+        if clips not in kept:
             kept.clear()  # Cells come data set by data set; one at a time is held in memory.
-            kept[data, protocol] = sides_of(data, protocol)
-        return kept[data, protocol]
+            kept[clips] = sides_of(*clips)
+        return kept[clips]
 
     def tell(cell: Cell, _record: Mapping[str, Any]) -> None:
         done.append(cell)

@@ -30,10 +30,10 @@ from cantaor.learn.evaluation import (
     measure,
     predict,
 )
+from cantaor.learn.features import SAMPLE_RATE
 from cantaor.learn.grid import Sides
 from cantaor.learn.identification import finder_arrays, finder_facts
-from cantaor.learn.profile import PROFILE, PROFILE_RATE
-from cantaor.learn.singer import Singer
+from cantaor.learn.profile import PROFILE
 from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
 from cantaor.run.embedding import held_out_table
 from cantaor.run.pipeline import Progress
@@ -52,7 +52,7 @@ def load_clipset(
     classes: Sequence[str],
     progress: Progress | None = None,
     *,
-    sample_rate: int = Singer.sample_rate,
+    sample_rate: int = SAMPLE_RATE,
     by_group: bool = False,
 ) -> ClipSet:
     """Read the audio of clips; every file is decoded once.
@@ -294,7 +294,9 @@ def side(clips: Manifest, name: str) -> Manifest:
     return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
-def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None) -> Sides:
+def clip_sides(
+    clips: Manifest, sample_rate: int, seed: int = 0, progress: Progress | None = None
+) -> Sides:
     """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
 
     Raises
@@ -305,7 +307,7 @@ def clip_sides(clips: Manifest, seed: int = 0, progress: Progress | None = None)
     clips, _ = _name_sides(clips, TrainingSettings(seed=seed))
     classes = _classes(clips)
     learned, watched, tested = (
-        load_clipset(side(clips, name), classes, progress)
+        load_clipset(side(clips, name), classes, progress, sample_rate=sample_rate)
         for name in ("train", "validation", "test")
     )
     return learned, watched, tested
@@ -349,9 +351,9 @@ def _load_for(
     progress: Progress | None,
 ) -> ClipSet:
     """Clips as a model of these settings takes them."""
-    if settings.model != PROFILE:
-        return load_clipset(clips, classes, progress)
-    return load_clipset(clips, classes, progress, sample_rate=PROFILE_RATE, by_group=True)
+    by_group = settings.model == PROFILE
+    rate = settings.sample_rate
+    return load_clipset(clips, classes, progress, sample_rate=rate, by_group=by_group)
 
 
 def _unfinished(folder: Path) -> Path:
