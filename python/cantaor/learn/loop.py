@@ -347,12 +347,20 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _determinism() -> Iterator[None]:
-    """Restore torch's switches for deterministic algorithms, which Lightning sets for good."""
+    """Restore torch's switches for deterministic algorithms, which Lightning sets for good.
+
+    In this mode torch fills memory before it is written to, for the sake of programs that read it
+    too early; that costs up to a tenth of a step and is turned off.
+    """
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    memory: Any = torch.utils.deterministic
+    fills = memory.fill_uninitialized_memory
     try:
+        memory.fill_uninitialized_memory = False
         yield
     finally:
+        memory.fill_uninitialized_memory = fills
         torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
