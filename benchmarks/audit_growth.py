@@ -22,7 +22,8 @@ from cantaor.corpus.synthetic import sing
 from cantaor.corpus.voices import draw_voices
 
 _AUDIT = """
-import json, resource, sys, time
+import json, sys, time
+from cantaor.bench.measuring import status_bytes
 from cantaor.corpus.audit import audit
 from cantaor.corpus.loaders import read_corpus
 manifest = read_corpus(sys.argv[1])
@@ -30,7 +31,7 @@ start = time.process_time()
 report = audit(manifest)
 print(json.dumps({
     "seconds": time.process_time() - start,
-    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "megabytes": status_bytes("VmHWM") / 2**20,
     "near": [[report.recordings[p.one], report.recordings[p.other]] for p in report.near],
     "shared": len(report.overlapping),
 }))
