@@ -38,7 +38,8 @@ def train(
         str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
     ] = None,
     features: Annotated[
-        str | None, typer.Option(help="log-mel, mfcc, spectrogram, or several joined by +.")
+        str | None,
+        typer.Option(help="log-mel, mfcc, spectrogram, wide-log-mel, or several joined by +."),
     ] = None,
     recipe: Recipe = "paper",
     width: Width = None,
