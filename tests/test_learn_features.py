@@ -198,6 +198,11 @@ def test_features_of_one_network_hear_one_rate():
         build_features("log-mel+wide-mfcc")
 
 
+def test_a_window_fits_its_transform():
+    with pytest.raises(ArgumentError, match=r"n_fft \(512\) must be at least the window's 551"):
+        LogMel(sample_rate=WIDE_RATE)
+
+
 def test_unknown_features_are_named():
     with pytest.raises(ArgumentError, match="'log-mel\\+cqt'"):
         build_features("log-mel+cqt")

@@ -23,19 +23,18 @@ Arronte Alvarez and Gómez-Martín (2020), section 3: 25 ms windows, 128 bands, 
 segments. It says "400 bins" of the spectrogram, most likely the points of the transform.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torchaudio.functional import create_dct
 
 from cantaor.errors import ArgumentError
+from cantaor.learn.bands import ROWS, cosines, linear_bands, mel_bands
 
 #: Samples per second of waveforms, and of those that the ``wide-`` features take.
 SAMPLE_RATE, WIDE_RATE = 16_000, 22_050
-#: Rows and frames of a feature image in the paper.
-ROWS, FRAMES = 128, 426
+#: Frames of a feature image in the paper.
+FRAMES = 426
 # Samples transformed at a time on a CPU: 16 clips of 0.3 s take a third of the time of 256.
 _TOGETHER = 80_000
 
@@ -57,6 +56,11 @@ class BandLevels(nn.Module):
         Smallest power told apart; a clip that never exceeds it is silent.
     sample_rate
         Of the waveforms, Hz.
+
+    Raises
+    ------
+    ArgumentError
+        The window is longer than the transform.
 
     Attributes
     ----------
@@ -86,6 +90,10 @@ class BandLevels(nn.Module):
         self.win_length = sample_rate // 40 if win_length is None else win_length
         self.top_db = top_db
         self.amin = amin
+        if n_fft < self.win_length:
+            raise ArgumentError(
+                f"n_fft ({n_fft}) must be at least the window's {self.win_length} samples"
+            )
         self.register_buffer("bands", bands, persistent=False)
         window = torch.hann_window(self.win_length, dtype=torch.float64)
         self.register_buffer("window", window, persistent=False)
@@ -234,8 +242,7 @@ class BandLevels(nn.Module):
 class LogMel(BandLevels):
     """Mel spectrogram of 128 bands in dB under the clip's loudest value.
 
-    Slaney's mel scale from 0 to half the rate, every filter with unit area. The same as, in
-    librosa,
+    Slaney's mel scale from 0 to half the rate, filters of unit area. The same as, in librosa,
     ``power_to_db(melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=160, win_length=400,
     n_mels=128, pad_mode="constant"), ref=np.max, top_db=80)``.
 
@@ -264,7 +271,7 @@ class LogMel(BandLevels):
         sample_rate: int = SAMPLE_RATE,
     ) -> None:
         super().__init__(
-            _mel_bands(n_fft, sample_rate),
+            mel_bands(n_fft, sample_rate),
             n_fft,
             hop_length,
             top_db=top_db,
@@ -298,11 +305,11 @@ class Spectrogram(BandLevels):
         sample_rate: int = SAMPLE_RATE,
     ) -> None:
         super().__init__(
-            _linear_bands(n_fft), n_fft, hop_length, top_db=top_db, sample_rate=sample_rate
+            linear_bands(n_fft), n_fft, hop_length, top_db=top_db, sample_rate=sample_rate
         )
 
 
-class Mfcc(BandLevels):
+class Mfcc(LogMel):
     """40 mel-frequency cepstral coefficients in rows 0..39; rows 40..127 are zero.
 
     The orthonormal cosine transform (type II) of :class:`LogMel`; the paper pads its images with
@@ -327,62 +334,14 @@ class Mfcc(BandLevels):
         top_db: float = 80.0,
         sample_rate: int = SAMPLE_RATE,
     ) -> None:
-        super().__init__(
-            _mel_bands(n_fft, sample_rate),
-            n_fft,
-            hop_length,
-            top_db=top_db,
-            sample_rate=sample_rate,
-        )
-        self.register_buffer("cosines", _cosines(n_mfcc), persistent=False)
+        super().__init__(n_fft, hop_length, top_db, sample_rate)
+        self.register_buffer("cosines", cosines(n_mfcc), persistent=False)
         self.silence[:, 0] = 0.0
         self.silence[0, 0] = -top_db * ROWS**0.5
 
     def rows_of(self, levels: Tensor) -> Tensor:
         """Coefficients (clips, 128, frames) of levels of the same shape."""
         return torch.matmul(self.cosines, levels)
-
-
-def _mel_bands(n_fft: int, sample_rate: int) -> Tensor:
-    """Triangular filters of unit area on Slaney's mel scale, float32 (128, n_fft // 2 + 1).
-
-    Made in float64: torchaudio's own, made in float32, are off by up to 0.002 dB.
-    """
-    hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * sample_rate / n_fft
-    highest = _hz_to_mel(sample_rate / 2)
-    corners = _mel_to_hz(torch.linspace(0, highest, ROWS + 2, dtype=torch.float64))
-    lower, centre, upper = corners[:-2, None], corners[1:-1, None], corners[2:, None]
-    rising, falling = (hz - lower) / (centre - lower), (upper - hz) / (upper - centre)
-    triangles = torch.minimum(rising, falling).clamp(min=0)
-    return (triangles * 2 / (upper - lower)).float()
-
-
-def _hz_to_mel(hz: float) -> float:
-    """Of :func:`_mel_to_hz` the inverse, from 1 kHz on."""
-    return 15 + 27 * math.log(hz / 1000) / math.log(6.4)
-
-
-def _mel_to_hz(mel: Tensor) -> Tensor:
-    """Slaney's scale: 15 mel are 1 kHz, linear below, 27 mel for each factor of 6.4 above."""
-    return torch.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
-
-
-def _cosines(n_mfcc: int) -> Tensor:
-    """Orthonormal cosine transform of 128 rows, float32 (128, 128), rows from n_mfcc on zero."""
-    matrix = torch.zeros(ROWS, ROWS)
-    matrix[:n_mfcc] = create_dct(n_mfcc, ROWS, norm="ortho").T
-    return matrix
-
-
-def _linear_bands(n_fft: int) -> Tensor:
-    """Averages over equal shares of the bins above the constant one, (128, n_fft // 2 + 1)."""
-    bins = n_fft // 2
-    edges = torch.linspace(0, bins, ROWS + 1, dtype=torch.float64)
-    start = torch.arange(bins, dtype=torch.float64)
-    upper = torch.minimum(edges[1:, None], start + 1)
-    share = (upper - torch.maximum(edges[:-1, None], start)).clamp(min=0)
-    bands = share / share.sum(dim=1, keepdim=True)
-    return torch.cat([torch.zeros(ROWS, 1), bands.float()], dim=1)
 
 
 # Points of the transform and hop at the wide rate.
