@@ -306,9 +306,9 @@ def clip_sides(
     """
     clips, _ = _name_sides(clips, TrainingSettings(seed=seed))
     classes = _classes(clips)
+    sides = (side(clips, name) for name in ("train", "validation", "test"))
     learned, watched, tested = (
-        load_clipset(side(clips, name), classes, progress, sample_rate=sample_rate)
-        for name in ("train", "validation", "test")
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
     )
     return learned, watched, tested
 
@@ -351,9 +351,8 @@ def _load_for(
     progress: Progress | None,
 ) -> ClipSet:
     """Clips as a model of these settings takes them."""
-    by_group = settings.model == PROFILE
-    rate = settings.sample_rate
-    return load_clipset(clips, classes, progress, sample_rate=rate, by_group=by_group)
+    grouped, rate = settings.model == PROFILE, settings.sample_rate
+    return load_clipset(clips, classes, progress, sample_rate=rate, by_group=grouped)
 
 
 def _unfinished(folder: Path) -> Path:
