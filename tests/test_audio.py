@@ -100,12 +100,13 @@ def test_ctrl_c_is_not_lost_while_a_file_is_encoded(
 ) -> None:
     samples = rng.uniform(-0.5, 0.5, 400_000).astype(np.float32)
 
+    timer = threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGINT))
+
     def write_often() -> None:
+        timer.start()  # On a busy machine the signal may come before this returns.
         for _ in range(200):
             write_audio(tmp_path / "noise.flac", samples, 44100)
 
-    timer = threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
         write_often()
     timer.join()
