@@ -9,16 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cantaor.audio import read_audio
-from cantaor.clips import clip_bounds
-from cantaor.corpus.manifest import Manifest, Recording
+from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits import Split
 from cantaor.corpus.tables import read_manifest, write_manifest
-from cantaor.errors import CorpusError, ModelError, SplitError
+from cantaor.errors import ModelError, SplitError
 from cantaor.learn.bundle import load_bundle, save_bundle
 from cantaor.learn.card import write_model_card
 from cantaor.learn.clips import ClipSet, join_clips
@@ -30,12 +27,12 @@ from cantaor.learn.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.features import SAMPLE_RATE
 from cantaor.learn.grid import Sides
 from cantaor.learn.identification import finder_arrays, finder_facts
 from cantaor.learn.profile import PROFILE
 from cantaor.learn.training import TrainedModel, TrainingSettings, fingerprint, train
 from cantaor.run.embedding import held_out_table
+from cantaor.run.loading import load_clipset, side
 from cantaor.run.pipeline import Progress
 from cantaor.run.protocol import PreparedClips, mark_validation
 from cantaor.run.workspace import Workspace, write_table, write_text
@@ -45,62 +42,6 @@ from cantaor.show.plot import save_figure
 _CLIPS = "clips.csv"
 _CURVES = "learning.png"
 _FIGURES = "evaluation.json"
-
-
-def load_clipset(
-    clips: Manifest,
-    classes: Sequence[str],
-    progress: Progress | None = None,
-    *,
-    sample_rate: int = SAMPLE_RATE,
-    by_group: bool = False,
-) -> ClipSet:
-    """Read the audio of clips; every file is decoded once.
-
-    Parameters
-    ----------
-    clips
-        One entry a clip; entries without a span are whole files.
-    classes
-        All singers, in the order of the labels.
-    progress
-        Called as ``progress("clips", done, total)`` over files.
-    sample_rate
-        Hz, of the clips.
-    by_group
-        Whether the set's recordings are source groups, where the manifest names any.
-
-    Raises
-    ------
-    CorpusError
-        A singer is not among ``classes``.
-    AudioError
-        A file cannot be read.
-    """
-    known = {name: index for index, name in enumerate(classes)}
-    by_file: dict[str, list[int]] = {}
-    for index, entry in enumerate(clips.entries):
-        if entry.singer not in known:
-            raise CorpusError(
-                f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
-            )
-        by_file.setdefault(clips.location(entry), []).append(index)
-    rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
-    for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows, sample_rate)
-        if progress is not None:
-            progress("clips", done, len(by_file))
-    recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
-        return_inverse=True,
-    )
-    return ClipSet.from_arrays(
-        rows,
-        [known[entry.singer] for entry in clips.entries],
-        classes,
-        recordings.tolist(),
-        recording,
-    )
 
 
 def train_workspace(
@@ -225,8 +166,12 @@ def write_card(model: Path, out: Path) -> Path:
     bundle = load_bundle(model)
     figures = model / _FIGURES
     known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
-    clips = read_manifest(model / _CLIPS) if (model / _CLIPS).exists() else None
-    learned = "clips that are not listed" if clips is None else f"{len(side(clips, 'train'))} clips"
+    learned = "clips that are not listed"
+    if (model / _CLIPS).exists():
+        clips = read_manifest(model / _CLIPS)
+        watched = bundle.trained.settings.early_stopping
+        sides = ("train",) if watched else ("train", "validation")
+        learned = f"{sum(len(side(clips, name)) for name in sides)} clips"
     notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
     data = (
         f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
@@ -287,11 +232,6 @@ def _held_out(model: Path, clips: Manifest | None) -> Manifest:
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
     return tested
-
-
-def side(clips: Manifest, name: str) -> Manifest:
-    """The entries on one side of a split."""
-    return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
 
 
 def clip_sides(
@@ -378,21 +318,6 @@ def _name_sides(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, 
     sides = np.array([entry.split for entry in entries])
     split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
     return mark_validation(named, split, settings.seed)
-
-
-def _cut_file(
-    file: str,
-    entries: Sequence[Recording],
-    indices: Sequence[int],
-    rows: list[np.ndarray[Any, np.dtype[np.float32]]],
-    sample_rate: int,
-) -> None:
-    audio = read_audio(file, sample_rate)
-    spans = [entries[i].span for i in indices]
-    starts = [start for start, _ in spans]
-    ends = [min(end, audio.duration_s) for _, end in spans]
-    for index, first, last in zip(indices, *clip_bounds(audio, starts, ends), strict=True):
-        rows[index] = audio.samples[first:last]
 
 
 def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
