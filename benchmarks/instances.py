@@ -77,6 +77,7 @@ def read_instances(folder: Path, data: str = "motifs", sample_rate: int = SAMPLE
         classes,
         names,
         [names.index(row["recording"]) for row in rows],
+        sample_rate,
     )
     return Instances(
         clips,

@@ -18,7 +18,7 @@ import torch
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.augmentation import CHANGES, MASKS, MIXUP
-from cantaor.learn.clips import ClipSet
+from cantaor.learn.clips import ClipSet, join_clips
 from cantaor.learn.evaluation import predict
 from cantaor.learn.recipes import recipe_settings
 from cantaor.learn.training import TrainingSettings, class_weights, train
@@ -173,6 +173,18 @@ def test_recipes_are_settings_by_name():
     assert (chosen.recipe, chosen.epochs, chosen.schedule) == ("accurate", 7, "cosine")
     with pytest.raises(ArgumentError, match=r"recipe must be one of paper, accurate.*'best'"):
         recipe_settings("best")
+
+
+def test_clips_at_another_rate_are_refused(sides):
+    learned, watched = (replace(side, sample_rate=16_000) for side in sides)
+    with pytest.raises(ArgumentError, match="train_clips are at 16000 Hz, but 22050 Hz is wanted"):
+        train(learned, watched, recipe_settings("accurate", width=2))
+    with pytest.raises(ArgumentError, match="first are at 16000 Hz, but 22050 Hz is wanted"):
+        join_clips(learned, replace(watched, sample_rate=22_050))
+    trained = train(learned, watched, replace(SMALL, epochs=1))
+    with pytest.raises(ArgumentError, match="clips are at 44100 Hz, but 16000 Hz is wanted"):
+        predict(trained, replace(watched, sample_rate=44_100))
+    assert join_clips(learned, watched).select([0]).sample_rate == 16_000
 
 
 def test_settings_say_at_which_rate_clips_are_taken():

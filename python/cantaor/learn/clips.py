@@ -31,6 +31,8 @@ class ClipSet:
         Names of the recordings, may be empty when ``recording`` is.
     recording
         int32 (n,), index of each clip's recording in ``recordings``; -1 where unknown.
+    sample_rate
+        Of ``samples``, Hz, or None: not stated. Where it is, models that take another refuse.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class ClipSet:
     classes: tuple[str, ...]
     recordings: tuple[str, ...] = ()
     recording: Int32Array = field(default_factory=lambda: np.empty(0, np.int32))
+    sample_rate: int | None = None
 
     def __post_init__(self) -> None:
         if self.recording.size == 0 and len(self):
@@ -69,6 +72,7 @@ class ClipSet:
         classes: Sequence[str],
         recordings: Sequence[str] = (),
         recording: ArrayLike = (),
+        sample_rate: int | None = None,
     ) -> ClipSet:
         """Join clips that are arrays of their own.
 
@@ -76,7 +80,7 @@ class ClipSet:
         ----------
         clips
             One float32 array (samples,) for each clip.
-        labels, classes, recordings, recording
+        labels, classes, recordings, recording, sample_rate
             As the attributes.
 
         Examples
@@ -95,6 +99,7 @@ class ClipSet:
             tuple(classes),
             tuple(recordings),
             np.asarray(recording, dtype=np.int32),
+            sample_rate,
         )
 
     def select(self, index: ArrayLike) -> ClipSet:
@@ -111,6 +116,7 @@ class ClipSet:
             self.classes,
             self.recordings,
             self.recording[chosen],
+            self.sample_rate,
         )
 
     def batch(
@@ -143,10 +149,12 @@ def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
     Raises
     ------
     ArgumentError
-        The sets do not have the same classes.
+        The sets do not have the same classes, or state different rates.
     """
     if first.classes != second.classes:
         raise ArgumentError(f"classes of first {first.classes} must be second's {second.classes}")
+    if second.sample_rate is not None:
+        check_rate("first", first, second.sample_rate)
     names = tuple(dict.fromkeys(first.recordings + second.recordings))
     place = np.array([*map(names.index, second.recordings), -1], dtype=np.int32)
     moved = np.array([*map(names.index, first.recordings), -1], dtype=np.int32)
@@ -157,7 +165,17 @@ def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
         first.classes,
         names,
         np.concatenate([moved[first.recording], place[second.recording]]),
+        first.sample_rate or second.sample_rate,
     )
+
+
+def check_rate(name: str, clips: ClipSet, sample_rate: int) -> None:
+    """Raise ArgumentError if clips state another rate than the one that is wanted, Hz."""
+    if clips.sample_rate not in (None, sample_rate):
+        raise ArgumentError(
+            f"{name} are at {clips.sample_rate} Hz, but {sample_rate} Hz is wanted: read them at "
+            "that rate"
+        )
 
 
 def _check(clips: ClipSet) -> None:

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.clips import ClipSet, alike_batches
+from cantaor.learn.clips import ClipSet, alike_batches, check_rate
 from cantaor.learn.singer import Singer
 from cantaor.learn.training import TrainedModel, pick_device
 from cantaor.types import Float32Array, Int32Array, Int64Array
@@ -148,10 +148,11 @@ def predict(
     Raises
     ------
     ArgumentError
-        No such device, or ``batch`` is below 1.
+        No such device, clips at another rate than the model's, or ``batch`` is below 1.
     """
     if batch < 1:
         raise ArgumentError(f"batch must be at least 1; got {batch}")
+    check_rate("clips", clips, trained.module.sample_rate)
     target = pick_device(device)
     # Left alone on a CPU: several threads may ask at once.
     module = trained.module if target.type == "cpu" else trained.module.to(target)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.augmentation import check_augmentation
-from cantaor.learn.clips import ClipSet, join_clips
+from cantaor.learn.clips import ClipSet, check_rate, join_clips
 from cantaor.learn.features import build_features
 from cantaor.learn.models import MODELS
 from cantaor.learn.models.masking import POOLINGS
@@ -245,11 +245,13 @@ def train(
     ------
     ArgumentError
         There are no clips, fewer than two singers, unlabelled clips, different singers on both
-        sides, or no such device.
+        sides, clips at another rate than the settings', or no such device.
     ModelError
         The checkpoint is damaged, or belongs to other clips or settings.
     """
     settings = settings or TrainingSettings()
+    for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
+        check_rate(name, clips, settings.sample_rate)
     if settings.model == PROFILE:
         return _train_profile(train_clips, validation_clips, settings, progress)
     _check_sides(train_clips, validation_clips)

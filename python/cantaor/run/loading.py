@@ -74,6 +74,7 @@ def load_clipset(
         classes,
         recordings.tolist(),
         recording,
+        sample_rate,
     )
 
 
