@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
+from cantaor.audio import read_audio
 from cantaor.learn.clips import ClipSet
 from cantaor.learn.features import SAMPLE_RATE
+from cantaor.types import Audio, Float32Array
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,13 @@ def read_instances(folder: Path, data: str = "motifs", sample_rate: int = SAMPLE
     """
     rows = rows_of(folder)
     names = sorted({row["recording"] for row in rows})
-    audio = {name: _read(folder / "recordings" / f"{name}.flac", sample_rate) for name in names}
+    audio = {
+        name: read_audio(folder / "recordings" / f"{name}.flac", sample_rate) for name in names
+    }
     spans = _spans(rows, data)
     classes = sorted({row["published_singer"] for row in rows})
     clips = ClipSet.from_arrays(
-        [
-            _cut(audio[row["recording"]], sample_rate, *span)
-            for row, (_, *span) in zip(rows, spans, strict=True)
-        ],
+        [_cut(audio[row["recording"]], *span) for row, (_, *span) in zip(rows, spans, strict=True)],
         [classes.index(row["published_singer"]) for row in rows],
         classes,
         names,
@@ -140,13 +139,9 @@ def _anywhere(
     return name, start, start + length
 
 
-def _read(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    samples, rate = soundfile.read(path, dtype="float32")
-    return samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate)
-
-
-def _cut(samples: NDArray[np.float32], rate: int, start: float, end: float) -> NDArray[np.float32]:
-    return samples[round(start * rate) : round(end * rate)]
+def _cut(audio: Audio, start: float, end: float) -> Float32Array:
+    rate = audio.sample_rate
+    return audio.samples[round(start * rate) : round(end * rate)]
 
 
 def paper(instances: Instances, seed: int) -> Split:

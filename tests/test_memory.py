@@ -16,7 +16,8 @@ from cantaor.corpus.synthetic import SyntheticCorpus
 
 #: Mine in a process of its own and say what it took.
 CHILD = """
-import json, pathlib, resource, sys
+import json, resource, sys
+from cantaor.bench.measuring import status_bytes
 from cantaor.errors import CorpusError
 from cantaor.run.pipeline import mine
 if __name__ == "__main__":
@@ -25,11 +26,9 @@ if __name__ == "__main__":
         failures = workspace.table("failures")["reason"].to_pylist()
     except CorpusError as error:
         failures = [str(error)]
-    # Not ru_maxrss of this process: it remembers the test runner that this was forked from.
-    status = pathlib.Path("/proc/self/status").read_text()
-    own = int(status.split("VmHWM:")[1].split()[0])
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps({"failures": failures, "mb": max(own, workers) / 1024}))
+    workers = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = max(status_bytes("VmHWM"), workers)
+    print(json.dumps({"failures": failures, "mb": peak / 2**20}))
 """
 
 

@@ -42,18 +42,17 @@ _TOGETHER = 80_000
 class BandLevels(nn.Module):
     """Levels in decibels of 128 frequency bands; the part that all features share.
 
+    Kinds say in :meth:`make_bands` which bands these are. Windows last 25 ms, and a clip that never
+    exceeds a power of 1e-10 is silent.
+
     Parameters
     ----------
-    bands
-        float32 (128, n_fft // 2 + 1), weight of each bin's power in each band.
     n_fft
-        Points of the transform, at least ``win_length``.
-    hop_length, win_length
-        Samples between two frames and samples of the Hann window; None: 25 ms.
+        Points of the transform; 400 at 16 kHz is the paper's literal setting.
+    hop_length
+        Samples between two frames.
     top_db
         Range of levels in dB; what is further below the loudest value counts as silence.
-    amin
-        Smallest power told apart; a clip that never exceeds it is silent.
     sample_rate
         Of the waveforms, Hz.
 
@@ -74,12 +73,9 @@ class BandLevels(nn.Module):
 
     def __init__(
         self,
-        bands: Tensor,
         n_fft: int = 512,
         hop_length: int = 160,
-        win_length: int | None = None,
         top_db: float = 80.0,
-        amin: float = 1e-10,
         sample_rate: int = SAMPLE_RATE,
     ) -> None:
         super().__init__()
@@ -87,17 +83,22 @@ class BandLevels(nn.Module):
         self.samples_together = _TOGETHER
         self.n_fft = n_fft
         self.hop_length = hop_length
-        self.win_length = sample_rate // 40 if win_length is None else win_length
+        self.win_length = sample_rate // 40
         self.top_db = top_db
-        self.amin = amin
+        self.amin = 1e-10
         if n_fft < self.win_length:
             raise ArgumentError(
                 f"n_fft ({n_fft}) must be at least the window's {self.win_length} samples"
             )
-        self.register_buffer("bands", bands, persistent=False)
+        self.register_buffer("bands", self.make_bands(n_fft, sample_rate), persistent=False)
         window = torch.hann_window(self.win_length, dtype=torch.float64)
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("silence", torch.full((ROWS, 1), -top_db), persistent=False)
+
+    @staticmethod
+    def make_bands(n_fft: int, sample_rate: int) -> Tensor:
+        """Weight of each bin's power in each band, float32 (128, n_fft // 2 + 1)."""
+        raise NotImplementedError
 
     def forward(
         self,
@@ -246,16 +247,7 @@ class LogMel(BandLevels):
     ``power_to_db(melspectrogram(y=clip, sr=16000, n_fft=512, hop_length=160, win_length=400,
     n_mels=128, pad_mode="constant"), ref=np.max, top_db=80)``.
 
-    Parameters
-    ----------
-    n_fft
-        Points of the transform; 400 is the paper's literal setting.
-    hop_length
-        Samples between two frames.
-    top_db
-        Range of levels, dB.
-    sample_rate
-        Of the waveforms, Hz.
+    Parameters are those of :class:`BandLevels`.
 
     Examples
     --------
@@ -263,20 +255,10 @@ class LogMel(BandLevels):
     torch.Size([2, 128, 426])
     """
 
-    def __init__(
-        self,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        top_db: float = 80.0,
-        sample_rate: int = SAMPLE_RATE,
-    ) -> None:
-        super().__init__(
-            mel_bands(n_fft, sample_rate),
-            n_fft,
-            hop_length,
-            top_db=top_db,
-            sample_rate=sample_rate,
-        )
+    @staticmethod
+    def make_bands(n_fft: int, sample_rate: int) -> Tensor:
+        """Mel filters, float32 (128, n_fft // 2 + 1)."""
+        return mel_bands(n_fft, sample_rate)
 
 
 class Spectrogram(BandLevels):
@@ -285,28 +267,13 @@ class Spectrogram(BandLevels):
     The bins without the constant one are averaged into 128 rows, at 16 kHz of 62.5 Hz: with 512
     points two bins each; otherwise rows share the bins on their borders in proportion.
 
-    Parameters
-    ----------
-    n_fft
-        Points of the transform; 400 is the paper's literal setting.
-    hop_length
-        Samples between two frames.
-    top_db
-        Range of levels, dB.
-    sample_rate
-        Of the waveforms, Hz.
+    Parameters are those of :class:`BandLevels`.
     """
 
-    def __init__(
-        self,
-        n_fft: int = 512,
-        hop_length: int = 160,
-        top_db: float = 80.0,
-        sample_rate: int = SAMPLE_RATE,
-    ) -> None:
-        super().__init__(
-            linear_bands(n_fft), n_fft, hop_length, top_db=top_db, sample_rate=sample_rate
-        )
+    @staticmethod
+    def make_bands(n_fft: int, sample_rate: int) -> Tensor:
+        """Equal shares of the bins, whatever the rate, float32 (128, n_fft // 2 + 1)."""
+        return linear_bands(n_fft)
 
 
 class Mfcc(LogMel):
@@ -321,7 +288,7 @@ class Mfcc(LogMel):
     n_mfcc
         Coefficients, 1..128.
     n_fft, hop_length, top_db, sample_rate
-        As in :class:`LogMel`.
+        As in :class:`BandLevels`.
     """
 
     cosines: Tensor

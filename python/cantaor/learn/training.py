@@ -250,8 +250,9 @@ def train(
         The checkpoint is damaged, or belongs to other clips or settings.
     """
     settings = settings or TrainingSettings()
+    rate = settings.sample_rate
     for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
-        check_rate(name, clips, settings.sample_rate)
+        check_rate(name, clips, rate)
     if settings.model == PROFILE:
         return _train_profile(train_clips, validation_clips, settings, progress)
     _check_sides(train_clips, validation_clips)

@@ -184,11 +184,11 @@ def _run(
     kept: dict[tuple[str, str, int], Sides] = {}
     done: list[Cell] = []
 
-    def sides(*clips: Any) -> Sides:
-        if clips not in kept:
+    def sides(*wanted: *tuple[str, str, int]) -> Sides:
+        if wanted not in kept:
             kept.clear()  # Cells come data set by data set; one at a time is held in memory.
-            kept[clips] = sides_of(*clips)
-        return kept[clips]
+            kept[wanted] = sides_of(*wanted)
+        return kept[wanted]
 
     def tell(cell: Cell, _record: Mapping[str, Any]) -> None:
         done.append(cell)

@@ -12,7 +12,6 @@ from cantaor.clips import clip_bounds
 from cantaor.corpus.manifest import Manifest, Recording
 from cantaor.errors import CorpusError
 from cantaor.learn.clips import ClipSet
-from cantaor.learn.features import SAMPLE_RATE
 from cantaor.run.pipeline import Progress
 
 
@@ -26,7 +25,7 @@ def load_clipset(
     classes: Sequence[str],
     progress: Progress | None = None,
     *,
-    sample_rate: int = SAMPLE_RATE,
+    sample_rate: int,
     by_group: bool = False,
 ) -> ClipSet:
     """Read the audio of clips; every file is decoded once.
