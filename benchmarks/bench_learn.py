@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.evaluation import predict
-from cantaor.learn.features import LogMel, Mfcc, Spectrogram
-from cantaor.learn.models import MODELS
-from cantaor.learn.singer import Singer
-from cantaor.learn.training import TrainingSettings, train
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.features.spectrograms import LogMel, Mfcc, Spectrogram
+from cantaor.learn.networks import MODELS
+from cantaor.learn.networks.classifier import SingerClassifier
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.train import train
 
 CLIPS, SAMPLES, RATE = 64, 4_800, 16_000
 
@@ -99,8 +100,8 @@ def test_features_against_librosa_clip_by_clip(kind, waveforms):
 @torch.inference_mode()
 def test_length_aware_against_padded(name, waveforms):
     torch.manual_seed(0)
-    aware = Singer(name, "log-mel", 5, width=8).eval()
-    padded = Singer(name, "log-mel", 5, width=8, padded=True).eval()
+    aware = SingerClassifier(name, "log-mel", 5, width=8).eval()
+    padded = SingerClassifier(name, "log-mel", 5, width=8, padded=True).eval()
     padded.load_state_dict(aware.state_dict())
     answer, _ = aware(waveforms)
     silence = torch.nn.functional.pad(waveforms, (0, 30_000))

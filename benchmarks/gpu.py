@@ -27,12 +27,13 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.grid import DATA, MODELS, Sides, run_grid, table_2
-from cantaor.learn.recipes import RECIPES, recipe_settings
-from cantaor.learn.singer import Singer
-from cantaor.learn.tables import curve_table, grid_table
-from cantaor.learn.training import pick_device
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.data.subsets import ClipSubsets
+from cantaor.learn.evaluation.grid import DATA, MODELS, run_grid, table_2
+from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.networks.classifier import SingerClassifier
+from cantaor.learn.training.recipes import RECIPES, recipe_settings
+from cantaor.learn.training.settings import pick_device
 
 TOLERANCE = 1e-3
 
@@ -104,7 +105,7 @@ def machine(device: torch.device) -> dict[str, str]:
 def agreement(name: str, device: torch.device, width: int | None) -> dict[str, Any]:
     """Largest difference of features, probabilities and embeddings between CPU and device."""
     torch.manual_seed(0)
-    host = Singer(name, "log-mel+mfcc+spectrogram", 5, width).eval()
+    host = SingerClassifier(name, "log-mel+mfcc+spectrogram", 5, width).eval()
     host.scale.fill_(0.05)
     other = copy.deepcopy(host).to(device)
     waveforms = torch.randn(8, 16_000) * 0.1
@@ -126,7 +127,7 @@ def throughput(
 ) -> dict[str, Any]:
     """Clips of 0.3 s a second: features alone, waveform to probability, training step."""
     torch.manual_seed(0)
-    singer = Singer(name, "log-mel", 5, width, padded).to(device)
+    singer = SingerClassifier(name, "log-mel", 5, width, padded).to(device)
     adam = torch.optim.Adam(singer.parameters())
     waveforms = torch.randn(batch, 4_800, device=device) * 0.1
     labels = torch.arange(batch, device=device) % 5
@@ -177,7 +178,7 @@ class DataSets:
         self.folder = folder
         self.read: dict[tuple[str, int], Instances] = {}
 
-    def __call__(self, data: str, protocol: str, sample_rate: int) -> Sides:
+    def __call__(self, data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         wanted = data, sample_rate
         if wanted not in self.read:
             self.read[wanted] = read_instances(self.folder, *wanted)
@@ -185,7 +186,7 @@ class DataSets:
         return split.train, split.validation, split.test
 
 
-def smoke_sides(data: str, protocol: str, sample_rate: int) -> Sides:
+def smoke_sides(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
     """Tones in place of the data sets; one set is left out, so that its cell is empty."""
     if data == DATA[-1]:
         raise SplitError("there are no recordings to draw from in a smoke run")

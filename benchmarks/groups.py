@@ -26,10 +26,16 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.instances import rows_of
-from cantaor.learn.augmentation import augment
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.profile import PROFILE_RATE
-from cantaor.learn.robust import WINDOW, Profiles, fit_committee, take_profiles, window_chances
+from cantaor.learn.data.augmentation import augment
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.networks.ensemble import PROFILE_RATE
+from cantaor.learn.training.ensemble_training import (
+    WINDOW,
+    WindowFeatures,
+    extract_window_features,
+    fit_ensemble,
+    window_probabilities_of_chance,
+)
 
 Floats = NDArray[np.float64]
 Draw = tuple[int, ...]
@@ -42,7 +48,7 @@ class Windows:
     """One window of every clip, its profile, singer and group, and the names."""
 
     clips: ClipSet
-    profiles: Profiles
+    profiles: WindowFeatures
     singers: tuple[str, ...]
     groups: tuple[str, ...]
 
@@ -59,7 +65,7 @@ class Windows:
 
 
 def read_windows(folder: Path) -> Windows:
-    """Profiles of the middle 0.2 s of every distinct clip without a label conflict."""
+    """WindowFeatures of the middle 0.2 s of every distinct clip without a label conflict."""
     rows = {
         row["audio_id"]: row
         for row in reversed(rows_of(folder))
@@ -76,7 +82,7 @@ def read_windows(folder: Path) -> Windows:
         labels.append(singers.index(row["published_singer"]))
         group.append(groups.index(row["recording"]))
     clips = ClipSet.from_arrays(cut, labels, singers, groups, group)
-    return Windows(clips, take_profiles(clips), singers, groups)
+    return Windows(clips, extract_window_features(clips), singers, groups)
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -91,9 +97,9 @@ def committee(members: int, views: slice = slice(None), seed: int = 0) -> Method
         whole = windows.profiles
         values = np.zeros_like(whole.values)
         values[:, views] = whole.values[:, views]
-        profiles = Profiles(values, whole.labels, whole.groups)
+        profiles = WindowFeatures(values, whole.labels, whole.groups)
         chances = [chances_without(profiles, draw) for draw in draws for _ in range(members)]
-        trained, _ = fit_committee(profiles, np.array(chances), len(windows.singers), seed)
+        trained, _ = fit_ensemble(profiles, np.array(chances), len(windows.singers), seed)
         with torch.inference_mode():
             x = torch.from_numpy(values).expand(len(chances), -1, -1)
             logits, _ = trained(x)
@@ -121,8 +127,8 @@ def augmented(names: tuple[str, ...], copies: int = 3) -> Method:
                 windows.groups,
                 windows.clips.recording,
             )
-            whole.append(take_profiles(clips))
-        joined = Profiles(
+            whole.append(extract_window_features(clips))
+        joined = WindowFeatures(
             np.concatenate([one.values for one in whole]),
             np.concatenate([one.labels for one in whole]),
             np.concatenate([one.groups for one in whole]),
@@ -152,11 +158,11 @@ def logistic(views: slice, strength: float = 0.1) -> Method:
     return answer
 
 
-def chances_without(profiles: Profiles, draw: Draw) -> Floats:
+def chances_without(profiles: WindowFeatures, draw: Draw) -> Floats:
     """Chance of each window in training when the groups of a draw are held out."""
     kept = ~np.isin(profiles.groups, draw)
     chances = np.zeros(kept.size)
-    chances[kept] = window_chances(profiles.labels[kept], profiles.groups[kept])
+    chances[kept] = window_probabilities_of_chance(profiles.labels[kept], profiles.groups[kept])
     return chances
 
 

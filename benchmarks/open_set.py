@@ -16,50 +16,50 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.groups import Windows, chances_without, read_windows
-from cantaor.learn.calibration import (
-    VOTERS,
+from cantaor.learn.identification.calibration import (
+    WINDOWS_PER_DECISION,
+    apply_temperature,
     calibrate,
-    split_votes,
-    tempered,
+    split_into_decisions,
 )
-from cantaor.learn.enrolment import (
+from cantaor.learn.identification.enrolment import (
     Gallery,
+    cosine_similarities,
     cosine_temperature,
-    cosines,
     share_with_enrolled,
     singer_means,
 )
-from cantaor.learn.reliability import expected_calibration_error
-from cantaor.learn.robust import Profiles, fit_committee, take_whitening
-from cantaor.learn.verification import cross_group_trials, detection_cost, equal_error
+from cantaor.learn.training.ensemble_training import WindowFeatures, fit_ensemble, fit_wccn
+from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.metrics.verification import cross_group_trials, detection_cost, equal_error_rate
 
 Floats = NDArray[np.float64]
 
 
-def part(profiles: Profiles, mask: NDArray[np.bool_]) -> Profiles:
+def part(profiles: WindowFeatures, mask: NDArray[np.bool_]) -> WindowFeatures:
     """The windows of a mask."""
-    return Profiles(profiles.values[mask], profiles.labels[mask], profiles.groups[mask])
+    return WindowFeatures(profiles.values[mask], profiles.labels[mask], profiles.groups[mask])
 
 
 def answers(windows: Windows, left_out: list[tuple[int, ...]]) -> Floats:
     """Probabilities (nets, windows, singers) of one network for each set of groups left out."""
     profiles = windows.profiles
     chances = np.array([chances_without(profiles, groups) for groups in left_out])
-    committee, _ = fit_committee(profiles, chances, len(windows.singers))
+    committee, _ = fit_ensemble(profiles, chances, len(windows.singers))
     with torch.inference_mode():
         logits, _ = committee(torch.from_numpy(profiles.values).expand(len(left_out), -1, -1))
         return logits.softmax(-1).double().numpy()
 
 
-def scaled(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
-    """Profiles scaled by what is known: the baseline's embedding."""
+def scaled(profiles: WindowFeatures, known: NDArray[np.bool_]) -> Floats:
+    """WindowFeatures scaled by what is known: the baseline's embedding."""
     values = profiles.values.astype(float)
     return (values - values[known].mean(axis=0)) / (values[known].std(axis=0) + 1e-6)
 
 
-def whitened(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
+def whitened(profiles: WindowFeatures, known: NDArray[np.bool_]) -> Floats:
     """The package's embedding, fitted on what is known."""
-    centre, whitening = take_whitening(profiles.values[known], profiles.groups[known])
+    centre, whitening = fit_wccn(profiles.values[known], profiles.groups[known])
     return (profiles.values - centre) @ whitening
 
 
@@ -87,7 +87,7 @@ def open_set(windows: Windows) -> None:
         enrol_trials(enrolled, windows, known, share, singer, group, views["whitened cosine"])
     print("| score of a vote | unknown singers: equal error rate |\n|---|---|")
     for name, same in known_scores.items():
-        print(f"| {name} | {equal_error(same, other_scores[name]).error:.3f} |")
+        print(f"| {name} | {equal_error_rate(same, other_scores[name]).error:.3f} |")
     print("\n| enrolled from one source group, heard in others | votes | right |\n|---|---|---|")
     for name, right in enrolled.items():
         print(f"| {name} | {len(right)} | {np.mean(right):.3f} |")
@@ -96,14 +96,14 @@ def open_set(windows: Windows) -> None:
 
 def collect(
     scores: dict[str, list[float]],
-    profiles: Profiles,
+    profiles: WindowFeatures,
     known: NDArray[np.bool_],
     mine: NDArray[np.bool_],
     share: Floats,
     views: dict[str, Floats],
 ) -> None:
     """Add the scores of a group's votes."""
-    votes = split_votes(share).max(axis=1).tolist()
+    votes = split_into_decisions(share).max(axis=1).tolist()
     scores.setdefault("mean probability", []).extend(votes)
     for name, embeddings in views.items():
         means = singer_means(
@@ -112,7 +112,10 @@ def collect(
             profiles.groups[known],
             int(profiles.labels.max()) + 1,
         )
-        alike = [float(cosines(vote, means).max()) for vote in split_votes(embeddings[mine])]
+        alike = [
+            float(cosine_similarities(vote, means).max())
+            for vote in split_into_decisions(embeddings[mine])
+        ]
         scores.setdefault(name, []).extend(alike)
 
 
@@ -138,7 +141,11 @@ def enrol_trials(
             mine = profiles.groups == heard
             expected = len(windows.singers) if heard != group else int(owner[group])
             kind = "enrolled singer" if heard != group else "trained singers"
-            votes = zip(split_votes(share[mine]), split_votes(embeddings[mine]), strict=True)
+            votes = zip(
+                split_into_decisions(share[mine]),
+                split_into_decisions(embeddings[mine]),
+                strict=True,
+            )
             for vote, embedding in votes:
                 answer = int(share_with_enrolled(vote, embedding, gallery).argmax())
                 enrolled[kind].append(float(answer == expected))
@@ -157,7 +164,7 @@ def verify(windows: Windows) -> None:
                 embeddings = view(profiles, ~tested)
                 rows, singers, groups = [], [], []
                 for group in np.flatnonzero(np.isin(owner, (one, other))):
-                    votes = split_votes(embeddings[profiles.groups == group])
+                    votes = split_into_decisions(embeddings[profiles.groups == group])
                     rows.append(votes)
                     singers += [int(owner[group])] * len(votes)
                     groups += [int(group)] * len(votes)
@@ -165,7 +172,7 @@ def verify(windows: Windows) -> None:
                 same += pair[0].tolist()
                 different += pair[1].tolist()
         cost = detection_cost(same, different)
-        print(f"| {name} | {equal_error(same, different).error:.3f} | {cost:.3f} |")
+        print(f"| {name} | {equal_error_rate(same, different).error:.3f} | {cost:.3f} |")
 
 
 def calibration(windows: Windows, draws: int = 12) -> None:
@@ -179,12 +186,12 @@ def calibration(windows: Windows, draws: int = 12) -> None:
         if found is None:
             raise SystemExit("no singer has two groups left")
         for group in draw:
-            votes = split_votes(share[profiles.groups == group])
+            votes = split_into_decisions(share[profiles.groups == group])
             before += votes.max(axis=1).tolist()
-            after += tempered(votes, found.temperature).max(axis=1).tolist()
+            after += apply_temperature(votes, found.temperature).max(axis=1).tolist()
             right += (votes.argmax(axis=1) == windows.singer_of_group[group]).tolist()
     print(
-        f"\nvotes of {VOTERS} windows: {len(right)} over {len(chosen)} draws, "
+        f"\nvotes of {WINDOWS_PER_DECISION} windows: {len(right)} over {len(chosen)} draws, "
         f"{np.mean(right):.3f} right; expected calibration error "
         f"{expected_calibration_error(before, right):.3f} before, "
         f"{expected_calibration_error(after, right):.3f} after"

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.pitch_sensitivity import Sung, groups, scores, table_head, table_row
 from cantaor.bench.cases import singing
 from cantaor.bench.cases.pitch import PEERS
-from cantaor.pitch import extract_pitch
+from cantaor.pitch.tracker import extract_pitch
 
 
 def accuracy(sung: Sung, track: Callable[[singing.Sung], Any]) -> tuple[float, float]:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cantaor import _core
-from cantaor.audio import read_audio
-from cantaor.pitch import _Analysis
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import _Analysis
 from cantaor.types import Audio, Float32Array, Float64Array
 from tests.singing import VOICES, sing
 

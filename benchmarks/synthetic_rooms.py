@@ -11,11 +11,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.learn.recipes import recipe_settings
-from cantaor.run.learning import evaluate_model, train_workspace
-from cantaor.run.pipeline import mine
-from cantaor.run.protocol import prepare_clips
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.pipeline.mine import mine
 
 
 def main() -> None:

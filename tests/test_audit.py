@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import read_audio, resample
-from cantaor.corpus.anchors import LEAST_SHARED, clip_anchors, lay_strands, shared_run
-from cantaor.corpus.audit import audit, fix
-from cantaor.corpus.examine import content_hash, validate
-from cantaor.corpus.fingerprint import landmarks, near_copies
+from cantaor.corpus.audit.audit import audit, fix
+from cantaor.corpus.audit.inspection import samples_hash, validate
+from cantaor.corpus.audit.landmarks import landmarks, near_copies
+from cantaor.corpus.audit.summary import AuditReport
+from cantaor.corpus.audit.winnowing import MIN_SHARED, clip_anchors, lay_strands, shared_run
 from cantaor.corpus.loaders import read_corpus, read_flamenco_motifs
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.report import AuditReport
-from cantaor.corpus.splits import split_clips
-from cantaor.corpus.synthetic import make_corpus
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.splits.protocols import split_clips
+from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import CorpusError
+from cantaor.io.audio import read_audio, resample
 from cantaor.types import Audio
 
 
@@ -205,7 +205,7 @@ def test_labels_in_doubt(tmp_path: Path, voices: dict[str, np.ndarray]) -> None:
     store_float(tmp_path, "z.wav", sound[:40_000])
     rows = [("EC-1.wav", "EC"), ("EC-2.wav", "AM"), ("AM-3.wav", "AM"), ("x.wav", "ec ")]
     rows += [("y.wav", "JT"), ("z.wav", "JT")]
-    manifest = Manifest(tuple(Recording(p, s, p) for p, s in rows), tmp_path)
+    manifest = Manifest(tuple(ManifestEntry(p, s, p) for p, s in rows), tmp_path)
     found = [(f.path, f.detail) for f in validate(manifest)]
     assert found == [
         ("EC-1.wav", "singer 'EC' is also spelt ec "),
@@ -221,7 +221,8 @@ def test_spans_are_cut_and_checked(tmp_path: Path, voices: dict[str, np.ndarray]
     spans = [(0.0, 2.0), (1.0, 3.0), (5.0, 6.0), (0.0, 2.0), (8.0, 9.5), (9.5, 10.0)]
     manifest = Manifest(
         tuple(
-            Recording("a.wav", "V1", f"r{i}", start_s=a, end_s=b) for i, (a, b) in enumerate(spans)
+            ManifestEntry("a.wav", "V1", f"r{i}", start_s=a, end_s=b)
+            for i, (a, b) in enumerate(spans)
         ),
         tmp_path,
     )
@@ -248,7 +249,9 @@ def test_the_order_of_clips_does_not_matter(tmp_path: Path, voices: dict[str, np
     store_float(tmp_path, "b.wav", voices["V1-01"])
     store_float(tmp_path, "a.wav", voices["V1-01"][50_000:150_000])
     spans = [("b.wav", 0.0, 2.0), ("a.wav", 0.5, 1.5), ("b.wav", 1.5, 3.0), ("b.wav", 5.0, 6.0)]
-    rows = [Recording(p, "V1", f"r{i}", start_s=a, end_s=b) for i, (p, a, b) in enumerate(spans)]
+    rows = [
+        ManifestEntry(p, "V1", f"r{i}", start_s=a, end_s=b) for i, (p, a, b) in enumerate(spans)
+    ]
     rows.append(replace(rows[2], recording="r4"))
     for order in ([0, 1, 2, 3, 4], [3, 4, 1, 2, 0]):
         report = audit(Manifest(tuple(rows[i] for i in order), tmp_path))
@@ -314,7 +317,7 @@ def test_quiet_converters_do_not_match() -> None:
 
 
 def test_the_shared_run_grows_with_the_corpus() -> None:
-    assert shared_run(0) == shared_run(10**8) == LEAST_SHARED
+    assert shared_run(0) == shared_run(10**8) == MIN_SHARED
     assert shared_run(10**11) > 10_000
 
 
@@ -322,7 +325,7 @@ def test_a_hash_depends_on_every_sample() -> None:
     samples = np.linspace(-1, 1, 1000, dtype=np.float32)
     other = samples.copy()
     other[500] = np.nextafter(other[500], np.float32(1))
-    assert content_hash(samples) == content_hash(samples.copy()) != content_hash(other)
+    assert samples_hash(samples) == samples_hash(samples.copy()) != samples_hash(other)
 
 
 def test_the_published_clips(shared_data: Path, tmp_path: Path) -> None:
@@ -359,7 +362,7 @@ def test_the_page_shows_every_kind_of_finding(
     planted: tuple[Manifest, AuditReport], tmp_path: Path
 ) -> None:
     pytest.importorskip("jinja2", reason="needs the extra 'plot'")
-    from cantaor.show.audit_page import write_audit_page
+    from cantaor.report.audit_page import write_audit_page
 
     manifest, report = planted
     page = write_audit_page(report, tmp_path / "audit.html", "a <b> corpus").read_text()

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import write_audio
-from cantaor.corpus.synthetic import SyntheticCorpus
-from cantaor.run.workspace import Workspace
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.io.audio import write_audio
+from cantaor.workspace.workspace import Workspace
 
 SMALL = ("--width", "4", "--epochs", "2", "--device", "cpu")
 

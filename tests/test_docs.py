@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from cantaor.audio import write_audio
 from cantaor.cli import app
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.run.pipeline import mine
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.io.audio import write_audio
+from cantaor.pipeline.mine import mine
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

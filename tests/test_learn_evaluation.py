@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.clips import ClipSet, alike_batches
-from cantaor.learn.evaluation import evaluate, measure, predict, vote_probabilities
-from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
+from cantaor.learn.data.clips import ClipSet, alike_batches
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, evaluate, measure, predict
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from tests.reference import learn as reference
 
 CLASSES = ("AM", "EC", "JT")
@@ -42,7 +43,7 @@ def clips_of(labels: np.ndarray, recordings: int = 4) -> ClipSet:
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
     settings = TrainingSettings(width=2)
-    return TrainedModel(build_singer(settings, 3).eval(), CLASSES, settings)
+    return TrainedModel(build_classifier(settings, 3).eval(), CLASSES, settings)
 
 
 def test_figures_are_those_of_scikit_learn(rng):
@@ -88,8 +89,10 @@ def test_json_has_the_agreed_keys_and_only_plain_values(rng):
 def test_vote_is_the_normalised_geometric_mean():
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]], np.float32)
     together = np.sqrt(np.prod(probabilities, axis=0))
-    np.testing.assert_allclose(vote_probabilities(probabilities), together / together.sum())
-    assert np.isfinite(vote_probabilities(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))).all()
+    np.testing.assert_allclose(aggregate_probabilities(probabilities), together / together.sum())
+    assert np.isfinite(
+        aggregate_probabilities(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))
+    ).all()
 
 
 def test_votes_per_recording():
@@ -158,7 +161,7 @@ def test_alike_batches_hold_every_clip_once(frames, size, fewest):
 @pytest.mark.parametrize("model", ["crnn", "residual50", "residual-blstm"])
 def test_clips_of_one_length_need_no_masks_and_answer_the_same(model, rng):
     settings = TrainingSettings(model=model, width=2)
-    trained = TrainedModel(build_singer(settings, 3).eval(), CLASSES, settings)
+    trained = TrainedModel(build_classifier(settings, 3).eval(), CLASSES, settings)
     lengths = np.repeat([1600, 1650, 1759, 3200, 3300], [5, 5, 5, 4, 2])
     rows = [rng.uniform(-0.5, 0.5, n) for n in rng.permutation(lengths)]
     clips = ClipSet.from_arrays(rows, np.zeros(len(rows), int), CLASSES)

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from cantaor.errors import ModelError
-from cantaor.learn.card import write_model_card
-from cantaor.learn.evaluation import measure
-from cantaor.learn.export import export_onnx, export_pt2, export_torchscript
+from cantaor.learn.evaluation.evaluation import measure
+from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscript
+from cantaor.learn.export.model_card import write_model_card
 from tests.test_learn_bundle import model
 from tests.test_learn_evaluation import clips_of
 

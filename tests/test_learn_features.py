@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.features import (
+from cantaor.learn.features.spectrograms import (
     FEATURES,
     WIDE_RATE,
     LogMel,

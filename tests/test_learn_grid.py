@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cantaor.audio import write_audio
 from cantaor.cli import app
-from cantaor.corpus.tables import read_manifest
+from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import ArgumentError, ModelError, SplitError
-from cantaor.learn.grid import (
+from cantaor.experiments.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
+from cantaor.io.audio import write_audio
+from cantaor.learn.evaluation.grid import (
     DATA,
     FEATURES,
     MODELS,
@@ -26,10 +27,9 @@ from cantaor.learn.grid import (
     with_fractions,
     with_noise,
 )
-from cantaor.learn.tables import curve_table, grid_table
-from cantaor.learn.training import TrainingSettings
-from cantaor.run.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
-from cantaor.show.curves import plot_robustness
+from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.plotting.learning_curves import plot_robustness
 from tests.test_learn_training import singers
 
 TINY = TrainingSettings(width=1, epochs=1, batch=16, device="cpu")

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.models import MODELS, Network, build_model
-from cantaor.learn.models.masking import (
+from cantaor.learn.networks import MODELS, Network, build_model
+from cantaor.learn.networks.masking import (
     POOLINGS,
     MaskedBatchNorm,
     halve,

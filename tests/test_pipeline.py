@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cantaor.audio import probe, read_audio, write_audio
-from cantaor.corpus.synthetic import SyntheticCorpus
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
-from cantaor.run.cutting import EXAMPLES
-from cantaor.run.journal import read_status
-from cantaor.run.pipeline import mine
-from cantaor.run.stages import STAGES
-from cantaor.run.workspace import Workspace, lock, open_workspace
+from cantaor.io.audio import probe, read_audio, write_audio
+from cantaor.pipeline.clip_files import EXAMPLES
+from cantaor.pipeline.mine import mine
+from cantaor.pipeline.stages import STAGES
+from cantaor.workspace.journal import read_status
+from cantaor.workspace.workspace import Workspace, lock, open_workspace
 
 
 def counts(workspace: Workspace, stage: str) -> tuple[int, int, int]:

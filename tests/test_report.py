@@ -11,19 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cantaor.corpus.audit import audit
+from cantaor.corpus.audit.audit import audit
 from cantaor.errors import ArgumentError
-from cantaor.learn.reliability import expected_calibration_error
-from cantaor.run.workspace import Workspace, write_table
-from cantaor.show.figures import (
+from cantaor.io.files import write_table
+from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.plotting.evaluation import (
     calibration_bins,
     embedding_map,
     plot_calibration,
     plot_confusion,
     plot_embeddings,
 )
-from cantaor.show.inline import figure_markup
-from cantaor.show.report import workspace_manifest, write_report
+from cantaor.plotting.svg import figure_markup
+from cantaor.report.report import write_report
+from cantaor.workspace.summary import workspace_manifest
+from cantaor.workspace.workspace import Workspace
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.sharing import join
-from cantaor.corpus.sides import read_sides
-from cantaor.corpus.splits import PROTOCOLS, Split, group_splits, split_clips
-from cantaor.corpus.validation import validation_split
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.splits.overlap import merge_partitions
+from cantaor.corpus.splits.protocols import PROTOCOLS, Split, group_splits, split_clips
+from cantaor.corpus.splits.split_assignment import read_split_assignment
+from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import ArgumentError, CorpusError, SplitError
 
 
@@ -88,25 +88,25 @@ def test_a_given_column_is_taken_and_checked() -> None:
 
 def test_a_split_can_come_from_a_file(tmp_path: Path) -> None:
     names = ("a", "b", "c")
-    manifest = Manifest(tuple(Recording(f"{n}.wav", "AM", n) for n in names), tmp_path)
+    manifest = Manifest(tuple(ManifestEntry(f"{n}.wav", "AM", n) for n in names), tmp_path)
     file = tmp_path / "sides.csv"
     file.write_text("recording,split\nc,test\na,train\nb,train\nd,test\n")
-    assert read_sides(file, manifest) == ("train", "train", "test")
+    assert read_split_assignment(file, manifest) == ("train", "train", "test")
     file.write_text("path,split\nc.wav,test\na.wav,train\nb.wav,train\n")
-    assert read_sides(file, manifest) == ("train", "train", "test")
+    assert read_split_assignment(file, manifest) == ("train", "train", "test")
     file.write_text("recording,split\na,train\na,test\n")
     with pytest.raises(SplitError, match="'a' is on two sides, train and test"):
-        read_sides(file, manifest)
+        read_split_assignment(file, manifest)
     file.write_text("recording,split\na,train\n")
     with pytest.raises(SplitError, match="no side for 2 of 3 entries, such as recording 'b'"):
-        read_sides(file, manifest)
+        read_split_assignment(file, manifest)
     for text, message in (
         ("name,split\na,x\n", "recording or path"),
         ("path\na\n", "column split"),
     ):
         file.write_text(text)
         with pytest.raises(CorpusError, match=message):
-            read_sides(file, manifest)
+            read_split_assignment(file, manifest)
 
 
 def test_what_cannot_be_split_names_singer_and_number() -> None:
@@ -228,5 +228,11 @@ def test_validation_under_paper_is_random_and_marked() -> None:
 
 
 def test_partitions_are_joined_transitively() -> None:
-    assert join(np.array([5, 5, 1, 2, 2]), np.array([0, 3, 3, 9, 8])).tolist() == [0, 0, 0, 1, 1]
-    assert join(np.zeros(0, np.int64)).size == 0
+    assert merge_partitions(np.array([5, 5, 1, 2, 2]), np.array([0, 3, 3, 9, 8])).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]
+    assert merge_partitions(np.zeros(0, np.int64)).size == 0

@@ -11,22 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cantaor.errors import WorkspaceError
-from cantaor.run.tables import contour_from_table, contour_to_table, join_contours
-from cantaor.run.workspace import (
-    begin,
-    clusters_from_table,
-    clusters_to_table,
-    create_workspace,
-    file_name,
-    lock,
-    open_workspace,
-    read_table,
-    track_from_table,
-    track_to_table,
-    write_table,
-)
+from cantaor.io.files import file_name, read_table, write_table
 from cantaor.settings import Settings
 from cantaor.types import Clusters, Contour, PitchTrack
+from cantaor.workspace.records import (
+    clusters_from_table,
+    clusters_to_table,
+    contour_from_table,
+    contour_to_table,
+    join_contours,
+    track_from_table,
+    track_to_table,
+)
+from cantaor.workspace.workspace import begin, create_workspace, lock, open_workspace
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:

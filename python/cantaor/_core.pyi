@@ -10,7 +10,7 @@ from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 def build_info() -> dict[str, str]: ...
 def find_anchors(
-    samples: Float32Array, window: int, spread: int, least_values: int
+    samples: Float32Array, window: int, spread: int, min_values: int
 ) -> tuple[NDArray[np.uint64], Int64Array]: ...
 def segments_in_clusters(
     cents: Float64Array, edges: Float64Array, hysteresis: float, min_frames: int, max_gap: int

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cantaor.clips import random_spans, segment_spans
+from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.contour import segment_contour
 from cantaor.errors import AudioError
-from cantaor.motifs import find_occurrences
-from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.motifs.mining import find_occurrences
+from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.settings import Settings
 from cantaor.types import (
     Audio,

@@ -21,9 +21,9 @@ from typing import Literal
 import numpy as np
 
 from cantaor import _core
-from cantaor.cents import hz_to_cents
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters, Contour, Float64Array, Int32Array, Int64Array, PitchTrack
+from cantaor.units import hz_to_cents
 
 #: Limits between the interval classes of the authors' program, cents.
 AUTHORS_THRESHOLDS = (70.0, 112.0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cantaor._core import find_anchors
-from cantaor.corpus.anchors import clip_anchors, lay_strands
+from cantaor.corpus.audit.winnowing import clip_anchors, lay_strands
 from tests.reference import anchors as reference
 
 
@@ -18,11 +18,11 @@ from tests.reference import anchors as reference
     st.integers(0, 4),
 )
 def test_the_kernel_equals_its_twin(
-    samples: list[float], window: int, spread: int, least_values: int
+    samples: list[float], window: int, spread: int, min_values: int
 ) -> None:
     signal = np.array(samples, dtype=np.float32)
-    hashes, positions = find_anchors(signal, window, spread, least_values)
-    expected = reference.find_anchors(samples, window, spread, least_values)
+    hashes, positions = find_anchors(signal, window, spread, min_values)
+    expected = reference.find_anchors(samples, window, spread, min_values)
     assert list(zip(hashes.tolist(), positions.tolist(), strict=True)) == expected
 
 

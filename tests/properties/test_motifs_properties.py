@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cantaor import _core, find_occurrences, mine_closed
 from cantaor.errors import ArgumentError
-from cantaor.motifs import mine_right_closed
-from cantaor.symbols import flatten_sequences
+from cantaor.motifs.arguments import flatten_sequences
+from cantaor.motifs.mining import mine_right_closed
 from cantaor.types import Motifs
 from tests.reference import motifs as reference
 

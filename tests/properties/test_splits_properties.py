@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cantaor.corpus.splits import PROTOCOLS, Split, group_splits, split_clips
-from cantaor.corpus.validation import validation_split
+from cantaor.corpus.splits.protocols import PROTOCOLS, Split, group_splits, split_clips
+from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import SplitError
 from tests.reference.sharing import leaks
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.locations import printable
+from cantaor.io.locations import printable
 
 _SOME_FAILED = 3
 

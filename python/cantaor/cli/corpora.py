@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Json, Seed, app
-from cantaor.show.terminal import print_audit, show_progress
+from cantaor.report.terminal import print_audit, show_progress
 
 
 @app.command(epilog="Example: `cantaor audit recordings --fix clean.csv`")
@@ -21,10 +21,10 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Find copies, shared audio, contradicting labels, and what leaks across splits."""
-    from cantaor.corpus.audit import audit as audit_manifest
-    from cantaor.corpus.audit import fix as fix_manifest
+    from cantaor.corpus.audit.audit import audit as audit_manifest
+    from cantaor.corpus.audit.audit import fix as fix_manifest
     from cantaor.corpus.loaders import read_entries
-    from cantaor.corpus.tables import write_manifest
+    from cantaor.corpus.manifest_files import write_manifest
 
     manifest = read_entries(corpus, layout)
     with show_progress(as_json) as progress:
@@ -34,7 +34,7 @@ def audit(
     if fix is not None:
         write_manifest(fix_manifest(manifest, found), fix)
     if html is not None:
-        from cantaor.show.audit_page import write_audit_page
+        from cantaor.report.audit_page import write_audit_page
 
         write_audit_page(found, html, title=str(corpus))
     if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
 from cantaor.errors import AudioError, CantaorError
-from cantaor.show.terminal import print_rows
+from cantaor.report.terminal import print_rows
 
 
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
@@ -21,16 +21,16 @@ def enrol(
     as_json: Json = False,
 ) -> None:
     """Let a model know another singer from a few recordings, without training."""
-    from cantaor.learn.bundle import companions, load_bundle, save_bundle
-    from cantaor.learn.enrolment import enrol as enrol_singer
-    from cantaor.learn.identification import hear
+    from cantaor.learn.export.bundle import companions, load_bundle, save_bundle
+    from cantaor.learn.identification.enrolment import enrol as enrol_singer
+    from cantaor.learn.identification.identification import predict_clips
 
     folder = model_folder(model)
     bundle = load_bundle(folder)
     heard, failures = [], []
     for path in audio:
         try:
-            heard.append(hear(bundle, path))
+            heard.append(predict_clips(bundle, path))
         except AudioError as error:
             failures.append((str(path), str(error)))
     if not heard:
@@ -61,15 +61,15 @@ def nearest(
     as_json: Json = False,
 ) -> None:
     """Find the recordings or motif clips that sound most like a recording."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.identification import hear
-    from cantaor.run.embedding import most_alike
+    from cantaor.inference.embeddings import nearest_clips
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.identification.identification import predict_clips
 
     bundle = load_bundle(model_folder(model))
     failures = []
     for path in audio:
         try:
-            found = most_alike(embeddings, hear(bundle, path), kind, count, method)
+            found = nearest_clips(embeddings, predict_clips(bundle, path), kind, count, method)
         except CantaorError as error:
             failures.append((str(path), str(error)))
             continue

@@ -9,12 +9,12 @@ import typer
 
 from cantaor.cli.app import Device, Json, Seed, app, model_folder, print_json
 from cantaor.errors import ArgumentError
-from cantaor.run.workspace import open_workspace
-from cantaor.show.terminal import print_evaluation, show_progress
+from cantaor.report.terminal import print_evaluation, show_progress
+from cantaor.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from cantaor.learn.training import TrainingSettings
-    from cantaor.run.grid import GridPlan
+    from cantaor.experiments.grid import GridPlan
+    from cantaor.learn.training.settings import TrainingSettings
 
 Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
 Width = Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")]
@@ -62,9 +62,9 @@ def train(
 
     Training that was stopped goes on where it was when the same command is given again.
     """
-    from cantaor.learn.recipes import recipe_settings
-    from cantaor.run.learning import clips_manifest, train_clips, train_workspace
-    from cantaor.run.protocol import MAX_CLIPS, prepare_clips
+    from cantaor.experiments.clip_splits import MAX_CLIPS, prepare_clips
+    from cantaor.experiments.train_evaluate import clips_manifest, train_clips, train_workspace
+    from cantaor.learn.training.recipes import recipe_settings
 
     if (work is None) == (clips is None):
         raise ArgumentError("train needs either a workspace or --clips, and not both")
@@ -136,9 +136,13 @@ def evaluate(
     --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
     were run before are kept.
     """
-    from cantaor.learn.recipes import recipe_settings
-    from cantaor.run.grid import plan_of
-    from cantaor.run.learning import clips_manifest, evaluate_model, evaluate_workspace
+    from cantaor.experiments.grid import plan_of
+    from cantaor.experiments.train_evaluate import (
+        clips_manifest,
+        evaluate_model,
+        evaluate_workspace,
+    )
+    from cantaor.learn.training.recipes import recipe_settings
 
     if grid:
         plan = plan_of(models, features, data, protocols, fractions)
@@ -167,9 +171,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a model as one file that runs without cantaor, and a model card beside it."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.formats import export_model
-    from cantaor.run.learning import write_card
+    from cantaor.experiments.train_evaluate import write_card
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.export.formats import export_model
 
     folder = model_folder(model)
     path = export_model(load_bundle(folder).trained, out)
@@ -190,9 +194,9 @@ def _evaluate_grid(
     minutes: float | None,
     as_json: bool,
 ) -> None:
-    from cantaor.run.grid import run_clips_grid, run_workspace_grid
-    from cantaor.run.learning import clips_manifest
-    from cantaor.run.protocol import MAX_CLIPS
+    from cantaor.experiments.clip_splits import MAX_CLIPS
+    from cantaor.experiments.grid import run_clips_grid, run_workspace_grid
+    from cantaor.experiments.train_evaluate import clips_manifest
 
     if (work is None) == (clips is None):
         raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
@@ -238,7 +242,7 @@ def _names(text: str) -> list[str]:
 
 
 def _print_training(folder: Path, as_json: bool) -> None:
-    from cantaor.learn.bundle import load_bundle
+    from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(folder)
     facts = {

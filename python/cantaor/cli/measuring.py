@@ -9,7 +9,7 @@ import typer
 
 from cantaor.cli.app import Json, app, print_json
 from cantaor.errors import ArgumentError
-from cantaor.show.terminal import print_rows, show_progress
+from cantaor.report.terminal import print_rows, show_progress
 
 
 @app.command(epilog="Example: `cantaor bench pitch --quick`")
@@ -37,17 +37,17 @@ def bench(
         _compare(compare, as_json)
         return
     from cantaor.bench.cases import STAGES, run_stages
-    from cantaor.bench.measuring import FULL, QUICK
-    from cantaor.bench.results import document, write_results
-    from cantaor.show.benchmarks import (
+    from cantaor.bench.result_files import document, write_results
+    from cantaor.bench.timing import FULL, QUICK
+    from cantaor.plotting.contours import save_figure
+    from cantaor.report.benchmark_tables import (
         COLUMNS,
         TERMINAL_COLUMNS,
         markdown_table,
         result_rows,
         terminal_rows,
     )
-    from cantaor.show.benchmarks import chart as draw
-    from cantaor.show.plot import save_figure
+    from cantaor.report.benchmark_tables import chart as draw
 
     effort = "quick" if quick else "full"
     with show_progress(as_json) as progress:
@@ -67,8 +67,8 @@ def bench(
 def _compare(files: tuple[Path, Path], as_json: bool) -> None:
     from dataclasses import asdict
 
-    from cantaor.bench.results import compare, read_results
-    from cantaor.show.benchmarks import CHANGE_COLUMNS, change_rows
+    from cantaor.bench.result_files import compare, read_results
+    from cantaor.report.benchmark_tables import CHANGE_COLUMNS, change_rows
 
     changes = compare(read_results(files[0]), read_results(files[1]))
     if as_json:

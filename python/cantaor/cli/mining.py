@@ -9,17 +9,17 @@ import typer
 
 from cantaor.cli.app import Device, Json, Seed, Workers, app, print_json, report_failures
 from cantaor.errors import ArgumentError
-from cantaor.run.journal import read_status
-from cantaor.run.stages import STAGES
-from cantaor.run.workspace import Workspace
-from cantaor.show.terminal import (
-    motif_rows,
+from cantaor.pipeline.stages import STAGES
+from cantaor.report.terminal import (
     print_motifs,
     print_rows,
     print_status,
     show_progress,
     show_stages,
 )
+from cantaor.workspace.journal import read_status
+from cantaor.workspace.summary import motif_rows
+from cantaor.workspace.workspace import Workspace
 
 
 @app.command(epilog="Example: `cantaor mine recordings --out work`")
@@ -63,7 +63,7 @@ def mine(
     as_json: Json = False,
 ) -> None:
     """Find every singer's motifs and where they are sung."""
-    from cantaor.run.pipeline import mine as mine_corpus
+    from cantaor.pipeline.mine import mine as mine_corpus
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
@@ -128,7 +128,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the whole chain on a synthetic a cappella corpus."""
-    from cantaor.run.demo import run_demo
+    from cantaor.demo import run_demo
 
     with show_progress(as_json) as progress:
         result = run_demo(out, seed=seed, workers=workers, device=device, progress=progress)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Json, app, print_json
-from cantaor.run.workspace import open_workspace
-from cantaor.show.terminal import show_progress
+from cantaor.report.terminal import show_progress
+from cantaor.workspace.workspace import open_workspace
 
 
 @app.command(epilog="Example: `cantaor report work --out report.html`")
@@ -22,8 +22,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write one HTML page: motifs to see and hear, contours, figures, settings."""
-    from cantaor.corpus.audit import audit as audit_manifest
-    from cantaor.show.report import workspace_manifest, write_report
+    from cantaor.corpus.audit.audit import audit as audit_manifest
+    from cantaor.report.report import write_report
+    from cantaor.workspace.summary import workspace_manifest
 
     workspace = open_workspace(work)
     found = None

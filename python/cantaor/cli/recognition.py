@@ -24,16 +24,16 @@ from cantaor.cli.app import (
     report_failures,
 )
 from cantaor.errors import CantaorError
-from cantaor.locations import content_hash, printable
-from cantaor.run.answers import open_answers
-from cantaor.run.batch import open_crew, workers_for
-from cantaor.run.listening import Input, find_inputs, listen
-from cantaor.show.terminal import print_rows, show_stages
+from cantaor.inference.batch import Input, find_inputs, infer_recordings
+from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.locations import file_hash, printable
+from cantaor.pipeline.workers import open_pool, workers_for
+from cantaor.report.terminal import print_rows, show_stages
 
 if TYPE_CHECKING:
-    from cantaor.learn.bundle import Bundle
-    from cantaor.learn.identification import HeardClips, Identification
-    from cantaor.run.answers import AnswerFile
+    from cantaor.inference.prediction_files import PredictionWriter
+    from cantaor.learn.export.bundle import Bundle
+    from cantaor.learn.identification.identification import ClipPredictions, Identification
 
 #: Of `identify --out answers.parquet`; ``answer`` is the whole answer as JSON.
 _ANSWERS = pa.schema(
@@ -61,13 +61,13 @@ def identify(
     as_json: Json = False,
 ) -> None:
     """Rank the known singers for each recording."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.identification import vote
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.identification.identification import aggregate_clips
 
     bundle = load_bundle(model_folder(model))
 
-    def answer(heard: HeardClips) -> None:
-        found = vote(heard, bundle.trained.classes)
+    def answer(heard: ClipPredictions) -> None:
+        found = aggregate_clips(heard, bundle.trained.classes)
         line = found.to_json()
         if job.file is not None:
             facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
@@ -84,8 +84,8 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_answers(out, _model_digest(model), _ANSWERS, force)
-    job = _Listening(bundle, audio, file, workers, device, answer, failure)
+    file = None if out is None else open_predictions(out, _model_digest(model), _ANSWERS, force)
+    job = _InferenceOptions(bundle, audio, file, workers, device, answer, failure)
     job.carry_out("identify", out, as_json)
 
 
@@ -100,30 +100,32 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of recordings and of their motif clips."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.run.embedding import EMBEDDINGS, embedding_rows
+    from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows
+    from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(model_folder(model))
 
-    def answer(heard: HeardClips) -> None:
+    def answer(heard: ClipPredictions) -> None:
         rows = embedding_rows(heard)
         file.add({**rows[0], "motifs": rows[1:]}, rows)
 
-    file = open_answers(out, _model_digest(model), EMBEDDINGS, force)
-    job = _Listening(bundle, audio, file, workers, device, answer, lambda _path, _reason: None)
+    file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
+    job = _InferenceOptions(
+        bundle, audio, file, workers, device, answer, lambda _path, _reason: None
+    )
     job.carry_out("embed", out, as_json)
 
 
 @dataclass(slots=True)
-class _Listening:
+class _InferenceOptions:
     """One command's way through its recordings."""
 
     bundle: Bundle
     audio: list[str]
-    file: AnswerFile | None
+    file: PredictionWriter | None
     workers: int | None
     device: str
-    answer: Callable[[HeardClips], None]
+    answer: Callable[[ClipPredictions], None]
     failure: Callable[[str, str], None]
     answered: int = 0
     clips: int = 0
@@ -153,18 +155,18 @@ class _Listening:
                 self.file.close()
 
     def _hear(self, todo: list[Input], stage: str, quiet: bool) -> None:
-        from cantaor.run.journal import StageCount
+        from cantaor.workspace.journal import StageCount
 
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
-        with show_stages(quiet) as watch, open_crew(workers) as crew:
-            for one, outcome in listen(self.bundle, todo, crew, self.device):
+        with show_stages(quiet) as watch, open_pool(workers) as pool:
+            for one, outcome in infer_recordings(self.bundle, todo, pool, self.device):
                 self._take(one, outcome)
                 seconds = monotonic() - started
                 count = (len(todo), self.answered, 0, len(self.failures))
                 watch(StageCount(stage, *count, seconds=seconds))
 
-    def _take(self, one: Input, outcome: HeardClips | CantaorError) -> None:
+    def _take(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
         if isinstance(outcome, CantaorError):
             self.failures.append((one.name, printable(str(outcome))))
             self.failure(*self.failures[-1])
@@ -196,7 +198,7 @@ class _Listening:
 
 def _model_digest(model: Path) -> str:
     # model.json holds the digests of the weights and arrays beside it.
-    return content_hash(model_folder(model) / "model.json")[:16]
+    return file_hash(model_folder(model) / "model.json")[:16]
 
 
 def _print_answer(answer: Identification) -> None:

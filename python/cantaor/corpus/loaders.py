@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cantaor.audio import EXTENSIONS
-from cantaor.corpus.manifest import Manifest, Recording, require_unique_recordings
-from cantaor.corpus.tables import read_manifest
+from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
+from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.locations import is_url, join, list_files, open_bytes, printable
+from cantaor.io.audio import EXTENSIONS
+from cantaor.io.locations import is_url, join, list_files, open_bytes, printable
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
@@ -37,9 +37,10 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     ----------
     path
         A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
-        depth below ``SINGER``), or a manifest as :func:`cantaor.corpus.tables.read_manifest`
-        takes it; or the URL of either, such as ``s3://bucket/songs``. A file whose name is not
-        UTF-8 is left out and listed as ``skipped``.
+        depth below ``SINGER``), or a manifest as
+        :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
+        either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
+        left out and listed as ``skipped``.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def read_flamenco_motifs(folder: str | os.PathLike[str]) -> Manifest:
     """Read clips in the layout of the published motif data set, ``SINGER/SET_MOTIF_UUID.wav``.
 
     The file set becomes the ``recording``. Sets of one recording share audio and labels may
-    contradict each other there: see :func:`cantaor.corpus.audit.audit`.
+    contradict each other there: see :func:`cantaor.corpus.audit.audit.audit`.
 
     Raises
     ------
@@ -248,7 +249,7 @@ def _read_url(url: str) -> Manifest:
     return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
 
 
-def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
+def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
     singer, separator, _ = file.name.partition("-")
     if len(file.parts) > 1:
         singer = file.parts[0]
@@ -257,7 +258,7 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
             f"cannot tell the singer of {file.name!r} in {folder}: "
             "name it SINGER-anything or put it in a folder named after the singer"
         )
-    return Recording(str(file), singer.strip(), file.with_suffix("").as_posix())
+    return ManifestEntry(str(file), singer.strip(), file.with_suffix("").as_posix())
 
 
 def _nothing_found(folder: Path, layout: str) -> str:
@@ -305,13 +306,13 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
     return Manifest(tuple(_matched(file, match) for file, match in matches if match), folder)
 
 
-def _matched(file: PurePosixPath, match: re.Match[str]) -> Recording:
+def _matched(file: PurePosixPath, match: re.Match[str]) -> ManifestEntry:
     given = match.groupdict()
     values: dict[str, Any] = {name: given[name] for name in _FIELDS if name in given}
-    return Recording(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
+    return ManifestEntry(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
 
 
-def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> Recording | None:
+def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> ManifestEntry | None:
     path = getattr(track, "audio_path", None)
     if path is None:
         return None
@@ -321,4 +322,4 @@ def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> Recording
     file = Path(path)
     relative = file.relative_to(root) if file.is_relative_to(root) else file
     style = getattr(track, "style", None) or ""
-    return Recording(relative.as_posix(), str(singer), name, style=str(style))
+    return ManifestEntry(relative.as_posix(), str(singer), name, style=str(style))

@@ -14,11 +14,11 @@ from math import isfinite
 from pathlib import Path
 
 from cantaor.errors import CorpusError
-from cantaor.locations import is_url
+from cantaor.io.locations import is_url
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class ManifestEntry:
     """One entry of a manifest: a file, or a span of one, and what is known of it.
 
     Attributes
@@ -49,7 +49,7 @@ class Recording:
 
     Examples
     --------
-    >>> Recording("AM-1.flac", "AM", "AM-1").span
+    >>> ManifestEntry("AM-1.flac", "AM", "AM-1").span
     (0.0, inf)
     """
 
@@ -104,12 +104,13 @@ class Manifest:
 
     Examples
     --------
-    >>> corpus = Manifest((Recording("a.wav", "AM", "a"), Recording("b.wav", "EC", "b")), Path("."))
+    >>> entries = (ManifestEntry("a.wav", "AM", "a"), ManifestEntry("b.wav", "EC", "b"))
+    >>> corpus = Manifest(entries, Path("."))
     >>> corpus.singers, len(corpus.select(singers=["EC"]))
     (('AM', 'EC'), 1)
     """
 
-    entries: tuple[Recording, ...]
+    entries: tuple[ManifestEntry, ...]
     root: Path
     skipped: tuple[tuple[str, str], ...] = ()
 
@@ -126,11 +127,11 @@ class Manifest:
         """Distinct recording names, sorted."""
         return tuple(sorted({entry.recording for entry in self.entries}))
 
-    def file(self, entry: Recording) -> Path:
+    def file(self, entry: ManifestEntry) -> Path:
         """Where the audio of an entry lies."""
         return self.root / entry.path
 
-    def location(self, entry: Recording) -> str:
+    def location(self, entry: ManifestEntry) -> str:
         """Where the audio of an entry lies: an absolute path, or the URL that ``path`` is."""
         return entry.path if is_url(entry.path) else str(self.root.resolve() / entry.path)
 
@@ -140,7 +141,7 @@ class Manifest:
         singers: Iterable[str] | None = None,
         recordings: Iterable[str] | None = None,
         styles: Iterable[str] | None = None,
-        where: Callable[[Recording], bool] | None = None,
+        where: Callable[[ManifestEntry], bool] | None = None,
     ) -> Manifest:
         """The entries that fit every given condition, in their order.
 
@@ -185,7 +186,7 @@ def require_unique_recordings(manifest: Manifest) -> Manifest:
     CorpusError
         Two entries share a name; the message names both files.
     """
-    first: dict[str, Recording] = {}
+    first: dict[str, ManifestEntry] = {}
     for entry in manifest.entries:
         other = first.setdefault(entry.recording, entry)
         if other is not entry:
@@ -220,8 +221,8 @@ def select_singers(
 
     Examples
     --------
-    >>> corpus = Manifest((Recording("a.wav", "AM", "a"), Recording("b.wav", "AM", "b"),
-    ...                    Recording("c.wav", "EC", "c")), Path("."))
+    >>> corpus = Manifest((ManifestEntry("a.wav", "AM", "a"), ManifestEntry("b.wav", "AM", "b"),
+    ...                    ManifestEntry("c.wav", "EC", "c")), Path("."))
     >>> select_singers(corpus, min_recordings=2).singers
     ('AM',)
     """

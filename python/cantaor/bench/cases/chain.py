@@ -13,10 +13,11 @@ from cantaor.bench.cases.contour import Melody, numpy_segments
 from cantaor.bench.cases.pitch import HIGHEST_HZ, LOWEST_HZ, overall_accuracy
 from cantaor.bench.cases.singing import CorpusOnDisk, corpus_on_disk
 from cantaor.bench.records import Case, Peer
-from cantaor.cents import hz_to_cents
-from cantaor.run.pipeline import mine
-from cantaor.run.workspace import read_table, track_from_table
+from cantaor.io.files import read_table
+from cantaor.pipeline.mine import mine
 from cantaor.types import Clusters, Float32Array, PitchTrack
+from cantaor.units import hz_to_cents
+from cantaor.workspace.records import track_from_table
 
 _K, _MIN_SUPPORT, _HOP_S = 24, 3, 256 / 44_100
 

@@ -9,7 +9,7 @@ import numpy as np
 from cantaor.bench.cases.checks import require, require_close
 from cantaor.bench.cases.singing import singing
 from cantaor.bench.records import Case, Peer
-from cantaor.clips import cut_clips
+from cantaor.clips.batches import cut_clips
 from cantaor.types import Audio, Float32Array, Float64Array
 
 

@@ -10,7 +10,7 @@ import torch
 
 from cantaor.bench.cases.checks import require, require_close
 from cantaor.bench.records import Case, Peer
-from cantaor.learn.features import LogMel
+from cantaor.learn.features.spectrograms import LogMel
 from cantaor.types import Float32Array
 
 RATE, SAMPLES, FRAMES = 16_000, 4_800, 31

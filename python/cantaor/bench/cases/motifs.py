@@ -9,7 +9,7 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require
 from cantaor.bench.records import Case, Peer
-from cantaor.motifs import find_occurrences, mine_closed
+from cantaor.motifs.mining import find_occurrences, mine_closed
 from cantaor.types import Int32Array, Int64Array, Motifs, Occurrences
 
 Supports = dict[tuple[int, ...], int]

@@ -10,17 +10,19 @@ import torch
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.features import tones
 from cantaor.bench.records import Case, Peer
-from cantaor.learn.singer import Singer
+from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.types import Float32Array
 
 _SINGERS, _WIDTH = 5, 8
 
 
 @cache
-def _network(padded: bool) -> Singer:
+def _network(padded: bool) -> SingerClassifier:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    return Singer("residual-blstm", "log-mel", _SINGERS, width=_WIDTH, padded=padded).eval()
+    return SingerClassifier(
+        "residual-blstm", "log-mel", _SINGERS, width=_WIDTH, padded=padded
+    ).eval()
 
 
 def _answers(clips: Float32Array, padded: bool) -> Float32Array:

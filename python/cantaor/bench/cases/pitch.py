@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.singing import Sung, singing
 from cantaor.bench.records import Case, Peer
-from cantaor.pitch import extract_pitch
+from cantaor.pitch.tracker import extract_pitch
 from cantaor.types import Float32Array
 
 _HOP_S = 256 / 44_100

@@ -1,0 +1,1 @@
+"""What is wrong with a corpus: copies, shared audio, contradicting labels."""

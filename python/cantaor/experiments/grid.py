@@ -1,0 +1,212 @@
+"""The grid of networks, features, data sets and protocols over a mined workspace."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from cantaor.corpus.manifest import Manifest
+from cantaor.errors import ArgumentError, SplitError
+from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.train_evaluate import clip_subsets
+from cantaor.io.files import write_text
+from cantaor.learn.data.subsets import ClipSubsets
+from cantaor.learn.evaluation.grid import DATA, FEATURES, MODELS, Cell, run_grid, with_fractions
+from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.pipeline.mine import Progress
+from cantaor.plotting.contours import save_figure
+from cantaor.plotting.learning_curves import plot_robustness
+from cantaor.workspace.workspace import Workspace
+
+#: What the paper combines as channels of one network beside its single features.
+COMBINED = ("log-mel+mfcc",)
+
+
+@dataclass(frozen=True, slots=True)
+class GridPlan:
+    """Which cells are run.
+
+    Attributes
+    ----------
+    models, features, data, protocols
+        Names; every combination is a cell.
+    fractions
+        Shares of the training clips, each in (0, 1]; 1 is always run.
+    """
+
+    models: tuple[str, ...] = MODELS
+    features: tuple[str, ...] = FEATURES + COMBINED
+    data: tuple[str, ...] = DATA
+    protocols: tuple[str, ...] = ("paper",)
+    fractions: tuple[float, ...] = (1.0,)
+
+    def cells(self) -> list[Cell]:
+        """All cells in the order of the paper's Table 2."""
+        rows = product(self.protocols, self.data, self.models, self.features)
+        cells = [Cell(model, feature, data, protocol) for protocol, data, model, feature in rows]
+        return with_fractions(cells, (1.0, *self.fractions))
+
+
+def run_workspace_grid(
+    workspace: Workspace,
+    plan: GridPlan,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    max_clips: int | None = None,
+    minutes: float | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Train and test every cell of a plan; cells that were run before are kept.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace, from which every data set and protocol is cut.
+    plan
+        What to run.
+    settings
+        For all cells.
+    out
+        Folder: one JSON file a cell, ``grid.json``, the table ``grid.md`` and ``curves.png``.
+    max_clips
+        Most training clips of one singer, or None: all.
+    minutes
+        After so many no further cell is begun: the rest say so. None: all are run.
+    progress
+        Called as ``progress("grid", done, total)``.
+
+    Returns
+    -------
+    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`.
+    """
+
+    def sides_of(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
+        prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
+        return clip_subsets(prepared.clips, sample_rate)
+
+    return _run(plan, sides_of, settings, out, minutes, progress)
+
+
+def run_clips_grid(
+    clips: Manifest,
+    plan: GridPlan,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """The grid over clips that a file names, with the sides that the file names.
+
+    The file's clips are the data set ``motifs`` under the protocol ``file``; the other data sets
+    need a workspace, and their cells say so. Arguments and result as in
+    :func:`run_workspace_grid`.
+
+    Raises
+    ------
+    SplitError
+        The file names no test clips.
+    """
+    if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
+        raise SplitError("the file of clips names no test side: its column split must say test")
+
+    def sides_of(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
+        if data != DATA[0]:
+            raise SplitError("a list of clips does not say what else was sung; mine a workspace")
+        return clip_subsets(clips, sample_rate, settings.seed)
+
+    return _run(plan, sides_of, settings, out, minutes, progress)
+
+
+def plan_of(
+    models: str | None, features: str | None, data: str | None, protocols: str, fractions: str
+) -> GridPlan:
+    """A plan from names that are separated by commas; None stands for all.
+
+    Raises
+    ------
+    ArgumentError
+        A list is empty, a network or data set unknown, or a share is no number in (0, 1].
+
+    Examples
+    --------
+    >>> plan_of("crnn", "mfcc, log-mel", "motifs", "paper", "0.5").fractions
+    (0.5,)
+    """
+    return GridPlan(
+        _parse("models", models, MODELS, MODELS),
+        _parse("features", features, FEATURES + COMBINED),
+        _parse("data", data, DATA, DATA),
+        _parse("protocols", protocols, ()),
+        tuple(_share(text) for text in _parse("fractions", fractions, ())),
+    )
+
+
+def _parse(
+    what: str, text: str | None, every: tuple[str, ...], known: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    if text is None:
+        return every
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    wrong = [name for name in names if known and name not in known]
+    if wrong or not names:
+        raise ArgumentError(f"{what} must be of {', '.join(known or every)}; got {text!r}")
+    return names
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = float("nan")
+    if not 0 < share <= 1:
+        raise ArgumentError(f"fractions must be numbers above 0 and at most 1; got {text!r}")
+    return share
+
+
+def _run(
+    plan: GridPlan,
+    sides_of: Callable[[str, str, int], ClipSubsets],
+    settings: TrainingSettings,
+    out: Path,
+    minutes: float | None,
+    progress: Progress | None,
+) -> list[dict[str, Any]]:
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    cells = plan.cells()
+    kept: dict[tuple[str, str, int], ClipSubsets] = {}
+    done: list[Cell] = []
+
+    def sides(*wanted: *tuple[str, str, int]) -> ClipSubsets:
+        if wanted not in kept:
+            kept.clear()  # Cells come data set by data set; one at a time is held in memory.
+            kept[wanted] = sides_of(*wanted)
+        return kept[wanted]
+
+    def tell(cell: Cell, _record: Mapping[str, Any]) -> None:
+        done.append(cell)
+        if progress is not None:
+            progress("grid", len(done), len(cells))
+
+    records = run_grid(
+        cells, sides, settings, out, progress=tell, go_on=lambda: time.monotonic() < end
+    )
+    _write(out, records)
+    return records
+
+
+def _write(out: Path, records: list[dict[str, Any]]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "grid.json", json.dumps(records, indent=2) + "\n")
+    write_text(out / "grid.md", f"{grid_table(records)}\n{curve_table(records)}")
+    if find_spec("matplotlib") is not None and any("empty" not in r for r in records):
+        save_figure(plot_robustness(records), out / "curves.png")

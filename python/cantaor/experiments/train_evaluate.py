@@ -1,0 +1,328 @@
+"""Training and testing on clips that are named by a manifest, with everything kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.manifest_files import read_manifest, write_manifest
+from cantaor.corpus.splits.protocols import Split
+from cantaor.errors import ModelError, SplitError
+from cantaor.experiments.clip_loading import load_clipset
+from cantaor.experiments.clip_splits import PreparedClips, mark_validation
+from cantaor.inference.embeddings import held_out_table
+from cantaor.io.files import write_table, write_text
+from cantaor.learn.data.clips import ClipSet, join_clips
+from cantaor.learn.data.subsets import ClipSubsets, select_split
+from cantaor.learn.evaluation.evaluation import (
+    Evaluation,
+    evaluate,
+    labels_in_order_of,
+    measure,
+    predict,
+)
+from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.export.model_card import write_model_card
+from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
+from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.networks.ensemble import PROFILE
+from cantaor.learn.training.settings import TrainingSettings, training_digest
+from cantaor.learn.training.train import train
+from cantaor.learn.training.trained_model import TrainedModel
+from cantaor.pipeline.mine import Progress
+from cantaor.plotting.contours import save_figure
+from cantaor.plotting.learning_curves import plot_training
+from cantaor.workspace.workspace import Workspace
+
+_CLIPS = "clips.csv"
+_CURVES = "learning.png"
+_FIGURES = "evaluation.json"
+
+
+def train_workspace(
+    workspace: Workspace,
+    prepared: PreparedClips,
+    settings: TrainingSettings,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train on prepared clips of a workspace; the model can identify whole recordings.
+
+    Parameters
+    ----------
+    workspace
+        Where the model goes by default: its folder ``model``.
+    prepared
+        Clips with their sides.
+    settings
+        Network, features and optimisation.
+    out
+        Another folder for the model.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    Path
+        Folder of the model; its ``clips.csv`` lists every clip with its side.
+    """
+    folder = out or workspace.path / "model"
+    trained, backend = _train(prepared.clips, settings, folder, progress)
+    arrays, kept = backend_parts(backend)
+    extra = {
+        "protocol": prepared.protocol,
+        "data": prepared.data,
+        "notes": list(prepared.notes),
+        "finder": finder_facts(prepared.finder),
+        **kept,
+    }
+    save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
+    _finish(folder, trained, prepared.clips)
+    return folder
+
+
+def train_clips(
+    clips: Manifest,
+    settings: TrainingSettings,
+    out: Path,
+    protocol: str = "file",
+    progress: Progress | None = None,
+) -> Path:
+    """Train on clips that a file names, without mining.
+
+    Entries whose ``split`` is ``"test"`` are left alone; ``"validation"`` entries stop the
+    training early, and are cut from the rest where there are none.
+
+    Returns
+    -------
+    Path
+        Folder of the model.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, notes = _name_subsets(clips, settings)
+    trained, backend = _train(clips, settings, out, progress)
+    arrays, kept = backend_parts(backend)
+    facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    save_bundle(out, trained, arrays, {**facts, **kept})
+    _finish(out, trained, clips)
+    return out
+
+
+def evaluate_model(
+    model: Path, clips: Manifest | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model on its own held-out clips, or on those of another manifest.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    clips
+        Clips to test on: its ``"test"`` entries where it names any split, else all. ``None``
+        takes the clips that were held out when the model was trained.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    Evaluation
+        On the model's own clips also kept beside it, for the card of its exports.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    bundle = load_bundle(model)
+    protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
+    tested = _held_out(model, clips)
+    rate = bundle.trained.module.sample_rate
+    loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
+    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    if clips is None:
+        _write_figures(model / _FIGURES, result)
+    return result
+
+
+def write_card(model: Path, out: Path) -> Path:
+    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
+
+    Parameters
+    ----------
+    model
+        Folder of a model.
+    out
+        The card, Markdown.
+    """
+    bundle = load_bundle(model)
+    figures = model / _FIGURES
+    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    learned = "clips that are not listed"
+    if (model / _CLIPS).exists():
+        clips = read_manifest(model / _CLIPS)
+        watched = bundle.trained.settings.early_stopping
+        sides = ("train",) if watched else ("train", "validation")
+        learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
+    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
+    data = (
+        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
+        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
+    )
+    return write_model_card(out, bundle.trained, known, data.rstrip())
+
+
+def evaluate_workspace(
+    workspace: Workspace, model: Path | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test a model of a workspace on its held-out clips and keep what was found there.
+
+    Parameters
+    ----------
+    workspace
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
+        probability and the embedding of every held-out clip.
+    model
+        Folder of the model; ``None`` is the workspace's own.
+    progress
+        Called as ``progress(stage, done, total)``.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read or has no held-out clips.
+    """
+    folder = model or workspace.path / "model"
+    bundle = load_bundle(folder)
+    tested = _held_out(folder, None)
+    rate = bundle.trained.module.sample_rate
+    clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
+    labels = labels_in_order_of(bundle.trained, clips)
+    probabilities, embeddings = predict(bundle.trained, clips)
+    protocol = str(bundle.extra.get("protocol", ""))
+    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
+    write_table(
+        workspace.path / f"heldout-{protocol}.parquet",
+        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
+    )
+    _write_figures(folder / _FIGURES, result)
+    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    return result
+
+
+def _write_figures(path: Path, result: Evaluation) -> None:
+    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+    if clips is None:
+        if not (model / _CLIPS).exists():
+            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
+        clips = read_manifest(model / _CLIPS)
+    has_sides = any(entry.split for entry in clips.entries)
+    tested = select_split(clips, "test") if has_sides else clips
+    if len(tested) == 0:
+        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
+    return tested
+
+
+def clip_subsets(
+    clips: Manifest, sample_rate: int, seed: int = 0, progress: Progress | None = None
+) -> ClipSubsets:
+    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+
+    Raises
+    ------
+    SplitError
+        There are fewer than two singers on the training side.
+    """
+    clips, _ = _name_subsets(clips, TrainingSettings(seed=seed))
+    classes = _classes(clips)
+    sides = (select_split(clips, name) for name in ("train", "validation", "test"))
+    learned, watched, tested = (
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
+    )
+    return learned, watched, tested
+
+
+def _classes(clips: Manifest) -> tuple[str, ...]:
+    classes = tuple(select_split(clips, "train").singers)
+    if len(classes) < 2:
+        raise SplitError(
+            f"training needs clips of at least 2 singers, found {len(classes)}: "
+            f"{', '.join(classes) or 'none'}"
+        )
+    return classes
+
+
+def _train(
+    clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
+) -> tuple[TrainedModel, ScoringBackend]:
+    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    classes = _classes(clips)
+    learning = _load_for(settings, select_split(clips, "train"), classes, progress)
+    held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)
+    epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
+    if progress is not None:
+        report = progress
+
+        def epochs(epoch: int, total: int, _metrics: Mapping[str, float]) -> None:
+            report("training", epoch, total)
+
+    key = training_digest(learning, held_out, settings)[:16]
+    trained = train(
+        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
+    )
+    return trained, make_backend(trained, join_clips(learning, held_out))
+
+
+def _load_for(
+    settings: TrainingSettings,
+    clips: Manifest,
+    classes: Sequence[str],
+    progress: Progress | None,
+) -> ClipSet:
+    """Clips as a model of these settings takes them."""
+    grouped, rate = settings.model == PROFILE, settings.sample_rate
+    return load_clipset(clips, classes, progress, sample_rate=rate, by_group=grouped)
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.training")
+
+
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+    """Complete a saved model: its clips, its learning curves; the training's state can go."""
+    write_manifest(clips, folder / _CLIPS)
+    if find_spec("matplotlib") is not None:
+        title = f"{trained.settings.model} on {trained.settings.features}"
+        save_figure(plot_training(trained.history, title), folder / _CURVES)
+    shutil.rmtree(_unfinished(folder), ignore_errors=True)
+
+
+def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
+    """Clips without a side are training clips; validation clips are cut where there are none."""
+    entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
+    named = Manifest(entries, clips.root)
+    # The profile network watches nothing: it learns from all.
+    if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
+        return named, ()
+    sides = np.array([entry.split for entry in entries])
+    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
+    return mark_validation(named, split, settings.seed)
+
+
+def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``)."""
+    return read_manifest(path)

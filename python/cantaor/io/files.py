@@ -1,0 +1,140 @@
+"""Tables and texts on disk, written under a temporary name and renamed: whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cantaor.errors import WorkspaceError
+
+# Rows that a growing table gathers before it writes them.
+_ROW_GROUP = 1 << 16
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` to write to; it replaces ``path`` once the block ends well.
+
+    Yields
+    ------
+    The temporary name, in the same folder; no file is there yet.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written. Whatever ends the block, nothing is left under the temporary
+        name, and ``path`` is as it was unless the block ended well.
+    """
+    draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
+    try:
+        yield draft
+        draft.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _short(name: str) -> str:
+    # A name of the most bytes that a file system takes (255) must still get an ending.
+    return name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that is either whole or absent."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet table that is either whole or absent.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written; nothing is left under its name.
+    """
+    words = [f.name for f in table.schema if pa.types.is_string(f.type)]
+    with replacing(path) as draft:
+        pq.write_table(table, draft, compression="zstd", use_dictionary=words or False)
+
+
+@contextmanager
+def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a Parquet table in pieces; it appears under its name once it is whole.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    schema
+        Of the table; its pieces may order their columns otherwise.
+
+    Yields
+    ------
+    A function that appends a piece.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written; nothing is left under its name.
+    """
+    waiting: list[pa.Table] = []
+    with replacing(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting).combine_chunks())
+                waiting.clear()
+
+        def append(piece: pa.Table) -> None:
+            waiting.append(piece.select(schema.names))
+            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+                flush()
+
+        yield append
+        flush()
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet table, or some of its columns.
+
+    Raises
+    ------
+    WorkspaceError
+        The file is missing or damaged.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"{path}: no such table")
+    try:
+        # Not read_table: its discovery of data sets costs more than such small files.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+@lru_cache(maxsize=4096)  # instances repeat the names of motifs
+def file_name(name: str) -> str:
+    """A name that is safe as one path component, and still different where names differ.
+
+    Examples
+    --------
+    >>> file_name("AM-1"), file_name("../x").startswith("_")
+    ('AM-1', True)
+    """
+    safe = re.sub(r"[^\w.-]", "_", name)
+    safe = re.sub(r"^\.+", "_", safe)[:100]
+    if safe == name and name:
+        return name
+    encoded = name.encode("utf-8", "surrogatepass")
+    return f"{safe}-{hashlib.blake2b(encoded, digest_size=4).hexdigest()}"

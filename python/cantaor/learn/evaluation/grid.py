@@ -1,0 +1,267 @@
+"""The paper's Table 2 and beyond: networks x features x data sets x protocols, resumable.
+
+Each cell is one file; a grid that was interrupted goes on with the cells that are missing.
+
+References
+----------
+Arronte Alvarez and Gómez-Martín (2020), Table 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cantaor.errors import ArgumentError, CantaorError, ModelError
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.data.subsets import ClipSubsets
+from cantaor.learn.evaluation.evaluation import evaluate
+from cantaor.learn.training.settings import TrainingSettings, training_digest
+from cantaor.learn.training.train import train
+
+MODELS = ("crnn", "residual50", "residual-blstm")
+FEATURES = ("mfcc", "spectrogram", "log-mel")
+DATA = ("motifs", "motifs+segment", "random")
+#: Voice over white noise in dB at which every model is tested once more.
+NOISES_DB = (30.0, 20.0, 10.0, 0.0)
+
+_PAPER = """
+88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
+94.78 92.02 91.62 88.66 96.29 94.42   86.48 85.12 84.26 83.29 90.33 89.03
+85.01 84.32 82.41 81.11 91.89 90.25   91.88 90.02 89.98 88.02 95.23 93.36
+81.11 80.21 78.33 76.95 82.82 81.76   81.31 80.25 79.58 78.92 84.89 82.52
+82.19 84.26 81.73 80.32 85.96 84.01
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the grid.
+
+    Attributes
+    ----------
+    model, features
+        As in :class:`TrainingSettings`.
+    data
+        Name of the data set.
+    protocol
+        Name of how test clips are set apart.
+    fraction
+        Share of each singer's training clips that is learned from, above 0 and at most 1.
+    """
+
+    model: str
+    features: str
+    data: str
+    protocol: str
+    fraction: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name of the cell's file."""
+        share = "" if self.fraction == 1 else f"_{self.fraction:g}"
+        return "_".join((self.protocol, self.data, self.model, self.features)) + share
+
+
+def table_2(protocol: str = "paper") -> list[Cell]:
+    """The 27 cells of the paper's Table 2, row by row."""
+    rows = product(DATA, MODELS, FEATURES)
+    return [Cell(model, features, data, protocol) for data, model, features in rows]
+
+
+def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Cell]:
+    """Every cell with each share of its training clips."""
+    shares = sorted(set(fractions), reverse=True)
+    return [replace(cell, fraction=share) for cell in cells for share in shares]
+
+
+def paper_figures(cell: Cell) -> tuple[float, float] | None:
+    """Accuracy and AUC in per cent as printed in Table 2, or None if the cell is not there."""
+    if (cell.data not in DATA) or (cell.model not in MODELS) or (cell.features not in FEATURES):
+        return None
+    place = DATA.index(cell.data) * 9 + MODELS.index(cell.model) * 3
+    place += FEATURES.index(cell.features)
+    numbers = [float(number) for number in _PAPER.split()]
+    return numbers[2 * place], numbers[2 * place + 1]
+
+
+def run_grid(
+    cells: Iterable[Cell],
+    sides_of: Callable[[str, str, int], ClipSubsets],
+    settings: TrainingSettings,
+    out: str | Path,
+    *,
+    progress: Callable[[Cell, Mapping[str, Any]], None] | None = None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> list[dict[str, Any]]:
+    """Train and test every cell that has no result yet.
+
+    Parameters
+    ----------
+    cells
+        What to run.
+    sides_of
+        Gives the clips for a data set, a protocol and a rate in Hz; its errors empty the cell.
+    settings
+        For all cells; model and features are the cell's.
+    out
+        Directory of the results.
+    progress
+        Called with every record, old or new.
+    go_on
+        Asked before each new cell; once it says no, the other cells stay empty for lack of time.
+
+    Returns
+    -------
+    One record for each cell: what it is, ``accuracy``, ``auc``, ``balanced_accuracy``,
+    ``train_accuracy``, ``gap``, ``epochs``, ``seconds``, ``parameters``, ``n``, and ``noise``, the
+    accuracy with white noise at each ratio of :data:`NOISES_DB`; or ``empty``, the reason why
+    there is none. ``paper`` is what the paper prints (accuracy, AUC) or None,
+    ``gain_over_random`` the accuracy less that of the same cell on random clips, or None.
+
+    Raises
+    ------
+    ModelError
+        The directory cannot be used, or a result there is damaged.
+    """
+    out = Path(out)
+    records = []
+    for cell in cells:
+        record = _cell(cell, sides_of, settings, out, go_on)
+        records.append(record)
+        if progress is not None:
+            progress(cell, record)
+    return _compare(records)
+
+
+def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every record beside the paper's figures and beside random clips."""
+    same = ("protocol", "model", "features", "fraction")
+    random = {
+        tuple(record[name] for name in same): record["accuracy"]
+        for record in records
+        if record["data"] == "random" and "empty" not in record
+    }
+    compared = []
+    for record in records:
+        printed = paper_figures(Cell(*(record[name] for name in Cell.__match_args__)))
+        shares = None if printed is None else tuple(round(one / 100, 4) for one in printed)
+        base = random.get(tuple(record[name] for name in same))
+        gain = None if base is None or "empty" in record else record["accuracy"] - base
+        compared.append({**record, "paper": shares, "gain_over_random": gain})
+    return compared
+
+
+def _cell(
+    cell: Cell,
+    sides_of: Callable[[str, str, int], ClipSubsets],
+    settings: TrainingSettings,
+    out: Path,
+    go_on: Callable[[], bool],
+) -> dict[str, Any]:
+    mine = replace(settings, model=cell.model, features=cell.features)
+    try:
+        learned, watched, tested = sides_of(cell.data, cell.protocol, mine.sample_rate)
+        sides = thin_clips(learned, cell.fraction, settings.seed), watched, tested
+        key = _key(sides, mine)
+        file = out / f"{cell.name}_{key}.json"
+        found = _read(file)
+        if found is not None:
+            return found
+        if not go_on():
+            return {**asdict(cell), "empty": "no time was left"}
+        unfinished = out / ".training" / key
+        figures = _measure(sides, mine, cell.protocol, unfinished)
+        record = {**asdict(cell), "key": key, **figures}
+    except ModelError:
+        raise
+    except CantaorError as error:
+        return {**asdict(cell), "empty": str(error)}
+    _write(file, record)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return record
+
+
+def thin_clips(clips: ClipSet, fraction: float, seed: int) -> ClipSet:
+    """A share of each singer's clips, at least one; a smaller share is part of a larger one."""
+    if not 0 < fraction <= 1:
+        raise ArgumentError(f"fraction must be above 0 and at most 1; got {fraction}")
+    if fraction == 1:
+        return clips
+    order = np.random.default_rng([seed, 1]).permutation(len(clips))
+    kept = []
+    for label in np.unique(clips.labels):
+        mine = order[clips.labels[order] == label]
+        kept.append(mine[: max(1, round(fraction * mine.size))])
+    return clips.select(np.sort(np.concatenate(kept)))
+
+
+def with_noise(clips: ClipSet, level_db: float, seed: int) -> ClipSet:
+    """The clips with white noise so many dB below each clip's own mean power."""
+    lengths = clips.lengths
+    power = np.add.reduceat(np.square(clips.samples, dtype=np.float64), clips.offsets[:-1])
+    deviation = np.sqrt(power / lengths * 10 ** (-level_db / 10)).astype(np.float32)
+    noise = np.random.default_rng([seed, 2]).standard_normal(clips.samples.size, dtype=np.float32)
+    return replace(clips, samples=clips.samples + noise * np.repeat(deviation, lengths))
+
+
+def _key(sides: ClipSubsets, settings: TrainingSettings) -> str:
+    """Digest of all clips and settings of a cell."""
+    both = training_digest(sides[0], sides[1], settings) + training_digest(
+        sides[2], sides[2], settings
+    )
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
+
+
+def _measure(
+    sides: ClipSubsets, settings: TrainingSettings, protocol: str, unfinished: Path
+) -> dict[str, Any]:
+    trained = train(sides[0], sides[1], settings, checkpoint_dir=unfinished)
+    figures = evaluate(trained, sides[2], protocol, device=settings.device)
+    on_train = evaluate(trained, sides[0], device=settings.device).accuracy
+    return {
+        "accuracy": figures.accuracy,
+        "auc": figures.auc,
+        "balanced_accuracy": figures.balanced_accuracy,
+        "train_accuracy": on_train,
+        "gap": on_train - figures.accuracy,
+        "epochs": len(trained.history),
+        "seconds": sum(epoch["seconds"] for epoch in trained.history),
+        "parameters": sum(weights.numel() for weights in trained.module.parameters()),
+        "n": figures.n,
+        "noise": {
+            f"{level:g}": evaluate(
+                trained, with_noise(sides[2], level, settings.seed), device=settings.device
+            ).accuracy
+            for level in NOISES_DB
+        },
+        "settings": {**asdict(settings), "augmentation": list(settings.augmentation)},
+    }
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    if not file.exists():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"result {file} is damaged; remove it to run its cell anew") from error
+    return record
+
+
+def _write(file: Path, record: Mapping[str, Any]) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise ModelError(f"cannot write result {file}: {error}") from error

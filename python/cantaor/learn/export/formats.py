@@ -1,0 +1,42 @@
+"""One file for a model, in the format that its extension names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cantaor.errors import ModelError
+from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscript
+from cantaor.learn.training.trained_model import TrainedModel
+
+_WRITERS = {".ts": export_torchscript, ".pt2": export_pt2, ".onnx": export_onnx}
+
+
+def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
+    """Write a trained model as one file that runs without cantaor.
+
+    Parameters
+    ----------
+    trained
+        The model.
+    path
+        File to write: ``.ts`` (TorchScript) and ``.pt2`` (torch.export) take waveforms, ``.onnx``
+        takes features.
+
+    Returns
+    -------
+    Path
+        The file, complete.
+
+    Raises
+    ------
+    ModelError
+        The extension names no format, or the export failed.
+    """
+    target = Path(path)
+    if target.suffix not in _WRITERS:
+        raise ModelError(
+            f"{target}: {target.suffix or 'no extension'} is no format to export to; "
+            f"known are {', '.join(_WRITERS)}"
+        )
+    return _WRITERS[target.suffix](trained, target)

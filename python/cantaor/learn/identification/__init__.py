@@ -1,0 +1,1 @@
+"""Who sings: answers for recordings, calibration, enrolment, nearest neighbours."""

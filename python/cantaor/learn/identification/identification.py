@@ -1,0 +1,392 @@
+"""Who sings in a recording never heard before: votes of its motif clips.
+
+A recording's motif instances are those of the union of the training dictionaries; each clip gets
+class probabilities from the network, and the recording gets their mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cantaor.chain import FoundClips, MotifFinder, find_clips
+from cantaor.clips.spans import clip_bounds
+from cantaor.errors import ModelError
+from cantaor.io.audio import open_audio, resample, resampled
+from cantaor.io.locations import printable
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.export.bundle import Bundle, load_bundle
+from cantaor.learn.identification.calibration import apply_temperature
+from cantaor.learn.identification.enrolment import (
+    NO_BACKEND,
+    ScoringBackend,
+    backend_from_bundle,
+    share_with_enrolled,
+)
+from cantaor.settings import make_settings, settings_to_plain
+from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
+
+_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SingerScore:
+    """One singer and the probability that the recording is theirs, 0..1."""
+
+    singer: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One motif clip that speaks for the first-ranked singer.
+
+    Attributes
+    ----------
+    motif
+        Symbols of the motif.
+    start_s, end_s
+        Where it is sung, seconds.
+    probability
+        What the network gives the first-ranked singer for this clip, 0..1.
+    """
+
+    motif: tuple[int, ...]
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer for one recording.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    ranked
+        All known singers, most probable first.
+    evidence
+        The clips that speak most for the first of them.
+    clips
+        Number of motif clips that voted.
+    embedding
+        float32 (dim,), mean embedding of the clips.
+    unknown
+        Whether the clips are so undecided that the singer is likely none of the known ones; None
+        where the model was not calibrated and cannot tell.
+    calibrated
+        Whether the probabilities were.
+    """
+
+    path: str
+    ranked: tuple[SingerScore, ...]
+    evidence: tuple[Evidence, ...]
+    clips: int
+    embedding: Float32Array
+    unknown: bool | None = None
+    calibrated: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: path, singer, probability, clips, ranked, evidence."""
+        return {
+            "path": self.path,
+            "singer": self.ranked[0].singer,
+            "probability": self.ranked[0].probability,
+            "unknown": self.unknown,
+            "calibrated": self.calibrated,
+            "clips": self.clips,
+            "ranked": [
+                {"singer": one.singer, "probability": one.probability} for one in self.ranked
+            ],
+            "evidence": [
+                {
+                    "motif": list(one.motif),
+                    "start_s": one.start_s,
+                    "end_s": one.end_s,
+                    "probability": one.probability,
+                }
+                for one in self.evidence
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPredictions:
+    """The motif clips of one recording and what the network makes of them.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    motifs
+        Symbols of each clip's motif.
+    start_s, end_s
+        float64 (n,), the clips in seconds.
+    probabilities
+        float32 (n, singers).
+    embeddings
+        float32 (n, dim).
+    backend
+        What the model keeps for reading its answers.
+    """
+
+    path: str
+    motifs: tuple[tuple[int, ...], ...]
+    start_s: Float64Array
+    end_s: Float64Array
+    probabilities: Float32Array
+    embeddings: Float32Array
+    backend: ScoringBackend = NO_BACKEND
+
+
+def identify(
+    model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
+) -> Identification:
+    """Rank the known singers for one recording.
+
+    Parameters
+    ----------
+    model
+        A bundle or its folder, made by training on a mined workspace.
+    audio
+        A recording, or the path of one in any format and rate.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    ModelError
+        The bundle cannot be read or holds no motif dictionary.
+    AudioError
+        The recording cannot be read, is silent, holds no voice, or no known motif.
+    """
+    bundle = model if isinstance(model, Bundle) else load_bundle(Path(model))
+    return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
+
+
+def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> ClipPredictions:
+    """Find the known motifs in a recording and let the network judge each clip.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    audio
+        A recording, or the path of one.
+
+    Raises
+    ------
+    ModelError, AudioError
+        As for :func:`identify`.
+    """
+    finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    rate = bundle.trained.module.sample_rate
+    if isinstance(audio, Audio):
+        found = find_clips(finder, kind, [audio.samples], audio.sample_rate)
+        return next(
+            predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
+        )
+    parts: list[Float32Array] = []
+    with open_audio(audio) as stream:
+        blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
+        found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
+    return next(
+        predict_recordings(
+            bundle, [LocatedRecording(os.fspath(audio), found, np.concatenate(parts))]
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedRecording:
+    """A recording whose clips are found and not yet judged.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    found
+        Its clips.
+    samples
+        float32 (n,), the whole recording at the model's rate; may be mapped from a file.
+    """
+
+    path: str
+    found: FoundClips
+    samples: Float32Array
+
+
+def predict_recordings(
+    bundle: Bundle, voices: Sequence[LocatedRecording], device: str = "auto", portion: int = 2048
+) -> Iterator[ClipPredictions]:
+    """Let the network judge the clips of several recordings together.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    voices
+        Recordings with their clips.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    portion
+        Clips in memory at once; the answers do not depend on it.
+
+    Yields
+    ------
+    ClipPredictions of each recording, in order.
+    """
+    rate, backend = bundle.trained.module.sample_rate, backend_from_bundle(bundle)
+    bounds = [
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s) for one in voices
+    ]
+    clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
+    answers: list[tuple[Float32Array, Float32Array]] = []
+    for first in range(0, len(clips), portion):
+        rows = [
+            voices[i].samples[bounds[i][0][j] : bounds[i][1][j]]
+            for i, j in clips[first : first + portion]
+        ]
+        unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
+        answers.append(predict(bundle.trained, unlabelled, device=device))
+    probabilities, embeddings = (np.concatenate(part) for part in zip(*answers, strict=True))
+    done = 0
+    for one in voices:
+        own = slice(done, done := done + len(one.found))
+        found = one.found
+        yield ClipPredictions(
+            one.path,
+            found.motifs,
+            found.start_s,
+            found.end_s,
+            probabilities[own],
+            embeddings[own],
+            backend,
+        )
+
+
+@contextmanager
+def native_threads(number: int) -> Iterator[None]:
+    """Let torch compute with so many threads; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def aggregate_clips(heard: ClipPredictions, classes: tuple[str, ...]) -> Identification:
+    """The recording's answer: the mean of its clips' probabilities, read as the model says.
+
+    Parameters
+    ----------
+    heard
+        The clips.
+    classes
+        Singers the network was trained on; those who were enrolled come with ``heard``.
+    """
+    backend = heard.backend
+    names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
+    mean = heard.probabilities.mean(axis=0, dtype=np.float64)
+    probabilities = _read(mean, heard.embeddings.mean(axis=0), backend)
+    order = np.argsort(-probabilities, kind="stable")
+    first = _of_clips(heard, int(order[0]))
+    evidence = tuple(
+        Evidence(heard.motifs[i], float(heard.start_s[i]), float(heard.end_s[i]), float(first[i]))
+        for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
+    )
+    return Identification(
+        heard.path,
+        tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
+        evidence,
+        len(heard.motifs),
+        heard.embeddings.mean(axis=0),
+        _is_unknown(mean, int(order[0]), backend),
+        backend.calibration is not None,
+    )
+
+
+def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) -> Float64Array:
+    probabilities = (
+        mean
+        if backend.calibration is None
+        else apply_temperature(mean, backend.calibration.temperature)
+    )
+    return (
+        probabilities
+        if backend.gallery is None
+        else share_with_enrolled(probabilities, embedding, backend.gallery)
+    )
+
+
+def _of_clips(heard: ClipPredictions, singer: int) -> Float64Array:
+    """What every clip says for one singer, trained or enrolled."""
+    if singer < heard.probabilities.shape[1] or heard.backend.gallery is None:
+        return heard.probabilities[:, singer].astype(np.float64)
+    rows = zip(heard.probabilities.astype(np.float64), heard.embeddings, strict=True)
+    gallery = heard.backend.gallery
+    return np.array([share_with_enrolled(p, e, gallery)[singer] for p, e in rows])
+
+
+def _is_unknown(mean: Float64Array, answer: int, backend: ScoringBackend) -> bool | None:
+    if backend.calibration is None:
+        return None
+    return answer < mean.size and float(mean.max()) < backend.calibration.unknown_below
+
+
+def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
+    """A finder's arrays as a bundle keeps them."""
+    return {
+        "cluster_centers": finder.clusters.centers,
+        "cluster_edges": finder.clusters.edges,
+        "cluster_counts": finder.clusters.counts,
+        "motif_values": finder.motifs.values,
+        "motif_offsets": finder.motifs.offsets,
+        "motif_support": finder.motifs.support,
+    }
+
+
+def finder_facts(finder: MotifFinder) -> dict[str, Any]:
+    """The rest of a finder, as plain values."""
+    return {
+        "settings": settings_to_plain(finder.settings),
+        "inertia": finder.clusters.inertia,
+    }
+
+
+def finder_from_bundle(bundle: Bundle) -> MotifFinder:
+    """The finder that was trained with a model.
+
+    Raises
+    ------
+    ModelError
+        The model was trained on clips alone and has no motif dictionary.
+    """
+    facts: Mapping[str, Any] | None = bundle.extra.get("finder")
+    if facts is None:
+        raise ModelError(
+            "the model was trained on clips alone and holds no motif dictionary; "
+            "train on a workspace to identify whole recordings"
+        )
+    arrays = bundle.arrays
+    clusters = Clusters(
+        arrays["cluster_centers"],
+        arrays["cluster_edges"],
+        float(facts["inertia"]),
+        arrays["cluster_counts"],
+    )
+    motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
+    return MotifFinder(clusters, motifs, make_settings(facts["settings"]))

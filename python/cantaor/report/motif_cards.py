@@ -1,0 +1,154 @@
+"""What the report shows of each singer's distinctive motifs: drawing, figures, and audio."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cantaor.io.audio import read_audio
+from cantaor.workspace.workspace import Workspace
+
+_SKETCH = (150, 44)
+#: A clip in the page is mono, 16 bit, at this rate in Hz: half a second is 16 kB.
+_RATE = 16_000
+_MAX_DURATION_S = 4.0
+_INSTANCES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One instance of a motif.
+
+    Attributes
+    ----------
+    recording, start_s, end_s
+        Where it is sung.
+    sound
+        Key of its audio in the page; empty where clips were not written.
+    """
+
+    recording: str
+    start_s: float
+    end_s: float
+    sound: str
+
+
+@dataclass(frozen=True, slots=True)
+class MotifCard:
+    """One distinctive motif as the page shows it.
+
+    Attributes
+    ----------
+    name, symbols
+        The motif.
+    support, occurrences, z_score
+        As in the table of motifs.
+    sketch
+        Points of its contour in an SVG of 150 x 44 units.
+    heard
+        Its first instances, one a recording where there are several.
+    """
+
+    name: str
+    symbols: tuple[int, ...]
+    support: int
+    occurrences: int
+    z_score: float
+    sketch: str
+    heard: tuple[Heard, ...]
+
+
+def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
+    """The motifs that mark each singer most, at most ``count`` of each, by singer."""
+    chosen: dict[str, list[dict[str, Any]]] = {}
+    rows = workspace.table("motifs").to_pylist()
+    for row in sorted(rows, key=lambda motif: (-motif["z_score"], motif["motif"])):
+        kept = chosen.setdefault(row["singer"], [])
+        if len(kept) < count:
+            kept.append(row)
+    names = {row["motif"] for kept in chosen.values() for row in kept}
+    heard = _heard(workspace, names)
+    return {
+        singer: [_card(row, heard.get(row["motif"], ())) for row in kept]
+        for singer, kept in sorted(chosen.items())
+    }
+
+
+def sounds_of(workspace: Workspace, cards: dict[str, list[MotifCard]]) -> dict[str, str]:
+    """Audio of all instances on the cards: a WAV file in base 64 by key."""
+    keys = [one.sound for kept in cards.values() for card in kept for one in card.heard]
+    return {key: _wav(workspace, key) for key in keys if key}
+
+
+def sketch_points(symbols: Sequence[int]) -> str:
+    """A motif's contour as the points of an SVG polyline, one flat step a segment.
+
+    Examples
+    --------
+    >>> sketch_points([1])
+    '4.0,40.0 75.0,40.0 75.0,4.0 146.0,4.0'
+    """
+    width, height = _SKETCH
+    levels = np.concatenate([[0], np.cumsum(symbols)]).astype(float)
+    low, high = levels.min(), levels.max()
+    y = height - 4 - (levels - low) / max(high - low, 1.0) * (height - 8)
+    x = np.linspace(4, width - 4, levels.size + 1)
+    corners = [(x[i + side], y[i]) for i in range(levels.size) for side in (0, 1)]
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+
+
+def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
+    return MotifCard(
+        row["motif"],
+        tuple(row["symbols"]),
+        row["support"],
+        row["occurrences"],
+        row["z_score"],
+        sketch_points(row["symbols"]),
+        tuple(heard),
+    )
+
+
+def _heard(workspace: Workspace, names: set[str]) -> dict[str, list[Heard]]:
+    """First instances of some motifs, with audio if any have; those in other recordings first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in workspace.table("instances").to_pylist():
+        if row["motif"] in names:
+            found.setdefault(row["motif"], []).append(row)
+    return {
+        name: [_one(workspace, row) for row in _spread_out([r for r in rows if r["clip"]] or rows)]
+        for name, rows in found.items()
+    }
+
+
+def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    first: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["recording"], row)
+    ordered = [*first.values(), *(row for row in rows if row is not first[row["recording"]])]
+    return ordered[:_INSTANCES]
+
+
+def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
+    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
+    return Heard(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+
+
+def _wav(workspace: Workspace, clip: str) -> str:
+    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
+        : int(_MAX_DURATION_S * _RATE)
+    ]
+    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes(whole.tobytes())
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,104 @@
+"""``cantaor report``: one self-contained HTML page about a mined workspace.
+
+Everything is inside the file (drawings, audio, styles, script), so it opens by double click and
+can be sent as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cantaor.corpus.audit.summary import AuditReport
+from cantaor.errors import require_extra
+from cantaor.report.model_section import grid_records, learning_drawings, tested_models
+from cantaor.report.motif_cards import motif_cards, sounds_of
+from cantaor.report.templates import page_file, write_page
+from cantaor.report.viewer_data import choose_recordings, track_data
+from cantaor.settings import settings_to_plain
+from cantaor.workspace.summary import motif_rows
+from cantaor.workspace.workspace import Workspace
+
+_LIBRARIES = ("numpy", "scipy", "numba", "soxr", "pyarrow", "torch", "torchaudio", "essentia")
+
+
+def write_report(
+    workspace: Workspace,
+    path: str | os.PathLike[str],
+    *,
+    audit: AuditReport | None = None,
+    motifs_per_singer: int = 8,
+    recordings: int = 24,
+) -> Path:
+    """Write the report of a workspace.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    path
+        HTML file to write.
+    audit
+        What an audit of its recordings found; None leaves that part out and says so.
+    motifs_per_singer
+        Most motifs shown of each singer, by how strongly they mark the singer.
+    recordings
+        Most recordings drawn, evenly over the singers; the page says how many there are.
+
+    Returns
+    -------
+    Path
+        The file, complete.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib or jinja2 is not installed.
+    WorkspaceError
+        A table is missing or the file cannot be written.
+    """
+    require_extra("jinja2", "plot")
+    cards = motif_cards(workspace, motifs_per_singer)
+    shown = {card.name for kept in cards.values() for card in kept}
+    tracks = [track_data(workspace, row, shown) for row in choose_recordings(workspace, recordings)]
+    return write_page(
+        path,
+        "report.html",
+        title=workspace.path.resolve().name,
+        style=page_file("report.css"),
+        script=page_file("report.js"),
+        versions=_versions(),
+        singers=motif_rows(workspace),
+        total_recordings=workspace.table("recordings").num_rows,
+        failures=workspace.table("failures").to_pylist(),
+        audit=None if audit is None else audit.summary(),
+        leaks=() if audit is None else audit.leaks,
+        cards=cards,
+        tracks=tracks,
+        tracks_json=_json_block(tracks),
+        sounds_json=_json_block(sounds_of(workspace, cards)),
+        models=tested_models(workspace),
+        curves=learning_drawings(workspace),
+        grid=grid_records(workspace),
+        settings=settings_to_plain(workspace.settings),
+    )
+
+
+def _json_block(value: object) -> str:
+    """JSON that can stand inside a script element: nothing in it ends the element."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _versions() -> Mapping[str, Any]:
+    found = {"cantaor": version("cantaor"), "Python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,83 @@
+"""Recordings as the report's viewer draws them: f0, contour and motif instances as plain values."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+
+from cantaor.types import Contour, PitchTrack
+from cantaor.units import hz_to_cents
+from cantaor.workspace.workspace import Workspace
+
+#: Beyond so many frames of a recording only every second, third, ... is put into the page.
+_MAX_FRAMES = 24_000
+_UNVOICED = -1
+
+
+def choose_recordings(workspace: Workspace, count: int) -> list[dict[str, Any]]:
+    """Rows of at most ``count`` recordings, evenly over the singers, in the order of the corpus."""
+    rows = workspace.table("recordings").to_pylist()
+    turn: dict[str, int] = {}
+    ranked = []
+    for index, row in enumerate(rows):
+        turn[row["singer"]] = turn.get(row["singer"], 0) + 1
+        ranked.append((turn[row["singer"]], index))
+    return [rows[index] for index in sorted(index for _, index in sorted(ranked)[:count])]
+
+
+def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str]) -> dict[str, Any]:
+    """One recording for the viewer.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    row
+        Its row of the table ``recordings``.
+    distinctive
+        Motifs whose instances are marked.
+
+    Returns
+    -------
+    dict
+        ``name``, ``singer``, ``seconds``, ``offset`` (s, of the entry in its file), ``hop`` (s),
+        ``cents`` (int16 in base 64, -1 = unvoiced), ``segments`` ([start, end, cents]) and
+        ``spans`` ([start, end, motif]); times in seconds within the entry.
+    """
+    track = workspace.track(row["pitch_key"])
+    stride = max(1, math.ceil(track.hz.size / _MAX_FRAMES))
+    offset = row["start_s"] or 0.0
+    return {
+        "name": row["recording"],
+        "singer": row["singer"],
+        "seconds": round(row["duration_s"], 3),
+        "offset": round(offset, 3),
+        "hop": track.hop_s * stride,
+        "cents": _packed_cents(track, stride),
+        "segments": _segments(workspace.contour(row["contour_key"])),
+        "spans": _spans(workspace, row["recording"], offset, distinctive),
+    }
+
+
+def _packed_cents(track: PitchTrack, stride: int) -> str:
+    cents = hz_to_cents(track.hz[::stride])
+    whole = np.where(np.isnan(cents), _UNVOICED, np.clip(np.rint(cents), 0, 32_767))
+    return base64.b64encode(whole.astype("<i2").tobytes()).decode()
+
+
+def _segments(contour: Contour) -> list[list[float]]:
+    rows = zip(contour.start_s, contour.end_s, contour.cents, strict=True)
+    return [[round(float(a), 3), round(float(b), 3), round(float(c))] for a, b, c in rows]
+
+
+def _spans(
+    workspace: Workspace, recording: str, offset: float, distinctive: set[str]
+) -> list[list[float | str]]:
+    return [
+        [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), row["motif"]]
+        for row in workspace.table("instances").to_pylist()
+        if row["recording"] == recording and row["motif"] in distinctive
+    ]
