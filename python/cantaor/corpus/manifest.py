@@ -36,11 +36,13 @@ class ManifestEntry:
     start_s, end_s
         Span inside the file in seconds; None means from the start, to the end.
     content_hash
-        Hash of the decoded samples; empty where not computed.
+        Key of the decoded samples of the span; empty where not computed, and for silence.
     duration_s
         Length of the span in seconds; None where not known.
     split
         Side of a given split, such as ``"train"`` or ``"test"``; empty where none is given.
+    source_hash
+        Key of the decoded samples of the whole file; empty where not computed.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class ManifestEntry:
     content_hash: str = ""
     duration_s: float | None = None
     split: str = ""
+    source_hash: str = ""
 
     def __post_init__(self) -> None:
         for name in ("path", "singer", "recording"):

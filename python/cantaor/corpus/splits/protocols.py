@@ -30,7 +30,8 @@ from cantaor.corpus.splits.overlap import (
     audio_components,
     encode_columns,
     merge_partitions,
-    shares_audio,
+    share_notes,
+    shared_fraction,
 )
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.types import Int64Array
@@ -55,6 +56,8 @@ class Split:
         Whether training and test share audio, as far as the given columns can tell.
     notes
         What a reader of the results has to know.
+    shared_audio
+        Fraction of the test clips that share audio with training, 0 to 1.
     """
 
     train: Int64Array
@@ -62,6 +65,7 @@ class Split:
     protocol: str
     leaks: bool
     notes: tuple[str, ...] = ()
+    shared_audio: float = 0.0
 
 
 def split_clips(
@@ -76,13 +80,14 @@ def split_clips(
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
     column: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Split:
     """Cut a clip table in two; every singer is on both sides (except under ``column``).
 
     Parameters
     ----------
     labels, recordings
-        Singer and recording of each clip.
+        Singer and recording of each clip; recordings of two singers differ also under one name.
     groups
         Source group of each clip; empty (or None) means its recording is a group of its own.
     protocol
@@ -93,7 +98,7 @@ def split_clips(
     seed
         Fixes the draw.
     starts_s, ends_s
-        Span of each clip in its recording, seconds. Needed to tell clips of one recording apart
+        Span of each clip in its source, seconds. Needed to tell clips of one source apart
         under ``audio``; elsewhere they sharpen the leak check.
     content
         Key of equal audio, such as a hash; an empty key equals no other. Units that share a key
@@ -101,6 +106,10 @@ def split_clips(
     column
         ``"train"`` or ``"test"`` for each clip, under ``column``; clips marked ``"validation"``
         are left out.
+    sources
+        Key of the audio that each clip is a span of, such as its file: clips of one source share
+        audio where they overlap, whatever their recordings are called. None: the recording. From
+        files, :func:`cantaor.corpus.splits.columns.clip_columns` makes this and ``content``.
 
     Raises
     ------
@@ -115,7 +124,7 @@ def split_clips(
     >>> split.leaks, split.train.size, split.test.size
     (False, 2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     _require(protocol, test_fraction)
     rng = np.random.default_rng(seed)
     if protocol == "column":
@@ -139,12 +148,13 @@ def group_splits(
     starts_s: ArrayLike | None = None,
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Iterator[Split]:
     """Different ways to hold out one source group of every singer.
 
     Parameters
     ----------
-    labels, recordings, groups, starts_s, ends_s, content
+    labels, recordings, groups, starts_s, ends_s, content, sources
         As in :func:`split_clips`.
     draws
         Number of splits; None gives all of them, each once, in a fixed order.
@@ -156,7 +166,7 @@ def group_splits(
     SplitError
         A singer has fewer than two groups.
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     units = _units(clips, "group")
     owned = [_units_of(clips, units, label, "group") for label in range(len(clips.singers))]
     choices: Iterator[tuple[int, ...]] = product(*owned)
@@ -177,11 +187,12 @@ def _require(protocol: str, fraction: float) -> None:
 
 def _units(clips: ClipTable, protocol: str) -> Int64Array:
     """What must not be cut: int64 (clips,), number of the unit of each clip."""
+    audio = audio_components(clips)
     if protocol == "audio":
-        return audio_components(clips)
+        return audio
     if protocol == "group":
-        return merge_partitions(clips.sources, clips.recordings, clips.contents)
-    return merge_partitions(clips.recordings, clips.contents)
+        return merge_partitions(clips.groups, clips.recordings, audio)
+    return merge_partitions(clips.recordings, audio)
 
 
 def _units_of(clips: ClipTable, units: Int64Array, label: int, protocol: str) -> Int64Array:
@@ -283,13 +294,13 @@ def _finish(
     protocol: str,
     notes: tuple[str, ...] = (),
 ) -> Split:
-    train = np.setdiff1d(among, test)
-    shared = shares_audio(clips, train, test)
-    said: tuple[str, ...] = ("training and test share audio",) if shared else ()
+    train = np.setdiff1d(among, test).astype(np.int64)
+    shared = shared_fraction(clips, test, train)
+    said = share_notes({"test": shared})
     if protocol == "paper":
-        said = ("random over clips: copies and overlaps of test clips may be in training",)
-    leaks = shared or protocol == "paper"
-    return Split(train.astype(np.int64), test.astype(np.int64), protocol, leaks, (*said, *notes))
+        said = ("random over clips: copies and overlaps of test clips may be in training", *said)
+    leaks = shared > 0 or protocol == "paper"
+    return Split(train, test.astype(np.int64), protocol, leaks, (*said, *notes), shared)
 
 
 def _drawn(owned: list[Int64Array], rng: np.random.Generator) -> Iterator[tuple[int, ...]]:
