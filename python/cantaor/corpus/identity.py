@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, count
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -117,8 +116,8 @@ def samples_hash(samples: Float32Array) -> str:
 def _signs() -> Float64Array:
     """float64 (projections, period) of 1 and -1, the same on every machine."""
     numbers = _mix(np.arange(_PROJECTIONS * _PERIOD)) >> np.uint64(63)
-    signs: Float64Array = (1.0 - 2.0 * numbers).reshape(_PROJECTIONS, _PERIOD)
-    return signs
+    signs = np.asarray(1.0 - 2.0 * numbers, dtype=np.float64)
+    return signs.reshape(_PROJECTIONS, _PERIOD)
 
 
 def _mix(numbers: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -251,7 +250,9 @@ class Places:
     contents: tuple[str, ...]
 
 
-def place_clips(sources: Sequence[str], contents: Sequence[str], starts_s: Sequence[float]) -> Places:
+def place_clips(
+    sources: Sequence[str], contents: Sequence[str], starts_s: Sequence[float]
+) -> Places:
     """Lay sources that hold the same audio beside each other.
 
     Parameters
@@ -318,6 +319,7 @@ def unique_recordings(manifest: Manifest) -> Manifest:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> entries = (ManifestEntry("a.wav", "AM", "take 1"), ManifestEntry("b.wav", "EC", "take 1"))
     >>> unique_recordings(Manifest(entries, Path("."))).recordings
     ('AM/take 1', 'EC/take 1')

@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
-from cantaor.errors import CorpusError
+from cantaor.errors import CorpusError, SplitError
 from cantaor.io.locations import is_url
+
+#: Sides of a split that a model is made and tested with.
+SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,25 @@ def _require_text(name: str, value: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise CorpusError(f"{name} {value!a} is not valid UTF-8; rename it") from None
+
+
+def side_of(text: str, where: str) -> str:
+    """A side as its name in :data:`SIDES`, whatever its case; empty where none is given.
+
+    Raises
+    ------
+    SplitError
+        It is no side; the message says where it stands and which there are.
+
+    Examples
+    --------
+    >>> side_of(" Test ", "clips.csv, line 2")
+    'test'
+    """
+    side = text.strip().lower()
+    if side and side not in SIDES:
+        raise SplitError(f"{where}: split must be {', '.join(SIDES)} or empty, not {text!r}")
+    return side
 
 
 def require_unique_recordings(manifest: Manifest) -> Manifest:

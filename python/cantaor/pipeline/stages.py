@@ -142,6 +142,8 @@ class Mined:
     entry: ManifestEntry
     stamp: Stamp
     content_hash: str
+    samples_hash: str
+    source_hash: str
     pitch_key: str
     duration_s: float
     voiced_s: float
@@ -334,6 +336,8 @@ def _mined(location: str, entry: ManifestEntry, tracked: Tracked) -> Mined:
         entry,
         tracked.stamp,
         tracked.content_hash,
+        tracked.samples_hash,
+        tracked.source_hash,
         tracked.pitch_key,
         tracked.duration_s,
         tracked.voiced_s,
@@ -384,7 +388,10 @@ def _write_recordings(run: Run, mined: Sequence[Mined], contours: Sequence[str])
             name: pa.array([getattr(one.entry, name) for one in mined], pa.float64())
             for name in ("start_s", "end_s")
         },
-        "content_hash": pa.array([one.content_hash for one in mined], pa.string()),
+        **{
+            name: pa.array([getattr(one, name) for one in mined], pa.string())
+            for name in ("content_hash", "samples_hash", "source_hash")
+        },
         "duration_s": pa.array([one.duration_s for one in mined], pa.float64()),
         "voiced_s": pa.array([one.voiced_s for one in mined], pa.float64()),
         "pitch_key": pa.array([one.pitch_key for one in mined], pa.string()),

@@ -22,6 +22,7 @@ from cantaor.corpus.audit.inspection import (
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
 from cantaor.corpus.audit.winnowing import lay_strands, shared_run
+from cantaor.corpus.identity import plain_name, recording_key
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
 from cantaor.corpus.splits.protocols import Split, split_clips
@@ -80,7 +81,7 @@ def audit(
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
         faults=faults_of(manifest, sounds),
-        strands=clips.recordings,
+        strands=clips.tracks,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
         groups=groups,
@@ -149,12 +150,16 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
-    named = [("group", e.group) if e.group else ("entry", str(i)) for i, e in enumerate(entries)]
+    named = [
+        ("group", plain_name(e.group)) if e.group else ("entry", str(i))
+        for i, e in enumerate(entries)
+    ]
     return ClipTable(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=strands.strand[contents],
-        sources=_codes(named),
+        recordings=_codes([recording_key(entry) for entry in entries]),
+        tracks=strands.strand[contents],
+        groups=_codes(named),
         contents=contents.astype(np.int64),
         starts_s=strands.start[contents],
         ends_s=strands.end[contents],
@@ -174,7 +179,7 @@ def _codes(names: Sequence[tuple[str, str]]) -> Int64Array:
 def _near_entries(clips: ClipTable, sounds: list[AudioInspection]) -> tuple[NearCopy, ...]:
     """Near copies among the entries that do not hold the very same samples anyway."""
     pairs = near_copies([sound.prints for sound in sounds])
-    return tuple(p for p in pairs if clips.recordings[p.one] != clips.recordings[p.other])
+    return tuple(p for p in pairs if clips.tracks[p.one] != clips.tracks[p.other])
 
 
 def _known(times: Float64Array | None) -> Float64Array:
@@ -187,9 +192,8 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    sound = merge_partitions(clips.recordings, clips.contents, linked)
-    takes = _codes([(entry.singer, entry.recording) for entry in manifest.entries])
-    group = merge_partitions(sound, takes, clips.sources)
+    sound = merge_partitions(clips.tracks, clips.contents, linked)
+    group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)
     mixed = _label_count(clips.labels, sound) > 1
     doubtful = np.flatnonzero(mixed & (owner[group] != clips.labels))
