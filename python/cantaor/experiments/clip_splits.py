@@ -251,7 +251,9 @@ def mark_sides(
     ):
         for clip in index.tolist():
             sides[clip] = name
-    return sides, watched.notes
+    # How much they share is said of the sides as they are in the end.
+    early = share_notes({"validation": watched.shared_audio})
+    return sides, tuple(note for note in watched.notes if note not in early)
 
 
 def side_manifest(clips: Manifest, sides: Sequence[str]) -> Manifest:

@@ -24,7 +24,14 @@ from cantaor.corpus.audit.summary import AuditReport, LeakFigures
 from cantaor.corpus.audit.winnowing import lay_strands, shared_run
 from cantaor.corpus.identity import plain_name, recording_key
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
+from cantaor.corpus.splits.columns import clip_table
+from cantaor.corpus.splits.overlap import (
+    ClipTable,
+    audio_components,
+    join_pairs,
+    merge_partitions,
+    overlaps_any,
+)
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
 from cantaor.types import Float64Array, Int64Array
@@ -49,7 +56,8 @@ def audit(
         Recordings or clips.
     splits
         Splits of the entries to give leak figures for, by name. Those of the manifest's own
-        ``split`` column and of a random 80/20 split are always given where possible.
+        ``split`` column and of a random 80/20 split are always given where possible; where not,
+        the report says why.
     near
         Whether to look for near copies as well.
     min_shared
@@ -70,6 +78,7 @@ def audit(
     run = shared_run(total_samples(manifest)) if min_shared is None else min_shared
     if run < 32:
         raise CorpusError(f"min_shared must be at least 32 samples, not {run}")
+    given, left_out = _own_splits(manifest, seed)
     sounds = inspect_entries(manifest, min_shared=run, near=near, progress=progress)
     clips = _lay_clips(manifest, sounds)
     copies = _near_entries(clips, sounds)
@@ -88,9 +97,11 @@ def audit(
         conflicts=doubtful,
         near=copies,
         min_shared=run,
+        left_out=left_out,
     )
-    given = {**_own_splits(manifest, seed), **{k: (v,) for k, v in (splits or {}).items()}}
-    figures = tuple(_leaks(report, clips, name, draws) for name, draws in given.items())
+    given |= {name: (split,) for name, split in (splits or {}).items()}
+    spans = clip_table(manifest)
+    figures = tuple(_leaks(report, clips, spans, name, draws) for name, draws in given.items())
     return replace(report, leaks=figures)
 
 
@@ -192,7 +203,8 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    sound = merge_partitions(clips.tracks, clips.contents, linked)
+    spans = audio_components(clip_table(manifest))
+    sound = merge_partitions(clips.tracks, clips.contents, linked, spans)
     group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)
     mixed = _label_count(clips.labels, sound) > 1
@@ -228,36 +240,45 @@ def _group_names(clips: ClipTable, group: Int64Array) -> tuple[str, ...]:
     return tuple(names[number] for number in group.tolist())
 
 
-def _own_splits(manifest: Manifest, seed: int) -> dict[str, tuple[Split, ...]]:
+def _own_splits(
+    manifest: Manifest, seed: int
+) -> tuple[dict[str, tuple[Split, ...]], tuple[tuple[str, str], ...]]:
+    """Splits to give figures for whatever is asked, and those that there are not, with reasons."""
     labels = [entry.singer for entry in manifest.entries]
     recordings = [entry.recording for entry in manifest.entries]
-    own: dict[str, tuple[Split, ...]] = {}
     column = [entry.split for entry in manifest.entries]
-    if any(column):
-        own["split column"] = (split_clips(labels, recordings, protocol="column", column=column),)
-    try:
-        own[f"random 80/20, {_DRAWS} draws"] = tuple(
+
+    def given() -> tuple[Split, ...]:
+        return (split_clips(labels, recordings, protocol="column", column=column),)
+
+    def drawn() -> tuple[Split, ...]:
+        return tuple(
             split_clips(labels, recordings, protocol="paper", seed=seed + draw)
             for draw in range(_DRAWS)
         )
-    except SplitError:
-        # A singer with one entry cannot be on both sides: there is no such split to warn of.
-        return own
-    return own
+
+    wanted = {"split column": given} if any(column) else {}
+    own, left_out = {}, []
+    for name, make in {**wanted, f"random 80/20, {_DRAWS} draws": drawn}.items():
+        try:
+            own[name] = make()
+        except SplitError as error:
+            left_out.append((name, str(error)))
+    return own, tuple(left_out)
 
 
 def _leaks(
-    report: AuditReport, clips: ClipTable, name: str, draws: tuple[Split, ...]
+    report: AuditReport, clips: ClipTable, spans: ClipTable, name: str, draws: tuple[Split, ...]
 ) -> LeakFigures:
     groups = np.unique(report.groups, return_inverse=True)[1]
-    rows = [_leak_shares(report, clips, groups, draw) for draw in draws]
+    rows = [_leak_shares(report, clips, spans, groups, draw) for draw in draws]
     copies, shared, near, group = np.mean(rows, axis=0).tolist()
     test = round(float(np.mean([draw.test.size for draw in draws])))
     return LeakFigures(name, test, copies, shared, near, group)
 
 
 def _leak_shares(
-    report: AuditReport, clips: ClipTable, groups: Int64Array, draw: Split
+    report: AuditReport, clips: ClipTable, spans: ClipTable, groups: Int64Array, draw: Split
 ) -> tuple[float, float, float, float]:
     train, test = draw.train, draw.test
     beside: dict[int, set[int]] = {}
@@ -268,7 +289,8 @@ def _leak_shares(
     near = [bool(beside.get(int(clips.contents[i]), set()) & learnt) for i in test.tolist()]
     return (
         float(np.mean(np.isin(clips.contents[test], clips.contents[train]))),
-        float(np.mean(overlaps_any(clips, test, train))),
+        # Spans of one file overlap also where their samples leave no anchors, as in silence.
+        float(np.mean(overlaps_any(clips, test, train) | overlaps_any(spans, test, train))),
         float(np.mean(near)),
         float(np.mean(np.isin(groups[test], groups[train]))),
     )

@@ -60,10 +60,10 @@ class ClipTable:
 def encode_columns(
     labels: Sequence[str],
     recordings: Sequence[str],
-    groups: Sequence[str] | None,
-    starts_s: ArrayLike | None,
-    ends_s: ArrayLike | None,
-    content: Sequence[str] | None,
+    groups: Sequence[str] | None = None,
+    starts_s: ArrayLike | None = None,
+    ends_s: ArrayLike | None = None,
+    content: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
 ) -> ClipTable:
     """Check the columns of a clip table against each other and turn names into codes.
@@ -178,7 +178,7 @@ def shared_audio(clips: ClipTable, sides: Sequence[str]) -> dict[str, float]:
 
     Examples
     --------
-    >>> table = encode_columns(["AM"] * 3, ["a", "a", "b"], None, None, None, None)
+    >>> table = encode_columns(["AM"] * 3, ["a", "a", "b"])
     >>> shared_audio(table, ["train", "test", "test"])
     {'test': 0.5}
     """
