@@ -234,16 +234,16 @@ class _Counted:
     def __init__(self, blocks: Iterable[Float32Array]) -> None:
         self._blocks = blocks
         self.samples = 0
-        self.heard = False
+        self.has_sound = False
 
     def __iter__(self) -> Iterator[Float32Array]:
         silent = 0
         for block in self._blocks:
             self.samples += block.size
-            if not self.heard and not block.any():
+            if not self.has_sound and not block.any():
                 silent += block.size
                 continue
-            self.heard = True
+            self.has_sound = True
             while silent:
                 zeros = np.zeros(min(silent, _SILENCE), np.float32)
                 silent -= zeros.size
@@ -252,7 +252,7 @@ class _Counted:
 
     def require_sound(self, name: str) -> None:
         """Raise unless a sample was not 0."""
-        if not self.heard:
+        if not self.has_sound:
             raise AudioError(f"{name}: silent (all {self.samples} samples are 0)")
 
 

@@ -178,17 +178,17 @@ def mark_validation(clips: Manifest, split: Split, seed: int) -> tuple[Manifest,
     -------
     The manifest with ``split`` filled in, without clips that would reach across a cut, and notes.
     """
-    watched = validation_split(split, **_columns(clips.entries), seed=seed)
-    sides = np.full(len(clips), "", dtype=object)
-    sides[split.test] = "test"
-    sides[watched.train] = "train"
-    sides[watched.test] = "validation"
+    validation = validation_split(split, **_columns(clips.entries), seed=seed)
+    subsets = np.full(len(clips), "", dtype=object)
+    subsets[split.test] = "test"
+    subsets[validation.train] = "train"
+    subsets[validation.test] = "validation"
     entries = tuple(
-        replace(entry, split=str(side))
-        for entry, side in zip(clips.entries, sides, strict=True)
-        if side
+        replace(entry, split=str(subset))
+        for entry, subset in zip(clips.entries, subsets, strict=True)
+        if subset
     )
-    return Manifest(entries, clips.root), split.notes + watched.notes
+    return Manifest(entries, clips.root), split.notes + validation.notes
 
 
 def _split_recordings(

@@ -208,13 +208,13 @@ def check_lengths(min_length: int, max_length: int | None) -> None:
         )
 
 
-def whole(name: str, value: object, least: int, most: int | None = None) -> int:
+def whole(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """``value`` as an int within bounds; ArgumentError, naming it, otherwise."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise ArgumentError(f"{name} must be an int, not {value!r}")
     number = int(value)
-    if number < least or (most is not None and number > most):
-        bounds = f"at least {least}" if most is None else f"in {least}..{most}"
+    if number < minimum or (maximum is not None and number > maximum):
+        bounds = f"at least {minimum}" if maximum is None else f"in {minimum}..{maximum}"
         raise ArgumentError(f"{name} must be {bounds}, not {number}")
     return min(number, _ANY)
 

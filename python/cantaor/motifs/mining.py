@@ -102,15 +102,15 @@ def mine_closed(
     [([2, 3], 3), ([1, 2, 3], 2)]
     """
     values, offsets = flatten_sequences(sequences)
-    least = absolute_support(min_support, offsets.size - 1)
+    support = absolute_support(min_support, offsets.size - 1)
     limits = _limits(min_length, max_length, top_k, max_patterns, threads, progress)
     bounds = checked_gap(gap)
     with _naming_ways_out(min_support, min_length):
         if bounds is None:
-            return Motifs(*_core.mine_any_gap(values, offsets, least, *limits))
+            return Motifs(*_core.mine_any_gap(values, offsets, support, *limits))
         if bounds == (0, 0):
-            return Motifs(*_core.mine_contiguous(values, offsets, least, *limits))
-        return Motifs(*_core.mine_gapped(values, offsets, least, *limits, *bounds))
+            return Motifs(*_core.mine_contiguous(values, offsets, support, *limits))
+        return Motifs(*_core.mine_gapped(values, offsets, support, *limits, *bounds))
 
 
 def mine_right_closed(
@@ -146,10 +146,12 @@ def mine_right_closed(
     [[3], [2, 3], [1, 2, 3]]
     """
     values, offsets = flatten_sequences(sequences)
-    least = absolute_support(min_support, offsets.size - 1)
+    support = absolute_support(min_support, offsets.size - 1)
     limits = _limits(min_length, max_length, top_k, max_patterns, 1, progress)
     with _naming_ways_out(min_support, min_length):
-        return Motifs(*_core.mine_contiguous(values, offsets, least, *limits, right_side_only=True))
+        return Motifs(
+            *_core.mine_contiguous(values, offsets, support, *limits, right_side_only=True)
+        )
 
 
 def find_occurrences(

@@ -67,7 +67,10 @@ class ClipJob:
 
 
 def choose_examples(
-    folder: Path, tables: Iterable[tuple[str, str]], motifs: Mapping[str, int], most: int = EXAMPLES
+    folder: Path,
+    tables: Iterable[tuple[str, str]],
+    motifs: Mapping[str, int],
+    max_examples: int = EXAMPLES,
 ) -> list[Rows]:
     """The first instances of every motif, over the recordings in their order.
 
@@ -79,24 +82,24 @@ def choose_examples(
         Each recording's singer and the name of its table of instances.
     motifs
         How many motifs each singer has: once all are heard, tables are no longer read.
-    most
+    max_examples
         Instances of a motif.
 
     Returns
     -------
     Rows of each recording's table.
     """
-    heard: Counter[str] = Counter()
-    unheard = dict(motifs)
+    counts: Counter[str] = Counter()
+    incomplete = dict(motifs)
     chosen: list[Rows] = []
     for singer, key in tables:
         rows: list[int] = []
-        wanted = unheard.get(singer, 0) > 0
+        wanted = incomplete.get(singer, 0) > 0
         names = read_instances(folder, key, ["motif"])["motif"].to_pylist() if wanted else []
         for row, motif in enumerate(names):
-            if heard[motif] < most:
-                heard[motif] += 1
-                unheard[singer] -= heard[motif] == most
+            if counts[motif] < max_examples:
+                counts[motif] += 1
+                incomplete[singer] -= counts[motif] == max_examples
                 rows.append(row)
         chosen.append(tuple(rows))
     return chosen

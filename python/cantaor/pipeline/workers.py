@@ -192,7 +192,7 @@ class _Queue(Generic[Item, Result]):
     ) -> None:
         self._most = ahead * pool.workers + 2
         self._function = function
-        self._crew = pool
+        self._pool = pool
         self._name = name
         self._together = together
         self._pending: dict[Future[list[Result | CantaorError]], list[Work[Item]]] = {}
@@ -215,7 +215,7 @@ class _Queue(Generic[Item, Result]):
                 future.cancel()
 
     def _fill(self, todo: Iterator[Work[Item]]) -> None:
-        executor = self._crew.executor
+        executor = self._pool.executor
         assert executor is not None
         while len(self._pending) < self._most and not self._lost:
             task = list(islice(todo, self._together))
@@ -224,7 +224,7 @@ class _Queue(Generic[Item, Result]):
             try:
                 future = executor.submit(_outcomes, self._function, [item for _, item in task])
                 self._pending[future] = task
-            except self._crew.crash_types:
+            except self._pool.crash_types:
                 self._lost.extend(task)
 
     def _settle(
@@ -233,7 +233,7 @@ class _Queue(Generic[Item, Result]):
         task = self._pending.pop(future)
         try:
             outcomes = future.result()
-        except self._crew.crash_types:
+        except self._pool.crash_types:
             self._lost.extend(task)
         except CancelledError as error:
             raise WorkspaceError("the work was cancelled; run again, it resumes") from error
@@ -243,7 +243,7 @@ class _Queue(Generic[Item, Result]):
 
     def _recover(self) -> Iterator[tuple[int, Result | CantaorError]]:
         """Do what was under way when a worker died, one piece at a time."""
-        pool = self._crew
+        pool = self._pool
         if isinstance(pool.executor, ProcessPoolExecutor) or pool.renew is not None:
             # One death breaks the whole pool: what it was given ends with it.
             for future in wait(self._pending).done:
@@ -265,12 +265,12 @@ class _Queue(Generic[Item, Result]):
             f"{self._name(item)}: the worker process died on it twice (killed by the system, "
             "perhaps for memory)"
         )
-        if self._crew.renew is None:
+        if self._pool.renew is None:
             return died
-        executor = self._crew.renew(1)
+        executor = self._pool.renew(1)
         try:
             return executor.submit(_outcome, self._function, item).result()
-        except self._crew.crash_types:
+        except self._pool.crash_types:
             return died
         finally:
             executor.shutdown(wait=True, cancel_futures=True)

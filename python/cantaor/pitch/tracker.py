@@ -242,7 +242,7 @@ class PitchStream:
         self._tracker = _core.Tracker(
             _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
         )
-        self._crew = (
+        self._threads = (
             OrderedThreadPool[_Span, _Chunk](threads, _GROUP, self._push) if threads > 1 else None
         )
         self._buffer = np.zeros(0, dtype=np.float32)
@@ -305,8 +305,8 @@ class PitchStream:
         self._next_frame = max(end, self._next_frame)
         analyse = partial(self._analysis.run, self._buffer, self._origin)
         try:
-            if self._crew is not None:
-                self._crew.work(analyse, spans, kept=kept)
+            if self._threads is not None:
+                self._threads.work(analyse, spans, kept=kept)
             else:
                 for span in spans:
                     self._push(analyse(span))

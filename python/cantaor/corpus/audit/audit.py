@@ -21,7 +21,7 @@ from cantaor.corpus.audit.inspection import (
 )
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
-from cantaor.corpus.audit.winnowing import lay_strands, shared_run
+from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
 from cantaor.corpus.splits.protocols import Split, split_clips
@@ -80,7 +80,7 @@ def audit(
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
         faults=faults_of(manifest, sounds),
-        strands=clips.recordings,
+        timelines=clips.recordings,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
         groups=groups,
@@ -139,13 +139,13 @@ def fix(manifest: Manifest, report: AuditReport) -> Manifest:
 
 
 def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
-    """The entries as a clip table: strands for recordings, samples for seconds."""
+    """The entries as a clip table: timelines for recordings, samples for seconds."""
     keys = [_key(sound, index) for index, sound in enumerate(sounds)]
     contents = np.unique(keys, return_inverse=True)[1]
     # Silences are first of their content only once, but each has a key of its own.
     first = {code: index for index, code in reversed(list(enumerate(contents.tolist())))}
     first |= {code: i for i, code in enumerate(contents.tolist()) if sounds[i].is_first}
-    strands = lay_strands([sounds[first[code]].anchors for code in range(len(first))])
+    timelines = place_on_timelines([sounds[first[code]].anchors for code in range(len(first))])
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
@@ -153,11 +153,11 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     return ClipTable(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=strands.strand[contents],
+        recordings=timelines.timeline[contents],
         sources=_codes(named),
         contents=contents.astype(np.int64),
-        starts_s=strands.start[contents],
-        ends_s=strands.end[contents],
+        starts_s=timelines.start[contents],
+        ends_s=timelines.end[contents],
     )
 
 

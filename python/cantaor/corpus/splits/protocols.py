@@ -124,7 +124,7 @@ def split_clips(
         test = _random_clips(clips, np.arange(len(clips)), test_fraction, rng)
         return _finish(clips, np.arange(len(clips)), test, protocol)
     units = _units(clips, protocol)
-    choose = _choose_one if protocol == "group" else _choose_share(test_fraction)
+    choose = _choose_one if protocol == "group" else _choose_fraction(test_fraction)
     test = _hold_out(clips, units, protocol, choose, rng)
     return _finish(clips, np.arange(len(clips)), test, protocol)
 
@@ -202,7 +202,7 @@ def _choose_one(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) 
     return owned[[int(rng.integers(owned.size))]]
 
 
-def _choose_share(fraction: float) -> _Choice:
+def _choose_fraction(fraction: float) -> _Choice:
     def choose(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) -> Int64Array:
         order = rng.permutation(owned.size)
         filled = np.cumsum(sizes[order])[:-1]
@@ -260,17 +260,17 @@ def _by_column(clips: ClipTable, column: Sequence[str] | None) -> Split:
     if column is None or len(column) != len(clips):
         found = "nothing" if column is None else len(column)
         raise ArgumentError(f"length of column ({found}) must match labels ({len(clips)})")
-    sides = np.array([str(value).strip().lower() for value in column])
-    strange = np.flatnonzero(~np.isin(sides, ["train", "test", "validation"]))
-    if strange.size:
-        index = int(strange[0])
+    subsets = np.array([str(value).strip().lower() for value in column])
+    unknown = np.flatnonzero(~np.isin(subsets, ["train", "test", "validation"]))
+    if unknown.size:
+        index = int(unknown[0])
         raise SplitError(
             f"split of clip {index} must be train, test or validation, not {column[index]!r}"
         )
-    among, test = np.flatnonzero(sides != "validation"), np.flatnonzero(sides == "test")
-    for side in ("train", "test"):
-        if not np.any(sides == side):
-            raise SplitError(f"the split column marks no clip as {side}")
+    among, test = np.flatnonzero(subsets != "validation"), np.flatnonzero(subsets == "test")
+    for subset in ("train", "test"):
+        if not np.any(subsets == subset):
+            raise SplitError(f"the split column marks no clip as {subset}")
     left = len(clips) - among.size
     notes = (f"{left} clips marked validation are on neither side",) if left else ()
     return _finish(clips, among, test, "column", notes)
