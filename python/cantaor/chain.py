@@ -36,7 +36,7 @@ _SEGMENT_S = 3.0
 _SILENCE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Instances:
     """Where motifs are sung in one recording, ordered by motif, then time.
 
@@ -100,7 +100,7 @@ class MotifFinder:
         return contour, locate(self.motifs, contour, self.settings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class FoundClips:
     """Where the known motifs are sung in one recording, cut as clips.
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 
@@ -107,10 +108,10 @@ def mine_closed(
     bounds = checked_gap(gap)
     with _naming_ways_out(min_support, min_length):
         if bounds is None:
-            return Motifs(*_core.mine_any_gap(values, offsets, support, *limits))
+            return Motifs(*_core.mine_any_gap(values, offsets, support, *limits), gap=None)
         if bounds == (0, 0):
             return Motifs(*_core.mine_contiguous(values, offsets, support, *limits))
-        return Motifs(*_core.mine_gapped(values, offsets, support, *limits, *bounds))
+        return Motifs(*_core.mine_gapped(values, offsets, support, *limits, *bounds), gap=bounds)
 
 
 def mine_right_closed(
@@ -157,7 +158,7 @@ def mine_right_closed(
 def find_occurrences(
     motifs: Motifs | Sequences,
     sequences: Sequences,
-    gap: Gap = (0, 0),
+    gap: Gap | Literal["mined"] = "mined",
     *,
     progress: Progress | None = None,
 ) -> Occurrences:
@@ -171,6 +172,7 @@ def find_occurrences(
     sequences
         As for :func:`mine_closed`.
     gap
+        ``"mined"``: the gap that ``motifs`` were mined with, ``(0, 0)`` for plain sequences.
         ``(0, 0)``: all contiguous matches, also overlapping ones. ``(low, high)`` or None (any
         gap): minimal windows, those that embed the motif under the gap and hold no smaller such
         window.
@@ -192,6 +194,8 @@ def find_occurrences(
     >>> list(zip(found.sequence.tolist(), found.start.tolist(), found.end.tolist()))
     [(0, 0, 2), (0, 2, 4), (1, 1, 3)]
     """
+    if gap == "mined":
+        gap = motifs.gap if isinstance(motifs, Motifs) else (0, 0)
     if isinstance(motifs, Motifs):
         motifs = (motifs.values, motifs.offsets)
     patterns = flatten_sequences(motifs, "motifs")

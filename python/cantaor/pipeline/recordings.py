@@ -59,7 +59,7 @@ class PitchJob:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Tracked:
     """What tracking one recording left behind.
 

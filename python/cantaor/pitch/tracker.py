@@ -63,7 +63,7 @@ _Span: TypeAlias = tuple[int, int]  # first frame and number of frames
 _Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PitchCandidates:
     """What the tracker chooses from.
 

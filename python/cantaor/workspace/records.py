@@ -71,7 +71,14 @@ def motifs_from_table(table: pa.Table) -> Motifs:
         np.ascontiguousarray(symbols.flatten().to_numpy(zero_copy_only=False), dtype=np.int32),
         offsets - offsets[0],
         table["support"].to_numpy().astype(np.int32),
+        _gap(table),
     )
+
+
+def _gap(table: pa.Table) -> tuple[int, int] | None:
+    """The gap that motifs were mined with; tables of earlier versions held contiguous ones."""
+    gap = json.loads((table.schema.metadata or {}).get(b"gap", b"[0, 0]"))
+    return None if gap is None else (int(gap[0]), int(gap[1]))
 
 
 def _join(parts: list[NDArray[Any]], dtype: type[Number]) -> NDArray[Number]:

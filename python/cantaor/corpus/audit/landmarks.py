@@ -48,7 +48,7 @@ _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Landmarks:
     """Fingerprint of one recording.
 

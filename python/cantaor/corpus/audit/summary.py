@@ -42,7 +42,7 @@ class LeakFigures:
     group: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditReport:
     """Everything an audit found; one value per entry where not said otherwise.
 

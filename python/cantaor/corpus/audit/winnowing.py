@@ -33,7 +33,7 @@ _MIN_VALUES = 8
 _BUDGET = 16_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipAnchors:
     """Anchors of one clip.
 
@@ -52,7 +52,7 @@ class ClipAnchors:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Timelines:
     """Clips laid on the source audio that they share.
 

@@ -41,7 +41,7 @@ PROTOCOLS = ("paper", "audio", "recording", "group", "column")
 _ATTEMPTS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Split:
     """Two sides of a clip table.
 

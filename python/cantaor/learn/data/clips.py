@@ -13,7 +13,7 @@ from cantaor.errors import ArgumentError
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipSet:
     """Clips of audio, who sings in them and which recording they come from.
 

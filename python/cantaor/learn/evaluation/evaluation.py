@@ -51,7 +51,7 @@ class RecordingPrediction:
     accuracy: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
     """Figures of a model on labelled clips.
 

@@ -32,7 +32,7 @@ _FORMAT, _VERSION = "cantaor-model", 1
 _MODEL, _WEIGHTS, _ARRAYS = "model.json", "model.safetensors", "arrays.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Bundle:
     """A model as it was saved.
 

@@ -41,7 +41,7 @@ from cantaor.types import Float64Array, Int32Array
 _TRAINED, _ENROLLED = "gallery_trained", "gallery_enrolled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Gallery:
     """Mean embeddings of singers.
 

@@ -65,7 +65,7 @@ class Evidence:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Identification:
     """The answer for one recording.
 
@@ -120,7 +120,7 @@ class Identification:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipPredictions:
     """The motif clips of one recording and what the network makes of them.
 
@@ -209,7 +209,7 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LocatedRecording:
     """A recording whose clips are found and not yet judged.
 
@@ -370,10 +370,7 @@ def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
 
 def finder_facts(finder: MotifFinder) -> dict[str, Any]:
     """The rest of a finder, as plain values."""
-    return {
-        "settings": settings_to_plain(finder.settings),
-        "inertia": finder.clusters.inertia,
-    }
+    return {"settings": settings_to_plain(finder.settings), "inertia": finder.clusters.inertia}
 
 
 def finder_from_bundle(bundle: Bundle) -> MotifFinder:
@@ -397,5 +394,7 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
         float(facts["inertia"]),
         arrays["cluster_counts"],
     )
-    motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
-    return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
+    settings = make_settings(facts["settings"])
+    rows = (arrays[f"motif_{name}"] for name in ("values", "offsets", "support"))
+    motifs = Motifs(*rows, gap=settings.gap)
+    return MotifFinder(clusters, motifs, settings)

@@ -29,7 +29,7 @@ _REPORT_EVERY = 100
 _RIDGE = 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class WindowFeatures:
     """Training windows as profiles.
 
