@@ -187,7 +187,7 @@ def test_a_fair_split_by_the_groups_found_has_no_leak(
 
 def test_json_holds_everything(planted: tuple[Manifest, AuditReport]) -> None:
     manifest, report = planted
-    document = json.loads(report.to_json())
+    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert document["summary"]["entries"] == len(document["entries"]) == len(manifest)
     assert document["summary"]["faults"] == {
         "unreadable": 1,

@@ -4,24 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import json
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import soundfile
 
 import cantaor
-from cantaor import Audio, Motifs, find_occurrences, mine_closed
+from cantaor import (
+    Audio,
+    Motifs,
+    audit,
+    cut_clips,
+    extract_pitch,
+    find_occurrences,
+    kmeans_1d,
+    mine,
+    mine_closed,
+    read_audio,
+)
+from cantaor.chain import MotifFinder, track_pitch
+from cantaor.corpus.audit.landmarks import landmarks
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.splits.protocols import split_clips
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.errors import ArgumentError
+from cantaor.pitch.tracker import pitch_candidates
+from cantaor.settings import Settings
 from cantaor.workspace.records import motifs_from_table
+
+
+def walk_modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(cantaor.__path__, "cantaor."):
+        if "__main__" not in found.name:
+            yield importlib.import_module(found.name)
 
 
 def records() -> Iterator[type]:
     """Every dataclass of the package that holds arrays."""
-    for module in pkgutil.walk_packages(cantaor.__path__, "cantaor."):
-        if "__main__" in module.name:
-            continue
-        for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, type) and value.__module__ == module.name:
+    for module in walk_modules():
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__:
                 fields = getattr(value, "__dataclass_fields__", {})
                 if any("Array" in str(f.type) or "ndarray" in str(f.type) for f in fields.values()):
                     yield value
@@ -69,3 +97,98 @@ def test_motifs_remember_their_gap(gap: tuple[int, int] | None) -> None:
         for a, b in zip(found.offsets[:-1], found.offsets[1:], strict=True)
     ]
     assert held == motifs.support.tolist()
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Audio]:
+    """One second of a tone of 220 Hz, on disk and in memory."""
+    t = np.arange(16_000) / 16_000
+    samples = sum(0.2 * np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 6))
+    path = tmp_path_factory.mktemp("tone") / "tone.wav"
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    return path, read_audio(path)
+
+
+def test_extract_pitch_takes_audio_a_path_or_samples(tone: tuple[Path, Audio]) -> None:
+    path, audio = tone
+    expected = extract_pitch(audio).hz
+    for track in (
+        extract_pitch(path),
+        extract_pitch(str(path)),
+        extract_pitch(audio.samples, sample_rate=16_000),
+        extract_pitch(audio.samples.tolist(), sample_rate=16_000),
+    ):
+        assert np.array_equal(track.hz, expected)
+    with pytest.raises(
+        ArgumentError, match="sample_rate must be given with samples; got a ndarray"
+    ):
+        extract_pitch(audio.samples)
+    with pytest.raises(
+        ArgumentError, match=r"sample_rate \(8000\) must match that of audio \(16000"
+    ):
+        extract_pitch(audio, sample_rate=8_000)
+    with pytest.raises(ArgumentError, match=r"tone\.wav states its own rate"):
+        extract_pitch(path, sample_rate=16_000)
+
+
+def test_what_takes_a_recording_takes_a_path(tone: tuple[Path, Audio]) -> None:
+    path, audio = tone
+    clips, lengths = cut_clips(audio, [0.1], [0.2])
+    for cut in (
+        cut_clips(path, [0.1], [0.2]),
+        cut_clips(audio.samples, [0.1], [0.2], sample_rate=16_000),
+    ):
+        assert np.array_equal(cut[0], clips)
+        assert cut[1].tolist() == lengths.tolist()
+    assert np.array_equal(pitch_candidates(path).hz, pitch_candidates(audio).hz)
+    assert np.array_equal(landmarks(path).hashes, landmarks(audio).hashes)
+    settings = Settings()
+    assert np.array_equal(track_pitch(path, settings).hz, track_pitch(audio, settings).hz)
+    finder = MotifFinder(kmeans_1d([5700.0, 5900.0], 2), mine_closed([[1]], 1), settings)
+    assert finder.find(path)[0].phrases == finder.find(audio)[0].phrases
+
+
+def test_audit_takes_the_path_of_a_corpus(small_corpus: SyntheticCorpus) -> None:
+    report = audit(small_corpus.folder)
+    assert report.to_json() == audit(small_corpus.manifest).to_json()
+    assert json.loads(json.dumps(report.to_json(), allow_nan=False)) == report.to_json()
+
+
+def test_every_to_json_gives_a_plain_dict() -> None:
+    methods = {
+        value.__name__: value.to_json
+        for module in walk_modules()
+        for value in vars(module).values()
+        if isinstance(value, type) and hasattr(value, "to_json")
+    }
+    assert {"AuditReport", "Evaluation", "Identification"} <= set(methods)
+    for name, method in methods.items():
+        assert str(inspect.signature(method).return_annotation).startswith("dict"), name
+
+
+def test_split_clips_takes_a_manifest() -> None:
+    entries = tuple(
+        ManifestEntry(f"{s}{r}.wav", s, f"{s}{r}", start_s=0.0, end_s=1.0, split=side)
+        for s in "ab"
+        for r, side in ((1, "train"), (2, "test"))
+    )
+    manifest = Manifest(entries, Path())
+    split = split_clips(manifest, protocol="recording", seed=1)
+    told = split_clips([e.singer for e in entries], [e.recording for e in entries],
+                       protocol="recording", seed=1)  # fmt: skip
+    assert split.test.tolist() == told.test.tolist()
+    assert split_clips(manifest, protocol="column").test.tolist() == [1, 3]
+    with pytest.raises(ArgumentError, match="recordings must be left out"):
+        split_clips(manifest, ["a"], protocol="recording")
+    with pytest.raises(ArgumentError, match="recordings must be given"):
+        split_clips(["a", "b"], protocol="recording")
+
+
+def test_mine_takes_settings(small_corpus: SyntheticCorpus, tmp_path: Path) -> None:
+    workspace = mine(
+        small_corpus.folder, tmp_path / "w", Settings(k=9), stage="contour", min_length=4
+    )
+    assert (workspace.settings.k, workspace.settings.min_length) == (9, 4)
+    assert "settings" in inspect.signature(mine).parameters
+    with pytest.raises(ArgumentError, match="exclude each other"):
+        mine(small_corpus.folder, tmp_path / "x", Settings(), config=tmp_path / "a.toml")

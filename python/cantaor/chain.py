@@ -14,6 +14,7 @@ import numpy as np
 from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.contour import segment_contour
 from cantaor.errors import AudioError
+from cantaor.io.arguments import Recording, as_audio
 from cantaor.motifs.mining import find_occurrences
 from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.settings import Settings
@@ -77,13 +78,13 @@ class MotifFinder:
     motifs: Motifs
     settings: Settings
 
-    def find(self, audio: Audio, name: str = "audio") -> tuple[Contour, Instances]:
+    def find(self, audio: Recording, name: str = "audio") -> tuple[Contour, Instances]:
         """The contour of a recording and the instances of the motifs in it.
 
         Parameters
         ----------
         audio
-            The recording.
+            The recording, or the path of one.
         name
             How error messages call it.
 
@@ -155,13 +156,13 @@ def find_clips(
     return FoundClips(name, motifs, starts, ends)
 
 
-def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchTrack:
+def track_pitch(audio: Recording, settings: Settings, name: str = "audio") -> PitchTrack:
     """Pitch of a recording that must hold a voice.
 
     Parameters
     ----------
     audio
-        The recording.
+        The recording, or the path of one.
     settings
         Names the method and the hop.
     name
@@ -172,6 +173,7 @@ def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchT
     AudioError
         The recording is silent or holds no voiced frame.
     """
+    audio = as_audio(audio)
     return track_blocks([audio.samples], audio.sample_rate, settings, name)[0]
 
 

@@ -45,6 +45,7 @@ from cantaor.workspace.workspace import Workspace, begin, create_workspace, lock
 def mine(
     corpus: str | os.PathLike[str] | Manifest,
     out: str | os.PathLike[str],
+    settings: Settings | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
     workers: int | None = 1,
@@ -58,7 +59,7 @@ def mine(
     max_failures: int | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
-    **settings: Any,
+    **overrides: Any,
 ) -> Workspace:
     """Find the motifs of every singer of a corpus and where they are sung.
 
@@ -73,8 +74,10 @@ def mine(
         the URL of either, or a :class:`~cantaor.corpus.manifest.Manifest`.
     out
         Folder of the workspace: new, empty, or a workspace.
+    settings
+        Settings of every stage; None: the defaults, or those of ``config``.
     config
-        TOML file with a ``[mine]`` table; ``settings`` override it.
+        TOML file with a ``[mine]`` table, in place of ``settings``.
     workers
         Processes, ``None`` for one a core (fewer for a few recordings); the results do not depend
         on it.
@@ -98,8 +101,9 @@ def mine(
         Called as ``progress(stage, done, total)``.
     watch
         Called with a :class:`~cantaor.workspace.journal.StageCount` for every piece done.
-    **settings
-        Fields of :class:`~cantaor.settings.Settings`.
+    **overrides
+        Single fields of :class:`~cantaor.settings.Settings`, such as ``min_length=4``; they
+        override ``settings`` or ``config``.
 
     Returns
     -------
@@ -113,10 +117,13 @@ def mine(
     WorkspaceError
         ``out`` cannot be written, is something else, or is in use by another run.
     ArgumentError
-        A setting or the stage is unknown or out of range.
+        A setting or the stage is unknown or out of range, or both ``settings`` and ``config``
+        are given.
     """
-    base = read_settings(config) if config is not None else None
-    chosen = make_settings(settings, base)
+    if settings is not None and config is not None:
+        raise ArgumentError(f"settings and config ({os.fspath(config)}) exclude each other")
+    base = read_settings(config) if config is not None else settings
+    chosen = make_settings(overrides, base)
     if stage is not None and stage not in STAGES:
         raise ArgumentError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
     if max_failures is not None and max_failures < 0:

@@ -37,6 +37,7 @@ from numpy.typing import ArrayLike
 
 from cantaor import _core
 from cantaor.errors import ArgumentError
+from cantaor.io.arguments import Recording, as_audio
 from cantaor.pitch.arguments import (
     check_audio,
     check_hop,
@@ -88,7 +89,7 @@ class PitchCandidates:
 
 
 def extract_pitch(
-    audio: Audio,
+    audio: Recording,
     method: str | PitchMethod = "salience",
     hop: int = 256,
     threads: int = 1,
@@ -96,13 +97,15 @@ def extract_pitch(
     min_hz: float = 55.0,
     max_hz: float = 1400.0,
     voicing: float | None = None,
+    sample_rate: int | None = None,
 ) -> PitchTrack:
     """Fundamental frequency of a recording of one voice.
 
     Parameters
     ----------
     audio
-        Mono, float32, at 4 kHz or more.
+        Mono, at 4 kHz or more: :class:`~cantaor.types.Audio`, a path or URL, or samples (n,) with
+        their ``sample_rate``.
     method
         ``"salience"``: the native tracker. ``"essentia"``: PredominantPitchMelodia of Essentia
         (an extra, AGPL), the reference. Or any callable ``(audio, hop)`` that returns f0 in Hz
@@ -117,6 +120,8 @@ def extract_pitch(
         For ``"salience"``: harmonic strength (0..1) above which the loudest frames are voiced;
         quieter ones need more. Higher finds fewer voiced frames; None takes the tuned value.
         Not used by other methods.
+    sample_rate
+        Hz, where ``audio`` is an array of samples.
 
     Returns
     -------
@@ -125,8 +130,10 @@ def extract_pitch(
     Raises
     ------
     ArgumentError
-        Empty audio, samples that are not finite (or beyond 1e6), a setting out of its range, or a
-        callable that returns another number of frames.
+        Empty audio, samples without a rate, that are not finite or beyond 1e6, a setting out of
+        its range, or a callable that returns another number of frames.
+    AudioError
+        The file cannot be read.
     MissingExtraError
         ``method="essentia"`` without Essentia.
 
@@ -134,10 +141,11 @@ def extract_pitch(
     --------
     >>> t = np.arange(22050) / 22050
     >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9))
-    >>> track = extract_pitch(Audio(tone.astype(np.float32), 22050))
+    >>> track = extract_pitch(tone, sample_rate=22050)
     >>> track.hz.size, round(float(np.median(track.hz)))
     (173, 220)
     """
+    audio = as_audio(audio, sample_rate)
     check_audio(audio)
     check_hop(hop)
     if method == "salience":
@@ -157,13 +165,18 @@ def extract_pitch(
 
 
 def pitch_candidates(
-    audio: Audio, hop: int = 256, *, min_hz: float = 55.0, max_hz: float = 1400.0
+    audio: Recording,
+    hop: int = 256,
+    *,
+    min_hz: float = 55.0,
+    max_hz: float = 1400.0,
+    sample_rate: int | None = None,
 ) -> PitchCandidates:
     """The native tracker's candidates of every frame, before any choice.
 
     Parameters
     ----------
-    audio, hop, min_hz, max_hz
+    audio, hop, min_hz, max_hz, sample_rate
         As for :func:`extract_pitch`.
 
     Returns
@@ -182,6 +195,7 @@ def pitch_candidates(
     >>> pitch_candidates(Audio(tone.astype(np.float32), 22050)).hz.shape
     (173, 8)
     """
+    audio = as_audio(audio, sample_rate)
     check_audio(audio)
     check_hop(hop)
     analysis = _Analysis(audio.sample_rate, hop, _salience_settings(min_hz, max_hz))

@@ -7,6 +7,7 @@ audio is joined to source groups, which a fair split keeps on one side.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,17 +23,19 @@ from cantaor.corpus.audit.inspection import (
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
 from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
+from cantaor.corpus.loaders import read_corpus, read_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
+from cantaor.io.locations import is_url
 from cantaor.types import Float64Array, Int64Array
 
 _DRAWS = 5
 
 
 def audit(
-    manifest: Manifest,
+    manifest: Manifest | str | os.PathLike[str],
     *,
     splits: Mapping[str, Split] | None = None,
     near: bool = True,
@@ -45,7 +48,8 @@ def audit(
     Parameters
     ----------
     manifest
-        Recordings or clips.
+        Recordings or clips: a manifest, or the path or URL of a folder, a CSV or a Parquet
+        manifest, as for :func:`cantaor.mine`.
     splits
         Splits of the entries to give leak figures for, by name. Those of the manifest's own
         ``split`` column and of a random 80/20 split are always given where possible.
@@ -62,8 +66,10 @@ def audit(
     Raises
     ------
     CorpusError
-        The manifest has no entries, or ``min_shared`` is below 32.
+        The corpus cannot be read or has no entries, or ``min_shared`` is below 32.
     """
+    if not isinstance(manifest, Manifest):
+        manifest = read_corpus(manifest) if is_url(manifest) else read_entries(manifest)
     if not manifest.entries:
         raise CorpusError("the manifest has no entries to audit")
     run = shared_run(total_samples(manifest)) if min_shared is None else min_shared

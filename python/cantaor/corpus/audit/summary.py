@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -157,8 +156,8 @@ class AuditReport:
             ],
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """Summary, tables and one row per entry, as JSON."""
+    def to_json(self) -> dict[str, Any]:
+        """Summary, tables and one row per entry, as plain values."""
         entries = [
             {
                 "path": self.paths[i],
@@ -174,8 +173,7 @@ class AuditReport:
             }
             for i in range(len(self.paths))
         ]
-        document = {"summary": self.summary(), **self.tables(), "entries": entries}
-        return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+        return {"summary": self.summary(), **self.tables(), "entries": entries}
 
     def _groups_per_singer(self) -> dict[str, int]:
         names = {name.rpartition("-")[0]: 0 for name in self.groups}

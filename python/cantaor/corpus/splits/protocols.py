@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.splits.overlap import (
     ClipTable,
     audio_components,
@@ -65,8 +67,8 @@ class Split:
 
 
 def split_clips(
-    labels: Sequence[str],
-    recordings: Sequence[str],
+    labels: Manifest | Sequence[str],
+    recordings: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     *,
     protocol: str,
@@ -82,7 +84,8 @@ def split_clips(
     Parameters
     ----------
     labels, recordings
-        Singer and recording of each clip.
+        Singer and recording of each clip; or a manifest in place of ``labels``, which then gives
+        all columns: singers, recordings, groups, spans, content hashes and its ``split``.
     groups
         Source group of each clip; empty (or None) means its recording is a group of its own.
     protocol
@@ -115,8 +118,18 @@ def split_clips(
     >>> split.leaks, split.train.size, split.test.size
     (False, 2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
     _require(protocol, test_fraction)
+    if isinstance(labels, Manifest):
+        if recordings is not None:
+            raise ArgumentError("recordings must be left out where a manifest gives all columns")
+        columns = entry_columns(labels.entries)
+        column = [entry.split for entry in labels.entries] if column is None else column
+        return split_clips(
+            **columns, protocol=protocol, test_fraction=test_fraction, seed=seed, column=column
+        )
+    if recordings is None:
+        raise ArgumentError("recordings must be given with labels")
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
     rng = np.random.default_rng(seed)
     if protocol == "column":
         return _by_column(clips, column)
@@ -127,6 +140,18 @@ def split_clips(
     choose = _choose_one if protocol == "group" else _choose_fraction(test_fraction)
     test = _hold_out(clips, units, protocol, choose, rng)
     return _finish(clips, np.arange(len(clips)), test, protocol)
+
+
+def entry_columns(entries: Sequence[ManifestEntry]) -> dict[str, Any]:
+    """The columns of manifest entries as keyword arguments of :func:`split_clips`."""
+    return {
+        "labels": [entry.singer for entry in entries],
+        "recordings": [entry.recording for entry in entries],
+        "groups": [entry.group for entry in entries],
+        "starts_s": [entry.span[0] for entry in entries],
+        "ends_s": [entry.span[1] for entry in entries],
+        "content": [entry.content_hash for entry in entries],
+    }
 
 
 def group_splits(

@@ -395,6 +395,8 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
         arrays["cluster_counts"],
     )
     settings = make_settings(facts["settings"])
-    rows = (arrays[f"motif_{name}"] for name in ("values", "offsets", "support"))
-    motifs = Motifs(*rows, gap=settings.gap)
+    values, offsets, support = (
+        arrays[f"motif_{name}"] for name in ("values", "offsets", "support")
+    )
+    motifs = Motifs(values, offsets, support, settings.gap)
     return MotifFinder(clusters, motifs, settings)
