@@ -137,9 +137,8 @@ def mine(
     )
     if chosen.pitch_method == "essentia":
         require_extra("essentia.standard", "essentia")
-    workspace = create_workspace(out)
     number = workers_for(len(manifest)) if workers is None and dask is None else workers
-    with lock(workspace), open_pool(number, executor, dask) as pool:
+    with open_pool(number, executor, dask) as pool, lock(workspace := create_workspace(out)):
         settle(workspace)
         lost = refuse_loss(workspace, manifest, prune)
         begin(workspace, chosen)
