@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cantaor.errors import ArgumentError
+from cantaor.types import REFERENCE_RATE
+
+#: Pitch methods by name.
+PITCH_METHODS = ("salience", "essentia")
+# Whole numbers reach the kernels as 32 bits.
+_MOST = 2**31 - 1
 
 _COMMENTS = {
     "pitch_method": '"salience" (native) or "essentia" (extra)',
@@ -40,7 +46,7 @@ class Settings:
     pitch_method
         ``"salience"`` or ``"essentia"``.
     hop
-        Samples between pitch frames at 44,100 Hz, > 0.
+        Samples between pitch frames at 44,100 Hz, 1 to 44,100.
     k
         Number of corpus-wide pitch clusters, >= 1, or ``"auto"``.
     min_frames
@@ -156,15 +162,24 @@ def _from_plain(name: str, value: Any) -> Any:
     return (value[0], value[1])
 
 
-def _is_whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+def _is_whole(value: object, low: int, high: int = _MOST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _check(settings: Settings) -> None:
-    for name in ("hop", "min_frames", "min_length"):
+    if settings.pitch_method not in PITCH_METHODS:
+        raise ArgumentError(
+            f"pitch_method must be {' or '.join(PITCH_METHODS)}, not {settings.pitch_method!r}"
+        )
+    if not _is_whole(settings.hop, 1, REFERENCE_RATE):
+        raise ArgumentError(
+            f"hop must be a whole number of 1 to {REFERENCE_RATE} samples, not {settings.hop!r}"
+        )
+    for name in ("min_frames", "min_length"):
         if not _is_whole(getattr(settings, name), 1):
             raise ArgumentError(
-                f"{name} must be a whole number of at least 1, not {getattr(settings, name)!r}"
+                f"{name} must be a whole number of at least 1 and below 2**31, "
+                f"not {getattr(settings, name)!r}"
             )
     for name in ("max_length", "max_patterns"):
         value = getattr(settings, name)

@@ -60,6 +60,9 @@ def mine(
     max_failures: Annotated[
         int | None, typer.Option(help="Stop once more recordings have failed.")
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove recordings that the corpus does not have.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Find every singer's motifs and where they are sung."""
@@ -86,13 +89,16 @@ def mine(
             stage=stage,
             force=force,
             max_failures=max_failures,
+            prune=prune,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
     state = read_status(workspace.path)
-    finished = workspace.is_mined
+    for path, kind in state["passed_over"]:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    finished = workspace.is_mined and stage in (None, STAGES[-1])
     rows = motif_rows(workspace) if finished else []
-    failures = workspace.table("failures").to_pylist()
+    failures = workspace.table("failures").to_pylist() if finished else state["failures"]
     if as_json:
         facts = {"workspace": str(workspace.path), "singers": rows, "failures": failures}
         print_json({**facts, "stages": state["stages"]})
