@@ -33,7 +33,7 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cantaor import _core
 from cantaor.cents import cents_to_hz as cents_to_hz
@@ -52,6 +52,9 @@ from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
 
+#: What ``min_hz`` and ``max_hz`` may be; harmonics are looked for up to 3,200 Hz.
+LOWEST_HZ, HIGHEST_HZ = 20.0, 3000.0
+
 _CHUNK = (
     256  # frames transformed at once: below 1 MiB, and few changes of the thread that holds the GIL
 )
@@ -59,8 +62,10 @@ _GROUP = 4  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 
 _Span: TypeAlias = tuple[int, int]  # first frame and number of frames
-#: Cents, strengths and levels of candidates, and the drift of the strongest.
-_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
+#: What a chunk of frames is turned into: arguments of ``_core.Tracker.push``.
+_Chunk: TypeAlias = tuple[
+    Float32Array, Float32Array, Float32Array, NDArray[np.int8], Float32Array, Float32Array
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +196,16 @@ def pitch_candidates(
         analysis.run(samples, 0, (first, min(_CHUNK, frames - first)))
         for first in range(0, frames, _CHUNK)
     ]
-    cents, strength, level, _ = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    hz = np.where(strength > 0, cents_to_hz(cents, min_hz), 0.0).astype(np.float32)
+    cents, strength, level = (
+        np.concatenate(part) for part in list(zip(*chunks, strict=True))[:3]
+    )
+    hz = cents_to_hz(cents, analysis.axis_hz).astype(np.float32)
+    outside = (strength <= 0) | (hz < min_hz) | (hz > max_hz)
+    order = np.argsort(outside, axis=1, kind="stable")
+    hz, strength = (
+        np.take_along_axis(np.where(outside, np.float32(0), values), order, axis=1)
+        for values in (hz, strength)
+    )
     return PitchCandidates(hz, strength, level, hop / REFERENCE_RATE)
 
 
@@ -240,7 +253,10 @@ class PitchStream:
         self._analysis = _Analysis(sample_rate, hop, salience)
         self._hop_s = hop / REFERENCE_RATE
         self._tracker = _core.Tracker(
-            _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
+            _tracker_settings(voicing, min_hz, max_hz),
+            salience.candidates,
+            salience.min_hz,
+            self._hop_s,
         )
         self._crew = Crew[_Span, _Chunk](threads, _GROUP, self._push) if threads > 1 else None
         self._buffer = np.zeros(0, dtype=np.float32)
@@ -294,8 +310,8 @@ class PitchStream:
             raise ArgumentError(f"the stream {self._ended or 'got no samples'}")
         self._ended = "is finished already"
         self._process(self._analysis.framing.frames_of(received), kept=False)
-        hz, strength = self._tracker.finish()
-        return PitchTrack(hz, strength, self._hop_s, "salience")
+        hz, strength, octave_confidence = self._tracker.finish()
+        return PitchTrack(hz, strength, self._hop_s, "salience", octave_confidence)
 
     def _process(self, end: int, *, kept: bool) -> None:
         """Analyse the frames up to ``end``; ``kept``: the buffer stays as it is after return."""
@@ -324,7 +340,7 @@ class _Analysis:
             sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.focus_s, settings.band_hz
         )
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
-        self._min_hz = settings.min_hz
+        self.axis_hz = settings.min_hz  # at 0 cents
 
     def run(self, samples: Float32Array, origin: int, span: _Span) -> _Chunk:
         """Candidates of a span of frames; ``samples[0]`` is at ``origin``."""
@@ -332,23 +348,30 @@ class _Analysis:
         size = -(-count // _ROWS) * _ROWS
         rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
-        cents, strength, level = self._salience.candidates(spectrum, focus)
-        drift = self.framing.drifts(stretch, first, cents, strength, self._min_hz)
-        return cents, strength, level, drift
+        cents, strength, level, above, between = self._salience.candidates(spectrum, focus)
+        drift = self.framing.drifts(stretch, first, cents, strength, self.axis_hz)
+        return cents, strength, level, above, between, drift
 
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
-    if not 20 <= min_hz < max_hz <= 4000:
+    """Settings that find all a voice can sing: what is outside the range must be known as such."""
+    if not LOWEST_HZ <= min_hz < max_hz <= HIGHEST_HZ:
         raise ArgumentError(
-            f"min_hz ({min_hz}) must be at least 20, and below max_hz ({max_hz}), at most 4000"
+            f"min_hz ({min_hz}) must be at least {LOWEST_HZ:g}, and below max_hz ({max_hz}), at "
+            f"most {HIGHEST_HZ:g}"
         )
     settings = _core.SalienceSettings()
-    settings.min_hz, settings.max_hz = min_hz, max_hz
+    # The usual window holds a little more than two periods of the usual lowest pitch.
+    settings.window_s *= max(1.0, settings.min_hz / min_hz)
+    settings.min_hz = min(settings.min_hz, min_hz)
     return settings
 
 
-def _tracker_settings(voicing: float | None) -> _core.TrackerSettings:
+def _tracker_settings(
+    voicing: float | None, min_hz: float, max_hz: float
+) -> _core.TrackerSettings:
     settings = _core.TrackerSettings()
+    settings.lowest_hz, settings.highest_hz = min_hz, max_hz
     if voicing is not None:
         if not 0 <= voicing <= 1:
             raise ArgumentError(f"voicing must lie in 0..1, not {voicing}")

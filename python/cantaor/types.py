@@ -61,12 +61,17 @@ class PitchTrack:
         Seconds between two frames.
     method
         Name of what made the track.
+    octave_confidence
+        float32 (frames,), 0..1, how clearly each frame by itself speaks for the octave of its
+        pitch: 1 clear, 0.5 balanced, 0 against it, so that only the frames around it decided; 0
+        where unvoiced. ``None`` where the method does not say.
     """
 
     hz: Float32Array
     salience: Float32Array
     hop_s: float
     method: str = ""
+    octave_confidence: Float32Array | None = None
 
     @property
     def times(self) -> Float64Array:
