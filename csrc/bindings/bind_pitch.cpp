@@ -174,6 +174,8 @@ void bind_settings(py::module_& m) {
       .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
       .def_readwrite("subharmonic_db", &TrackerSettings::subharmonic_db)
       .def_readwrite("harmonic_db", &TrackerSettings::harmonic_db)
+      .def_readwrite("overtone_cost", &TrackerSettings::overtone_cost)
+      .def_readwrite("overtone_db", &TrackerSettings::overtone_db)
       .def_readwrite("range_weight", &TrackerSettings::range_weight)
       .def_readwrite("lowest_hz", &TrackerSettings::lowest_hz)
       .def_readwrite("highest_hz", &TrackerSettings::highest_hz);

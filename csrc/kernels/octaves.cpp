@@ -55,16 +55,19 @@ OctaveEvidence::Above OctaveEvidence::strongest_above(int of, const float* cents
 }
 
 /// Mean level in dB of the first partials of a fundamental, at `position` bins, that are not also
-/// of its multiple, each over the mean amplitude of the two neighbours that are.
+/// of its multiple, each over the mean amplitude of the two neighbours that are. Those below the
+/// multiple itself count only where they are: the band of a recording may begin above them.
 float OctaveEvidence::between(const float* power, double position, int multiple) const {
   float product = 1, below = 0;  // amplitude of the neighbour below; order 0 has none
   int found = 0;
-  for (int first = 0; found < kMostPartials; first += multiple) {
+  for (int first = 0, seen = 0; seen < kMostPartials; first += multiple) {
     if ((first + multiple) * position > last_bin_) break;
     const float above = amplitude(power, (first + multiple) * position);
     const float beside = std::max(0.5f * (below + above), 1e-12f);
-    for (int order = first + 1; order < first + multiple && found < kMostPartials; ++order) {
-      product *= std::clamp(amplitude(power, order * position) / beside, kLowest, kHighest);
+    for (int order = first + 1; order < first + multiple && seen < kMostPartials; ++order, ++seen) {
+      const float ratio = amplitude(power, order * position) / beside;
+      if (first == 0 && ratio <= kLowest) continue;
+      product *= std::clamp(ratio, kLowest, kHighest);
       ++found;
     }
     below = above;

@@ -32,8 +32,8 @@ constexpr float kFloorEnds = 5, kFloorReaches = 2;  // dB above the quietest fra
 constexpr double kHighHz = 330;
 // A frame's octave is beyond doubt if it is harmonic, its harmonics are no subharmonics, and what
 // is an octave lower is weaker by so much.
-constexpr float kSure = 0.5f, kSureGap = 0.1f;
-constexpr double kEnough = 0.46;    // s of such frames within look_s
+constexpr float kSure = 0.5f, kSureDb = -2, kSureGap = 0.1f;
+constexpr double kEnough = 0.7;     // s of such frames within look_s
 constexpr float kMostReach = 1.5f;  // of evidence for a pitch within the range
 constexpr float kOctave = 1200, kTwelfth = 1901.955f, kNear = 45;  // cents
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
@@ -76,7 +76,7 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       slowest_(static_cast<float>(kSlowest * 2 * hop_s * static_cast<double>(beside_))),
       fastest_(static_cast<float>(kFastest * 2 * hop_s * static_cast<double>(beside_))),
       smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))),
-      sharpener_(settings.glide_cents, settings.sharpening, hop_s) {}
+      sharpener_(settings.glide_cents, settings.sharpening, min_hz, hop_s) {}
 
 void Tracker::push(const TrackerRows& rows, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
@@ -91,24 +91,21 @@ void Tracker::push(const TrackerRows& rows, std::int64_t count) {
   }
 }
 
-/// Reads what stands between harmonics into `subharmonic`; candidates that are missing have none.
+/// Reads what stands between harmonics; candidates that have none above them tell nothing.
 void Tracker::note_octaves(const float* between_db, Frame& frame) const {
-  const auto from = static_cast<float>(settings_.harmonic_db);
-  const auto to = static_cast<float>(settings_.subharmonic_db);
+  const auto harmonic = static_cast<float>(settings_.harmonic_db);
+  const auto subharmonic = static_cast<float>(settings_.subharmonic_db);
+  const auto overtone = static_cast<float>(settings_.overtone_db);
+  frame.sure = frame.strength[0] > kSure;
   for (std::size_t k = 0; k < static_cast<std::size_t>(candidates_); ++k) {
-    if (frame.above[k] < 0) continue;
-    frame.subharmonic[k] = std::clamp((from - between_db[k]) / (from - to), 0.0f, 1.0f);
-    frame.paired |= frame.subharmonic[k] > 0;
+    if (frame.above[k] == 0) frame.sure &= frame.strength[0] - frame.strength[k] > kSureGap;
+    if (frame.above[k] < 0 || between_db[k] >= kUnknownDb) continue;
+    const float level = between_db[k];
+    frame.subharmonic[k] = std::clamp((harmonic - level) / (harmonic - subharmonic), 0.0f, 1.0f);
+    frame.overtone[k] = std::clamp((level - overtone) / std::max(-overtone, 0.1f), 0.0f, 1.0f);
+    frame.paired |= frame.subharmonic[k] > 0 || frame.overtone[k] > 0;
+    if (k == 0) frame.sure &= level > kSureDb;
   }
-}
-
-/// Whether the strongest candidate is the pitch that is heard, as far as one frame can tell.
-bool Tracker::beyond_doubt(const Frame& frame) {
-  if (!(frame.strength[0] > kSure)) return false;
-  float lower = 0;
-  for (std::size_t k = 1; k < kMaxCandidates; ++k)
-    if (frame.above[k] == 0) lower = std::max(lower, frame.strength[k]);
-  return frame.subharmonic[0] <= 0 && frame.strength[0] - lower > kSureGap;
 }
 
 void Tracker::take(Frame frame) {
@@ -123,7 +120,7 @@ void Tracker::take(Frame frame) {
   if (frames_.size() > 2 * beside_) mark_fading(frames_.size() - 1 - beside_);
   smooth_ += smoothing_ * (frame.strength[0] - smooth_);
   open_.harmonic = std::max(open_.harmonic, smooth_);
-  if (beyond_doubt(frame)) {
+  if (frame.sure) {
     ++open_.sure;
     open_.sure_cents += static_cast<double>(frame.cents[0]);
   }
@@ -227,36 +224,40 @@ float Tracker::voicing_at(std::size_t frame, const Around& window) const {
              std::clamp((kFloorEnds - above_floor) / (kFloorEnds - kFloorReaches), 0.0f, 1.0f);
 }
 
-/// Strengths of candidates after those that are but subharmonics have lost theirs to the ones
-/// above. With `around`, evidence counts less the further it leads away from the pitch of the
-/// frames there.
-Tracker::Row Tracker::without_subharmonics(const Frame& frame, const Around* around) const {
+/// Share of the evidence for a pitch that counts: less the further it leads away from the pitch of
+/// the frames around.
+float Tracker::reach(float from, float to, const Around& around) const {
+  const auto away = [&](float cents) { return std::abs(cents - around.usual_cents); };
+  const float weight = around.known * static_cast<float>(settings_.range_weight);
+  return std::clamp(1 - weight * (away(to) - away(from)) / kOctave, 0.0f, kMostReach);
+}
+
+/// Strengths after candidates that are but subharmonics have lost theirs to the ones above, and
+/// overtones theirs to the ones below. Without `around`, as the frame itself says.
+Tracker::Row Tracker::weigh_octaves(const Frame& frame, const Around* around) const {
   Row strength = frame.strength;
   if (!frame.paired) return strength;
-  const auto cost = static_cast<float>(settings_.octave_cost);
-  const float weight = around ? around->known * static_cast<float>(settings_.range_weight) : 0;
+  Row lost{};
+  const auto lose = [&](std::size_t from, std::size_t to, float share, double cost) {
+    const float more = std::max(frame.strength[from] - frame.strength[to], 0.0f);
+    strength[to] = std::max(strength[to], frame.strength[to] + std::min(share, 1.0f) * more);
+    lost[from] += share * static_cast<float>(cost);
+  };
   for (std::size_t k = 0; k < kMaxCandidates; ++k) {
-    if (!(frame.subharmonic[k] > 0)) continue;
+    const float below = frame.subharmonic[k], over = frame.overtone[k];
+    if (!(below > 0 || over > 0)) continue;
     const auto above = static_cast<std::size_t>(frame.above[k]);
-    float reach = 1;
-    if (around) {
-      const auto away = [&](float cents) { return std::abs(cents - around->usual_cents); };
-      const float octaves = (away(frame.cents[above]) - away(frame.cents[k])) / kOctave;
-      reach = std::clamp(1 - weight * octaves, 0.0f, kMostReach);
-    }
-    const float evidence = frame.subharmonic[k] * reach;
-    const float more = frame.strength[k] - frame.strength[above];
-    if (more > 0)
-      strength[above] =
-          std::max(strength[above], frame.strength[above] + std::min(evidence, 1.0f) * more);
-    strength[k] -= cost * evidence;
+    const float counts = around ? reach(frame.cents[k], frame.cents[above], *around) : 1.0f;
+    lose(k, above, below * counts, settings_.octave_cost);
+    lose(above, k, over, settings_.overtone_cost);
   }
+  for (std::size_t k = 0; k < kMaxCandidates; ++k) strength[k] -= lost[k];
   return strength;
 }
 
 void Tracker::viterbi_step(const Frame& frame, float voicing, const Around& around) {
   const float high = static_cast<float>(settings_.high_noise) * around.noisy / 1200;
-  const Row strength = without_subharmonics(frame, &around);
+  const Row strength = weigh_octaves(frame, &around);
   std::array<float, kStates> next;
   std::array<std::int32_t, kStates> from;
   from.fill(kUnvoiced);
@@ -279,7 +280,7 @@ void Tracker::viterbi_step(const Frame& frame, float voicing, const Around& arou
   for (std::size_t k = 0; k < kStates; ++k) cost_[k] = std::min(next[k] - least, kNever);
   previous_cents_ = frame.cents;
   Step& step = steps_.emplace_back();
-  step = {frame.cents, frame.strength, without_subharmonics(frame, nullptr), frame.drift, {}};
+  step = {frame.cents, frame.strength, weigh_octaves(frame, nullptr), frame.drift, {}};
   for (std::size_t k = 0; k < kStates; ++k) step.from[k] = static_cast<std::uint8_t>(from[k]);
   if (steps_.size() % kSettleEvery == 0) settle();
 }

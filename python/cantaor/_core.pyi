@@ -54,6 +54,8 @@ class TrackerSettings:
     octave_cost: float
     subharmonic_db: float
     harmonic_db: float
+    overtone_cost: float
+    overtone_db: float
     range_weight: float
     lowest_hz: float
     highest_hz: float

@@ -47,10 +47,12 @@ struct TrackerSettings {
   double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
   double sharpening = 0.5;         // share of the drift that a glide is moved
   double octave_cost = 0.25;       // strength that a candidate loses which is but a subharmonic
-  double subharmonic_db = -14, harmonic_db = -9;  // what stands between the harmonics of the one
-                                                  // above is subharmonic, or harmonic
-  double range_weight = 1.25;  // share of that evidence that an octave away from the pitch of the
-                               // frames around takes
+  double subharmonic_db = -12;  // level of what stands between the harmonics of the one above that
+  double harmonic_db = -7;      // surely makes it one, and that does not
+  double overtone_cost = 0.05;  // strength that the one above loses if it is but an overtone
+  double overtone_db = -3;      // level between its harmonics from which that may be
+  double range_weight = 1.5;    // share of the evidence that is lost per octave away from the pitch
+                                // of the frames around
   double lowest_hz = 55, highest_hz = 1400;  // what is outside is unvoiced
 };
 
@@ -87,10 +89,13 @@ class Tracker {
   struct Frame {
     Row cents{}, strength{};
     Row subharmonic{};  // 0..1: how clearly a candidate is but a subharmonic of the one above
+    Row overtone{};     // 0..1: how clearly the one above is but an overtone of the candidate
     std::array<std::int8_t, kMaxCandidates> above{};
     float level = 0, drift = 0;
     float below = 0;  // dB below the loudest frame of before_ before it
-    bool fading = false, paired = false;
+    bool fading = false;
+    bool paired = false;  // whether any candidate says something of another's octave
+    bool sure = false;    // whether the strongest one is the pitch, as far as one frame can tell
   };
   struct Step {
     Row cents{}, strength{};
@@ -127,8 +132,8 @@ class Tracker {
   void search_block(std::size_t index);
   float voicing_at(std::size_t frame, const Around& around) const;
   void note_octaves(const float* between_db, Frame& frame) const;
-  static bool beyond_doubt(const Frame& frame);
-  Row without_subharmonics(const Frame& frame, const Around* around) const;
+  float reach(float from, float to, const Around& around) const;
+  Row weigh_octaves(const Frame& frame, const Around* around) const;
   float octave_confidence(const Step& step, std::size_t chosen) const;
   PathFrame path_frame(const Step& step, std::size_t chosen) const;
   void viterbi_step(const Frame& frame, float voicing, const Around& around);
