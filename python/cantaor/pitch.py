@@ -47,13 +47,17 @@ from cantaor.pitch_checks import (
     checked_track,
 )
 from cantaor.pitch_crew import Crew
-from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
+from cantaor.types import (
+    PITCH_LIMITS_HZ,
+    PITCH_RANGE_HZ,
+    REFERENCE_RATE,
+    Audio,
+    Float32Array,
+    PitchTrack,
+)
 
 #: A tracker of one's own: gets the audio and the hop, returns f0 in Hz (0 = unvoiced) or a track.
 PitchMethod: TypeAlias = Callable[[Audio, int], "ArrayLike | PitchTrack"]
-
-#: What ``min_hz`` and ``max_hz`` may be; harmonics are looked for up to 3,200 Hz.
-LOWEST_HZ, HIGHEST_HZ = 20.0, 3000.0
 
 _CHUNK = (
     256  # frames transformed at once: below 1 MiB, and few changes of the thread that holds the GIL
@@ -98,8 +102,8 @@ def extract_pitch(
     hop: int = 256,
     threads: int = 1,
     *,
-    min_hz: float = 55.0,
-    max_hz: float = 1400.0,
+    min_hz: float = PITCH_RANGE_HZ[0],
+    max_hz: float = PITCH_RANGE_HZ[1],
     voicing: float | None = None,
 ) -> PitchTrack:
     """Fundamental frequency of a recording of one voice.
@@ -117,7 +121,9 @@ def extract_pitch(
     threads
         Threads for the native tracker, >= 1. The result does not depend on it.
     min_hz, max_hz
-        Range of fundamentals, Hz.
+        Range of pitch in Hz, 55 to 1,400 by default, ``20 <= min_hz < max_hz <= 3000``. The native
+        tracker hears what is sung outside and calls it unvoiced; another method gets the range or
+        not, as it takes it. Below 55 Hz the window of analysis grows.
     voicing
         For ``"salience"``: harmonic strength (0..1) above which the loudest frames are voiced;
         quieter ones need more. Higher finds fewer voiced frames; None takes the tuned value.
@@ -162,7 +168,11 @@ def extract_pitch(
 
 
 def pitch_candidates(
-    audio: Audio, hop: int = 256, *, min_hz: float = 55.0, max_hz: float = 1400.0
+    audio: Audio,
+    hop: int = 256,
+    *,
+    min_hz: float = PITCH_RANGE_HZ[0],
+    max_hz: float = PITCH_RANGE_HZ[1],
 ) -> PitchCandidates:
     """The native tracker's candidates of every frame, before any choice.
 
@@ -196,9 +206,7 @@ def pitch_candidates(
         analysis.run(samples, 0, (first, min(_CHUNK, frames - first)))
         for first in range(0, frames, _CHUNK)
     ]
-    cents, strength, level = (
-        np.concatenate(part) for part in list(zip(*chunks, strict=True))[:3]
-    )
+    cents, strength, level = (np.concatenate(part) for part in list(zip(*chunks, strict=True))[:3])
     hz = cents_to_hz(cents, analysis.axis_hz).astype(np.float32)
     outside = (strength <= 0) | (hz < min_hz) | (hz > max_hz)
     order = np.argsort(outside, axis=1, kind="stable")
@@ -241,8 +249,8 @@ class PitchStream:
         hop: int = 256,
         threads: int = 1,
         *,
-        min_hz: float = 55.0,
-        max_hz: float = 1400.0,
+        min_hz: float = PITCH_RANGE_HZ[0],
+        max_hz: float = PITCH_RANGE_HZ[1],
         voicing: float | None = None,
     ) -> None:
         check_rate(sample_rate)
@@ -355,10 +363,11 @@ class _Analysis:
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
     """Settings that find all a voice can sing: what is outside the range must be known as such."""
-    if not LOWEST_HZ <= min_hz < max_hz <= HIGHEST_HZ:
+    lowest, highest = PITCH_LIMITS_HZ
+    if not lowest <= min_hz < max_hz <= highest:
         raise ArgumentError(
-            f"min_hz ({min_hz}) must be at least {LOWEST_HZ:g}, and below max_hz ({max_hz}), at "
-            f"most {HIGHEST_HZ:g}"
+            f"min_hz ({min_hz}) must be at least {lowest:g}, and below max_hz ({max_hz}), at most "
+            f"{highest:g}"
         )
     settings = _core.SalienceSettings()
     # The usual window holds a little more than two periods of the usual lowest pitch.
@@ -367,9 +376,7 @@ def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
     return settings
 
 
-def _tracker_settings(
-    voicing: float | None, min_hz: float, max_hz: float
-) -> _core.TrackerSettings:
+def _tracker_settings(voicing: float | None, min_hz: float, max_hz: float) -> _core.TrackerSettings:
     settings = _core.TrackerSettings()
     settings.lowest_hz, settings.highest_hz = min_hz, max_hz
     if voicing is not None:

@@ -25,6 +25,10 @@ Int64Array: TypeAlias = NDArray[np.int64]
 #: Sample rate in Hz at which ``hop`` is counted, whatever the rate of the input.
 REFERENCE_RATE = 44_100
 
+#: Lowest and highest value in Hz of the bounds of a pitch range, and the range unless one is given.
+PITCH_LIMITS_HZ = (20.0, 3000.0)
+PITCH_RANGE_HZ = (55.0, 1400.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Audio:

@@ -31,7 +31,7 @@ from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
-PITCH_VERSION = 1
+PITCH_VERSION = 2
 CONTOUR_VERSION = 1
 
 # A file changed less than so long ago may change again within one tick of its clock.
@@ -124,6 +124,8 @@ def track_recording(job: PitchJob) -> Tracked:
         "span": [job.entry.start_s, job.entry.end_s],
         "method": job.settings.pitch_method,
         "hop": job.settings.hop,
+        "min_hz": float(job.settings.min_hz),
+        "max_hz": float(job.settings.max_hz),
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"
