@@ -15,8 +15,11 @@ constexpr double kLeastStretch = 0.003;
 constexpr float kAgreement = 0.6f;                   // least correlation of a lag that counts
 constexpr float kMost = 40;                          // cents that a frame is moved
 constexpr double kGlide = 0.0116, kBeside = 0.0058;  // s
-constexpr double kBiasedHz = 150, kUnbiasedHz = 250;
 constexpr float kSteady = 50;  // cents within which frames belong to one steady pitch
+// The largest bias of a tone of one or many harmonics is kMost at 60 Hz and falls by this power of
+// the pitch; above 165 Hz it is below a cent, and that of the period is not.
+constexpr double kBiasedHz = 60, kUnbiasedHz = 165;
+constexpr float kFallOfBias = 2.5f;
 constexpr float kUnvoiced = std::numeric_limits<float>::quiet_NaN();
 
 struct Lags {
@@ -119,12 +122,13 @@ bool GlideSharpener::push(PathFrame frame, float& cents) {
   return true;
 }
 
-/// Mean drift of the frames around that have one and nearly the same pitch.
+/// How far the mean pitch by period of the frames around lies above that of a frame; of those that
+/// have nearly the same pitch.
 float GlideSharpener::steady_drift(std::size_t frame) const {
   float sum = 0, count = 0;
   for (std::size_t i = frame - reach_; i <= frame + reach_; ++i)
     if (at(i).drift != 0 && std::abs(at(i).cents - at(frame).cents) < kSteady) {
-      sum += at(i).drift;
+      sum += at(i).cents + at(i).drift - at(frame).cents;
       ++count;
     }
   return count > 0 ? sum / count : 0.0f;
@@ -139,8 +143,8 @@ float GlideSharpener::sharpened(std::size_t frame) const {
       drift * at(frame - beside_).drift > 0 || drift * at(frame + beside_).drift > 0;
   if (glides && steady) return cents + std::clamp(share_ * drift, -kMost, kMost);
   if (!(cents < high_)) return cents;
-  const float biased = std::min((high_ - cents) / (high_ - low_), 1.0f);
-  return cents + biased * std::clamp(steady_drift(frame), -kMost, kMost);
+  const float most = kMost * std::min(std::exp2(kFallOfBias * (low_ - cents) / 1200), 1.0f);
+  return cents + std::clamp(steady_drift(frame), -most, most);
 }
 
 }  // namespace cantaor

@@ -141,15 +141,16 @@ def sharpened(
     change = np.abs(around[2 * reach :] - around[: -2 * reach])
     same = (drifts * near[: -2 * beside] > 0) | (drifts * near[2 * beside :] > 0)
     moves = (change >= settings.glide_cents) & same
-    low, high = (1200 * np.log2(hz / 55) for hz in (150, 250))
-    biased = np.clip((high - cents) / (high - low), 0, 1)
+    low, high = (1200 * np.log2(hz / 55) for hz in (60, 165))
+    biased = np.where(cents < high, np.minimum(2 ** (2.5 * (low - cents) / 1200), 1), 0)
     steady = np.zeros(cents.size)
     for i, here in enumerate(cents):
         near = slice(max(0, i - reach), i + reach + 1)
         counts = (drifts[near] != 0) & (np.abs(cents[near] - here) < 50)
-        steady[i] = drifts[near][counts].mean() if counts.any() else 0.0
-    shift = np.where(moves, settings.sharpening * drifts, np.nan_to_num(biased) * steady)
-    limit = np.where(moves, 40, 40 * np.nan_to_num(biased))
+        by_period = cents[near][counts] + drifts[near][counts]
+        steady[i] = by_period.mean() - here if counts.any() else 0.0
+    shift = np.where(moves, settings.sharpening * drifts, steady)
+    limit = np.where(moves, 40, 40 * biased)
     return cents + np.clip(shift, -limit, limit)
 
 
