@@ -164,7 +164,7 @@ def track_pitch(audio: Recording, settings: Settings, name: str = "audio") -> Pi
     audio
         The recording, or the path of one.
     settings
-        Names the method and the hop.
+        Names the method, the hop and the range of pitch.
     name
         How error messages call the recording.
 
@@ -213,7 +213,9 @@ def track_blocks(
     """
     source = _Counted(blocks)
     if settings.pitch_method == "salience":
-        stream = PitchStream(sample_rate, settings.hop)
+        stream = PitchStream(
+            sample_rate, settings.hop, min_hz=settings.min_hz, max_hz=settings.max_hz
+        )
         for block in source:
             stream.feed(block)
         source.require_sound(name)
@@ -221,7 +223,13 @@ def track_blocks(
     else:
         whole = Audio(np.concatenate([np.empty(0, np.float32), *source]), sample_rate)
         source.require_sound(name)
-        track = extract_pitch(whole, method=settings.pitch_method, hop=settings.hop)
+        track = extract_pitch(
+            whole,
+            method=settings.pitch_method,
+            hop=settings.hop,
+            min_hz=settings.min_hz,
+            max_hz=settings.max_hz,
+        )
     if not track.hz.any():
         raise AudioError(f"{name}: no voice found (0 of {track.hz.size} frames are voiced)")
     return track, source.samples

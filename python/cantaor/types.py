@@ -30,6 +30,10 @@ Int64Array: TypeAlias = NDArray[np.int64]
 #: Sample rate in Hz at which ``hop`` is counted, whatever the rate of the input.
 REFERENCE_RATE = 44_100
 
+#: Lowest and highest value in Hz of the bounds of a pitch range, and the range unless one is given.
+PITCH_LIMITS_HZ = (20.0, 3000.0)
+PITCH_RANGE_HZ = (55.0, 1400.0)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Audio:
@@ -66,12 +70,17 @@ class PitchTrack:
         Seconds between two frames.
     method
         Name of what made the track.
+    octave_confidence
+        float32 (frames,), 0..1, how clearly each frame by itself speaks for the octave of its
+        pitch: 1 clear, 0.5 balanced, 0 against it, so that only the frames around it decided; 0
+        where unvoiced. ``None`` where the method does not say.
     """
 
     hz: Float32Array
     salience: Float32Array
     hop_s: float
     method: str = ""
+    octave_confidence: Float32Array | None = None
 
     @property
     def times(self) -> Float64Array:

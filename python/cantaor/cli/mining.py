@@ -44,6 +44,12 @@ def mine(
         bool, typer.Option("--all-clips", help="Write the audio of every instance.")
     ] = False,
     pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    min_hz: Annotated[
+        float | None, typer.Option(help="Lowest pitch, Hz (55); lower is unvoiced.")
+    ] = None,
+    max_hz: Annotated[
+        float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
+    ] = None,
     k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
     gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
     min_support: Annotated[
@@ -70,6 +76,8 @@ def mine(
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
+        "min_hz": min_hz,
+        "max_hz": max_hz,
         "k": _whole_or_word(k),
         "gap": _gap(gap),
         "min_support": _support(min_support),

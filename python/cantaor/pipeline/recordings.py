@@ -25,7 +25,7 @@ from cantaor.workspace.provenance import made_by_stage, stage_key
 from cantaor.workspace.records import contour_to_table, track_from_table, track_to_table
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
-PITCH_VERSION = 1
+PITCH_VERSION = 2
 CONTOUR_VERSION = 1
 
 # A file changed less than so long ago may change again within one tick of its clock.
@@ -125,6 +125,8 @@ def _track_recording(job: PitchJob, name: str) -> Tracked:
         "span": [job.entry.start_s, job.entry.end_s],
         "method": job.settings.pitch_method,
         "hop": job.settings.hop,
+        "min_hz": float(job.settings.min_hz),
+        "max_hz": float(job.settings.max_hz),
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"

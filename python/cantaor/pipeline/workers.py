@@ -53,7 +53,7 @@ class WorkerPool:
         Makes another executor of so many workers; ``None`` where that is not ours to do.
     crash_types
         What its futures raise when a worker died.
-    deaths
+    exit_reasons
         Tells how worker processes ended, as far as known.
     """
 
@@ -61,7 +61,7 @@ class WorkerPool:
     workers: int = 1
     renew: Callable[[int], Executor] | None = None
     crash_types: tuple[type[BaseException], ...] = (BrokenExecutor,)
-    deaths: Callable[[], str] = str
+    exit_reasons: Callable[[], str] = str
 
 
 @contextmanager
@@ -108,7 +108,10 @@ def open_pool(
             start_server()
             processes = open_processes()
             pool = WorkerPool(
-                processes.executor(number), number, processes.executor, deaths=processes.deaths
+                processes.executor(number),
+                number,
+                processes.executor,
+                exit_reasons=processes.exit_reasons,
             )
             try:
                 yield pool
@@ -275,7 +278,7 @@ class _Queue(Generic[Item, Result]):
             executor.shutdown(wait=True, cancel_futures=True)
 
     def _died(self, item: Item) -> WorkerError:
-        how = self._pool.deaths() or "killed by the system, perhaps for memory"
+        how = self._pool.exit_reasons() or "killed by the system, perhaps for memory"
         return WorkerError(f"{self._name(item)}: the worker process died on it twice ({how})")
 
 
