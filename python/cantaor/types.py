@@ -189,11 +189,22 @@ class Motifs:
         int64 (patterns + 1,), where each pattern starts and ends in ``values``.
     support
         int32 (patterns,), number of sequences that contain the pattern.
+    gap
+        The gap they were mined with, None for any.
+    partial
+        Whether a bound on seconds or nodes ended the search: supports are exact and every pattern
+        is closed, but others are missing.
+    vocabulary
+        What the symbols stand for where sequences of strings were mined: symbol ``s`` is
+        ``vocabulary[s]``, ascending. None where the symbols are ints themselves.
     """
 
     values: Int32Array
     offsets: Int64Array
     support: Int32Array
+    gap: tuple[int, int] | None = None
+    partial: bool = False
+    vocabulary: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.support.size)
@@ -212,12 +223,29 @@ class Motifs:
         """int64 (patterns,), number of symbols of each pattern."""
         return np.diff(self.offsets)
 
+    def decoded(self, index: int) -> list[int] | list[str]:
+        """Pattern ``index`` in the symbols that were given: ints, or strings.
+
+        Raises
+        ------
+        IndexError
+            There are not so many patterns.
+        """
+        codes: list[int] = self[index].tolist()
+        return codes if self.vocabulary is None else [self.vocabulary[code] for code in codes]
+
     def to_arrow(self) -> pa.Table:
-        """Arrow table with columns ``symbols`` (large_list<int32>) and ``support`` (int32)."""
+        """Arrow table with columns ``symbols`` and ``support`` (int32).
+
+        ``symbols`` is large_list<int32>, or large_list<large_string> where strings were mined.
+        """
         import pyarrow as pa
 
-        symbols = pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(self.values))
-        return pa.table({"symbols": symbols, "support": pa.array(self.support)})
+        symbols = pa.array(self.values)
+        if self.vocabulary is not None:
+            symbols = pa.array(self.vocabulary, pa.large_string()).take(symbols)
+        rows = pa.LargeListArray.from_arrays(pa.array(self.offsets), symbols)
+        return pa.table({"symbols": rows, "support": pa.array(self.support)})
 
 
 @dataclass(frozen=True, slots=True)
