@@ -186,7 +186,11 @@ def _depth(roughness: Roughness, n: int, rate: int, rng: np.random.Generator) ->
 
 
 def _rough_sound(
-    phase: np.ndarray, pitch: np.ndarray, depth: np.ndarray, voice: Voice, rng: np.random.Generator
+    phase: np.ndarray,
+    pitch: np.ndarray,
+    depth: np.ndarray,
+    voice: SyntheticSinger,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     assert voice.roughness is not None
     what, cycles = ROUGHNESS[voice.roughness.kind]
@@ -208,7 +212,7 @@ def _rough_sound(
 
 
 def _harmonics(
-    phase: np.ndarray, pitch: np.ndarray, voice: Voice, rng: np.random.Generator
+    phase: np.ndarray, pitch: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator
 ) -> np.ndarray:
     rate = voice.sample_rate
     names = list(VOWELS)

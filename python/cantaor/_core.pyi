@@ -117,7 +117,7 @@ class Tracker:
     def finish(self) -> tuple[Float32Array, Float32Array, Float32Array]: ...
 
 _Progress: TypeAlias = Callable[[int], object] | None
-_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
+_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array, bool]
 
 class TooManyPatterns(RuntimeError): ...  # noqa: N818
 
@@ -132,6 +132,8 @@ def mine_any_gap(
     threads: int,
     progress: _Progress,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_gapped(
     values: Int32Array,
@@ -146,6 +148,8 @@ def mine_gapped(
     low: int,
     high: int,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_contiguous(
     values: Int32Array,
@@ -158,6 +162,8 @@ def mine_contiguous(
     threads: int,
     progress: _Progress,
     right_side_only: bool = False,
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def find_occurrences(
     motif_values: Int32Array,

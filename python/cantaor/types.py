@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, SupportsIndex, TypeAlias, overload
 
 import numpy as np
@@ -208,6 +208,12 @@ class Motifs:
         int32 (patterns,), number of sequences that contain the pattern.
     gap
         Symbols that may be skipped between neighbours, ``(low, high)``; None: any number.
+    partial
+        Whether a bound on seconds or nodes ended the search: supports are exact and every pattern
+        is closed, but others are missing.
+    vocabulary
+        What the symbols stand for where sequences of strings were mined: symbol ``s`` is
+        ``vocabulary[s]``, ascending. None where the symbols are ints themselves.
 
     Examples
     --------
@@ -220,6 +226,8 @@ class Motifs:
     offsets: Int64Array
     support: Int32Array
     gap: tuple[int, int] | None = (0, 0)
+    partial: bool = False
+    vocabulary: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.support.size)
@@ -250,26 +258,41 @@ class Motifs:
     def select(self, rows: Int64Array) -> Motifs:
         """The patterns of some rows, int64 (n,), in that order."""
         parts = [self[int(row)] for row in rows]
-        return Motifs(
-            np.concatenate([self.values[:0], *parts]),
-            np.concatenate([np.zeros(1, np.int64), self.lengths[rows]]).cumsum(),
-            self.support[rows],
-            self.gap,
+        return replace(
+            self,
+            values=np.concatenate([self.values[:0], *parts]),
+            offsets=np.concatenate([np.zeros(1, np.int64), self.lengths[rows]]).cumsum(),
+            support=self.support[rows],
         )
 
-    def to_arrow(self) -> pa.Table:
-        """Arrow table with columns ``symbols`` (large_list<int32>) and ``support`` (int32).
+    def decoded(self, index: int) -> list[int] | list[str]:
+        """Pattern ``index`` in the symbols that were given: ints, or strings.
 
-        The gap stands in the schema's metadata, as JSON under ``gap``.
+        Raises
+        ------
+        IndexError
+            There are not so many patterns.
+        """
+        codes: list[int] = self[index].tolist()
+        return codes if self.vocabulary is None else [self.vocabulary[code] for code in codes]
+
+    def to_arrow(self) -> pa.Table:
+        """Arrow table with columns ``symbols`` and ``support`` (int32).
+
+        ``symbols`` is large_list<int32>, or large_list<large_string> where strings were mined. The
+        gap stands in the schema's metadata, as JSON under ``gap``.
         """
         import pyarrow as pa
 
-        symbols = pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(self.values))
-        table = pa.table({"symbols": symbols, "support": pa.array(self.support)})
+        symbols = pa.array(self.values)
+        if self.vocabulary is not None:
+            symbols = pa.array(self.vocabulary, pa.large_string()).take(symbols)
+        rows = pa.LargeListArray.from_arrays(pa.array(self.offsets), symbols)
+        table = pa.table({"symbols": rows, "support": pa.array(self.support)})
         return table.replace_schema_metadata({"gap": json.dumps(self.gap)})
 
     def to_pandas(self) -> pd.DataFrame:
-        """Data frame with columns ``symbols`` (int32 arrays) and ``support`` (int32).
+        """Data frame with columns ``symbols`` (arrays) and ``support`` (int32).
 
         Raises
         ------
