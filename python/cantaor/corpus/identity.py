@@ -189,15 +189,39 @@ def hash_entries(manifest: Manifest) -> Manifest:
     AudioError
         A file cannot be read, or a span lies outside its file.
     """
-    by_file: dict[str, list[int]] = defaultdict(list)
-    for index, entry in enumerate(manifest.entries):
-        by_file[manifest.location(entry)].append(index)
     hashed = list(manifest.entries)
-    for location, indices in by_file.items():
+    for location, indices in _by_file(manifest).items():
         source, contents = _hash_file(location, [manifest.entries[i] for i in indices])
         for index, content in zip(indices, contents, strict=True):
             hashed[index] = replace(hashed[index], content_hash=content, source_hash=source)
     return replace(manifest, entries=tuple(hashed))
+
+
+def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
+    """:func:`hash_entries` as far as the files can be read, and a note of those that cannot.
+
+    Entries of the others keep the keys that they have.
+    """
+    hashed = list(manifest.entries)
+    unread = []
+    for location, indices in _by_file(manifest).items():
+        try:
+            source, contents = _hash_file(location, [hashed[i] for i in indices])
+        except AudioError:
+            unread.append(location)
+            continue
+        for index, content in zip(indices, contents, strict=True):
+            hashed[index] = replace(hashed[index], content_hash=content, source_hash=source)
+    note = f"{len(unread)} files cannot be read: copies of them are not recognised"
+    return replace(manifest, entries=tuple(hashed)), (note,) if unread else ()
+
+
+def _by_file(manifest: Manifest) -> dict[str, list[int]]:
+    """Indices of the entries of each file."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, entry in enumerate(manifest.entries):
+        found[manifest.location(entry)].append(index)
+    return found
 
 
 def _hash_file(location: str, entries: Sequence[ManifestEntry]) -> tuple[str, list[str]]:

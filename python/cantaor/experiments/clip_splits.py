@@ -242,18 +242,18 @@ def mark_sides(
     -------
     One side a clip, empty for those that would reach across a cut, and notes.
     """
-    watched = validation_split(split, **columns, seed=seed)
+    validation = validation_split(split, **columns, seed=seed)
     sides = [""] * len(columns["labels"])
     for name, index in (
         ("test", split.test),
-        ("train", watched.train),
-        ("validation", watched.test),
+        ("train", validation.train),
+        ("validation", validation.test),
     ):
         for clip in index.tolist():
             sides[clip] = name
     # How much they share is said of the sides as they are in the end.
-    early = share_notes({"validation": watched.shared_audio})
-    return sides, tuple(note for note in watched.notes if note not in early)
+    early = share_notes({"validation": validation.shared_audio})
+    return sides, tuple(note for note in validation.notes if note not in early)
 
 
 def side_manifest(clips: Manifest, sides: Sequence[str]) -> Manifest:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cantaor.corpus.identity import hash_entries, unique_recordings
-from cantaor.corpus.manifest import Manifest, ManifestEntry, side_of
+from cantaor.corpus.identity import hash_entries, hash_readable, unique_recordings
+from cantaor.corpus.manifest import Manifest, side_of
 from cantaor.corpus.manifest_files import read_clips
 from cantaor.corpus.splits.columns import clip_columns, clip_table
 from cantaor.corpus.splits.overlap import encode_columns, share_notes, shared_audio
 from cantaor.corpus.splits.protocols import Split
-from cantaor.errors import AudioError
 from cantaor.experiments.clip_splits import mark_sides, side_manifest
 from cantaor.learn.export.bundle import Bundle
 from cantaor.learn.networks.ensemble import PROFILE
@@ -87,20 +86,10 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
     ]
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        learnt = list(_hash_what_is_there(Manifest(tuple(learnt), own.root)).entries)
+        learnt = list(hash_readable(Manifest(tuple(learnt), own.root))[0].entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
     return {"test": _shares(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}
-
-
-def _hash_what_is_there(clips: Manifest) -> Manifest:
-    entries: list[ManifestEntry] = []
-    for entry in clips.entries:
-        try:
-            entries += hash_entries(replace(clips, entries=(entry,))).entries
-        except AudioError:
-            entries.append(entry)
-    return replace(clips, entries=tuple(entries))
 
 
 def _shares(clips: Manifest) -> dict[str, float]:

@@ -265,11 +265,11 @@ def clip_subsets(
     """
     clips = name_subsets(hash_entries(checked_clips(clips)), TrainingSettings(seed=seed))[0]
     classes = _classes(clips)
-    sides = (select_split(clips, name) for name in ("train", "validation", "test"))
-    learned, watched, tested = (
-        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
+    subsets = (select_split(clips, name) for name in ("train", "validation", "test"))
+    learned, validation, tested = (
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in subsets
     )
-    return learned, watched, tested
+    return learned, validation, tested
 
 
 def _classes(clips: Manifest) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from cantaor.errors import AudioError
 from cantaor.io.audio import open_audio
 from cantaor.io.files import write_text
 from cantaor.types import Float32Array
-from cantaor.workspace.workspace import stage_key
+from cantaor.workspace.provenance import stage_key
 
 # Raise it when the keys change.
 KEY_VERSION = 1
