@@ -1,8 +1,8 @@
 """Manifests on disk: CSV or Parquet, one row per entry, paths relative to the file.
 
 Columns: ``path``, ``singer``, and where known ``recording``, ``group``, ``style``, ``start_s``,
-``end_s``, ``content_hash``, ``duration_s``, ``split``. Further columns are left alone. Without a
-``recording`` the path without its extension names it.
+``end_s``, ``content_hash``, ``duration_s``, ``split``, ``source_hash``. Further columns are left
+alone. Without a ``recording`` the path without its extension names it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.manifest import Manifest, ManifestEntry, side_of
 from cantaor.errors import CorpusError, WorkspaceError
 from cantaor.io.files import read_table, replacing, write_table
 
@@ -46,6 +46,30 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         raise CorpusError(f"{file} has a header but no rows")
     _refuse_twins(entries, file)
     return Manifest(tuple(entries), file.parent)
+
+
+def read_clips(path: str | os.PathLike[str]) -> Manifest:
+    """Read labelled clips: a manifest whose column ``split``, if it has one, names sides.
+
+    Returns
+    -------
+    Manifest whose ``split`` is ``"train"``, ``"validation"``, ``"test"`` or empty.
+
+    Raises
+    ------
+    CorpusError
+        As :func:`read_manifest`.
+    SplitError
+        A row names another side; the message has its line.
+    """
+    file = Path(path)
+    clips = read_manifest(file)
+    places = [where for where, _ in read_rows(file, REQUIRED)]
+    entries = tuple(
+        replace(entry, split=side_of(entry.split, where))
+        for entry, where in zip(clips.entries, places, strict=True)
+    )
+    return replace(clips, entries=entries)
 
 
 def read_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -61,6 +61,12 @@ class TestedModel:
     calibration_error: float | None
     drawings: tuple[Drawing, ...]
 
+    @property
+    def shared(self) -> float | None:
+        """Fraction of the held-out clips that share audio with training; None: not kept."""
+        found: float | None = self.figures.get("shared_audio", {}).get("test")
+        return found
+
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
     """Every evaluation that a workspace keeps."""

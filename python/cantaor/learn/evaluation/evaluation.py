@@ -8,7 +8,7 @@ and ``missing`` names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -78,6 +78,9 @@ class Evaluation:
         Singers without clips.
     protocol
         How the clips were set apart from those that were trained on.
+    shared_audio
+        ``"test"``: fraction of the clips that share audio with what was learnt from;
+        ``"validation"``: the same of the clips that training watched. Empty where not known.
     """
 
     n: int
@@ -91,6 +94,7 @@ class Evaluation:
     classes: tuple[str, ...]
     missing: tuple[str, ...]
     protocol: str = ""
+    shared_audio: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recording_accuracy(self) -> float | None:
@@ -120,6 +124,7 @@ class Evaluation:
                 for name, one in self.by_recording.items()
             },
             "protocol": self.protocol,
+            "shared_audio": dict(self.shared_audio),
             "recording_accuracy": self.recording_accuracy,
             "classes": list(self.classes),
             "missing": list(self.missing),

@@ -109,6 +109,9 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
         f"| {evaluation['accuracy']:.4f} | {evaluation['balanced_accuracy']:.4f} | {auc} |",
     ]
+    shared = evaluation.get("shared_audio", {}).get("test")
+    if shared is not None:
+        lines += ["", f"Clips that share audio with what was learnt from: {shared:.1%}."]
     if evaluation["missing"]:
         lines += ["", f"Without clips to be tested on: {', '.join(evaluation['missing'])}."]
     return lines
