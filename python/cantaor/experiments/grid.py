@@ -18,9 +18,10 @@ from cantaor.experiments.clip_splits import prepare_clips
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_text
 from cantaor.learn.data.subsets import ClipSubsets
-from cantaor.learn.evaluation.grid import DATA, FEATURES, MODELS, Cell, run_grid, with_fractions
+from cantaor.learn.evaluation.grid import Cell, run_grid, with_fractions
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.training.settings import TrainingSettings
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness

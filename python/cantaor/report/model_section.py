@@ -12,6 +12,7 @@ import numpy as np
 
 from cantaor.io.files import read_table
 from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.metrics.paper_table import paper_figures
 from cantaor.plotting.evaluation import (
     embedding_map,
     plot_calibration,
@@ -92,10 +93,9 @@ def grid_records(workspace: Workspace) -> list[dict[str, Any]]:
     cells = [one for one in records if isinstance(one, dict) and "model" in one and "data" in one]
     if not cells:
         return []
-    from cantaor.learn.evaluation.grid import Cell, paper_figures
-
-    names = ("model", "features", "data", "protocol")
-    return [{**one, "paper": paper_figures(Cell(*(one[name] for name in names)))} for one in cells]
+    return [
+        {**one, "paper": paper_figures(one["model"], one["features"], one["data"])} for one in cells
+    ]
 
 
 def _tested(workspace: Workspace, path: Path) -> TestedModel:

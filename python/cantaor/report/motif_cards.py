@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.io.audio import read_audio
 from cantaor.workspace.workspace import Workspace
 
@@ -141,14 +140,6 @@ def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(whole.tobytes())
-    return base64.b64encode(buffer.getvalue()).decode()
+    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples
+    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
+    return base64.b64encode(encode_wav(start, _RATE)).decode()

@@ -21,25 +21,16 @@ from typing import Any
 import numpy as np
 
 from cantaor.errors import ArgumentError, CantaorError, ModelError
+from cantaor.io.files import replacing
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.evaluation import evaluate
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS, paper_figures
 
-MODELS = ("crnn", "residual50", "residual-blstm")
-FEATURES = ("mfcc", "spectrogram", "log-mel")
-DATA = ("motifs", "motifs+segment", "random")
 #: Voice over white noise in dB at which every model is tested once more.
 NOISES_DB = (30.0, 20.0, 10.0, 0.0)
-
-_PAPER = """
-88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
-94.78 92.02 91.62 88.66 96.29 94.42   86.48 85.12 84.26 83.29 90.33 89.03
-85.01 84.32 82.41 81.11 91.89 90.25   91.88 90.02 89.98 88.02 95.23 93.36
-81.11 80.21 78.33 76.95 82.82 81.76   81.31 80.25 79.58 78.92 84.89 82.52
-82.19 84.26 81.73 80.32 85.96 84.01
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +72,6 @@ def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Ce
     """Every cell with each share of its training clips."""
     fractions = sorted(set(fractions), reverse=True)
     return [replace(cell, fraction=fraction) for cell in cells for fraction in fractions]
-
-
-def paper_figures(cell: Cell) -> tuple[float, float] | None:
-    """Accuracy and AUC in per cent as printed in Table 2, or None if the cell is not there."""
-    if (cell.data not in DATA) or (cell.model not in MODELS) or (cell.features not in FEATURES):
-        return None
-    place = DATA.index(cell.data) * 9 + MODELS.index(cell.model) * 3
-    place += FEATURES.index(cell.features)
-    numbers = [float(number) for number in _PAPER.split()]
-    return numbers[2 * place], numbers[2 * place + 1]
 
 
 def run_grid(
@@ -152,7 +133,7 @@ def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     }
     compared = []
     for record in records:
-        printed = paper_figures(Cell(*(record[name] for name in Cell.__match_args__)))
+        printed = paper_figures(record["model"], record["features"], record["data"])
         figures = None if printed is None else tuple(round(one / 100, 4) for one in printed)
         base = random.get(tuple(record[name] for name in same))
         gain = None if base is None or "empty" in record else record["accuracy"] - base
@@ -258,10 +239,6 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _write(file: Path, record: Mapping[str, Any]) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    try:
+    with replacing(file, ModelError) as draft:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        raise ModelError(f"cannot write result {file}: {error}") from error
+        draft.write_text(json.dumps(record, indent=2), encoding="utf-8")
