@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -136,14 +138,22 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Heard(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+    sound = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Heard(row["recording"], row["start_s"], row["end_s"], sound)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
+    place = path_to_read(workspace.path, "clips", clip)
+    samples = read_audio(place, _RATE).samples[: int(_MAX_DURATION_S * _RATE)]
     whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
