@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.io.locations import printable
+from cantaor.io.locations import printable, require_local
 
 _SOME_FAILED = 3
 
@@ -52,6 +52,7 @@ Recordings = Annotated[
 
 
 def model_folder(path: Path) -> Path:
+    require_local(path, "a model")
     return path / "model" if (path / "cantaor.toml").exists() else path
 
 
@@ -62,6 +63,11 @@ def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -
         typer.echo(f"failed: {text}", err=True)
     if failures:
         raise typer.Exit(1 if all_failed else _SOME_FAILED)
+
+
+def print_notes(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
