@@ -76,12 +76,12 @@ def test_equal_content_is_never_separated() -> None:
 
 def test_a_given_column_is_taken_and_checked() -> None:
     data = corpus(recordings=2)
-    sides = ["train"] * 10 + ["test"] * 10 + ["Train"] * 10 + ["validation"] * 5 + ["test"] * 5
-    split = split_clips(**data, protocol="column", column=sides)
+    subsets = ["train"] * 10 + ["test"] * 10 + ["Train"] * 10 + ["validation"] * 5 + ["test"] * 5
+    split = split_clips(**data, protocol="column", column=subsets)
     assert not split.leaks
     assert split.notes == ("5 clips marked validation are on neither side",)
-    sides[1] = "test"
-    split = split_clips(**data, protocol="column", column=sides)
+    subsets[1] = "test"
+    split = split_clips(**data, protocol="column", column=subsets)
     assert split.leaks
     assert split.notes[0] == "training and test share audio"
 
@@ -166,7 +166,7 @@ def test_a_seed_fixes_the_draw(protocol: str) -> None:
     assert any(test != tests[0] for test in tests[2:])
 
 
-def watched(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-arg]
+def validation(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-arg]
     return validation_split(split, **data)
 
 
@@ -174,7 +174,7 @@ def watched(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-
 def test_validation_holds_out_the_same_kind_of_unit(protocol: str) -> None:
     data = corpus()
     split = split_clips(**data, protocol=protocol)
-    inner = watched(split, data)
+    inner = validation(split, data)
     assert not inner.leaks
     assert not np.intersect1d(inner.test, split.test).size
     assert np.array_equal(np.union1d(inner.train, inner.test), split.train)
@@ -186,7 +186,7 @@ def test_validation_holds_out_the_same_kind_of_unit(protocol: str) -> None:
 
 def test_a_single_group_left_gives_one_of_its_recordings() -> None:
     data = corpus()
-    inner = watched(split_clips(**data, protocol="group"), data)
+    inner = validation(split_clips(**data, protocol="group"), data)
     assert not inner.leaks
     assert "singer AM: a single training group, one of its recordings is watched" in inner.notes
     assert inner.test.size == 20
@@ -195,7 +195,7 @@ def test_a_single_group_left_gives_one_of_its_recordings() -> None:
 def test_a_single_recording_left_gives_its_last_part() -> None:
     data = corpus(recordings=2, clips=20)
     split = split_clips(**data, protocol="recording")
-    inner = watched(split, data)
+    inner = validation(split, data)
     assert not inner.leaks
     assert "singer AM: a single training recording, its last part is watched" in inner.notes
     assert inner.test.size == 4
@@ -208,7 +208,7 @@ def test_validation_without_times_says_what_is_missing() -> None:
     data = corpus(recordings=2)
     del data["starts_s"], data["ends_s"]
     with pytest.raises(SplitError, match="single training recording and no times to cut it at"):
-        watched(split_clips(**data, protocol="recording"), data)
+        validation(split_clips(**data, protocol="recording"), data)
 
 
 def test_validation_never_takes_all_of_a_singer() -> None:
@@ -222,7 +222,7 @@ def test_validation_never_takes_all_of_a_singer() -> None:
 
 def test_validation_under_paper_is_random_and_marked() -> None:
     data = corpus()
-    inner = watched(split_clips(**data, protocol="paper"), data)
+    inner = validation(split_clips(**data, protocol="paper"), data)
     assert inner.leaks
     assert inner.test.size == 6
 

@@ -12,6 +12,7 @@ namespace cantaor::python {
 namespace {
 
 using Candidates = py::array_t<float, py::array::c_style>;
+using Indices = py::array_t<std::int8_t, py::array::c_style>;
 
 /// Index of the first sample that is not a number of ordinary size, or -1.
 std::int64_t first_bad(const py::array& samples) {
@@ -89,25 +90,43 @@ py::tuple candidates(const Salience& salience, const py::array& spectrum, const 
     throw py::value_error("shape of spectrum must fit fft_size and focus_db");
   const py::ssize_t width = per_frame;
   py::array_t<float> cents({frames, width}), strength({frames, width}), level(frames);
-  const CandidateRows rows{cents.mutable_data(), strength.mutable_data(), level.mutable_data()};
+  Indices above({frames, width});
+  py::array_t<float> between({frames, width});
+  const CandidateRows rows{cents.mutable_data(),
+                           strength.mutable_data(),
+                           level.mutable_data(),
+                           {above.mutable_data(), between.mutable_data()}};
   const auto* values = static_cast<const float*>(spectrum.data());
   {
     // Safe: the results are not visible to others yet, the spectrum is kept alive by the argument.
     py::gil_scoped_release nogil;
     salience.run(values, focus_db.data(), frames, rows);
   }
-  return py::make_tuple(cents, strength, level);
+  return py::make_tuple(cents, strength, level, above, between);
 }
 
-void push(Tracker& tracker, int per_frame, const Candidates& cents, const Candidates& strength,
-          const Candidates& level, const Candidates& drift) {
-  const py::ssize_t count = level.size();
-  if (cents.size() != count * per_frame || strength.size() != count * per_frame)
-    throw py::value_error("cents and strength must hold candidates values for every level");
-  if (drift.size() != count) throw py::value_error("drift must hold a value for every level");
+/// Candidates of a portion of frames, as Python hands them over.
+struct Portion {
+  const Candidates &cents, &strength, &level, &drift;
+  const Indices& above;
+  const Candidates& between;
+};
+
+void push(Tracker& tracker, int per_frame, const Portion& in) {
+  const py::ssize_t count = in.level.size(), values = count * per_frame;
+  for (const py::array& array :
+       {py::array(in.cents), py::array(in.strength), py::array(in.above), py::array(in.between)})
+    if (array.size() != values)
+      throw py::value_error("all arrays of candidates must hold candidates values for every level");
+  if (in.drift.size() != count) throw py::value_error("drift must hold a value for every level");
+  const std::int8_t* above = in.above.data();
+  if (std::any_of(above, above + values, [=](int k) { return k < -1 || k >= per_frame; }))
+    throw py::value_error("above must lie in -1..candidates - 1");
   // Safe: the arrays are kept alive by the arguments; the caller uses one tracker in one thread.
   py::gil_scoped_release nogil;
-  tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, count);
+  tracker.push({in.cents.data(), in.strength.data(), in.level.data(), in.drift.data(),
+                in.between.data(), above},
+               count);
 }
 
 struct BoundSalience {
@@ -151,7 +170,15 @@ void bind_settings(py::module_& m) {
       .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
       .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
       .def_readwrite("glide_cents", &TrackerSettings::glide_cents)
-      .def_readwrite("sharpening", &TrackerSettings::sharpening);
+      .def_readwrite("sharpening", &TrackerSettings::sharpening)
+      .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
+      .def_readwrite("subharmonic_db", &TrackerSettings::subharmonic_db)
+      .def_readwrite("harmonic_db", &TrackerSettings::harmonic_db)
+      .def_readwrite("overtone_cost", &TrackerSettings::overtone_cost)
+      .def_readwrite("overtone_db", &TrackerSettings::overtone_db)
+      .def_readwrite("range_weight", &TrackerSettings::range_weight)
+      .def_readwrite("lowest_hz", &TrackerSettings::lowest_hz)
+      .def_readwrite("highest_hz", &TrackerSettings::highest_hz);
 }
 
 }  // namespace
@@ -194,10 +221,12 @@ void bind_pitch(py::module_& m) {
       .def(
           "push",
           [](BoundTracker& self, const Candidates& cents, const Candidates& strength,
-             const Candidates& level, const Candidates& drift) {
-            push(self.tracker, self.candidates, cents, strength, level, drift);
+             const Candidates& level, const Indices& above, const Candidates& between,
+             const Candidates& drift) {
+            push(self.tracker, self.candidates, {cents, strength, level, drift, above, between});
           },
-          py::arg("cents"), py::arg("strength"), py::arg("level_db"), py::arg("drift"))
+          py::arg("cents"), py::arg("strength"), py::arg("level_db"), py::arg("above"),
+          py::arg("between_db"), py::arg("drift"))
       .def("finish", [](BoundTracker& self) {
         {
           // Safe: nothing but the tracker, which the caller uses in one thread, is touched.
@@ -205,7 +234,8 @@ void bind_pitch(py::module_& m) {
           self.tracker.finish();
         }
         return py::make_tuple(take(std::move(self.tracker.track().hz)),
-                              take(std::move(self.tracker.track().strength)));
+                              take(std::move(self.tracker.track().strength)),
+                              take(std::move(self.tracker.track().octave_confidence)));
       });
 }
 

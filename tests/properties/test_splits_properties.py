@@ -73,7 +73,7 @@ def test_no_split_leaks_in_silence(
     fraction: float,
     seed: int,
 ) -> None:
-    sides = [row["side"] for row in rows]
+    subsets = [row["side"] for row in rows]
     table = columns(rows)
     try:
         split = split_clips(
@@ -81,7 +81,7 @@ def test_no_split_leaks_in_silence(
             protocol=protocol,
             test_fraction=fraction,
             seed=seed,
-            column=sides,
+            column=subsets,
         )
     except SplitError:
         assume(False)
@@ -103,10 +103,10 @@ def test_no_validation_split_leaks_in_silence(
     fraction: float,
     seed: int,
 ) -> None:
-    sides = [row["side"] for row in rows]
+    subsets = [row["side"] for row in rows]
     table = columns(rows)
     try:
-        split = split_clips(**table, protocol=protocol, seed=seed, column=sides)  # type: ignore[arg-type]
+        split = split_clips(**table, protocol=protocol, seed=seed, column=subsets)  # type: ignore[arg-type]
         inner = validation_split(split, **table, fraction=fraction, seed=seed)  # type: ignore[arg-type]
     except SplitError:
         assume(False)

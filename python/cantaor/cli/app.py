@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cantaor {version('cantaor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Recognise flamenco singers by the melodic motifs of their voice."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]

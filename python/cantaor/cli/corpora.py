@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, Seed, app
+from cantaor.cli.app import Json, Seed, app, print_json
 from cantaor.report.terminal import print_audit, show_progress
 
 
@@ -38,6 +38,6 @@ def audit(
 
         write_audit_page(found, html, title=str(corpus))
     if as_json:
-        typer.echo(found.to_json())
+        print_json(found.to_json())
     else:
         print_audit(found.summary(), found.tables())

@@ -27,26 +27,28 @@ def enrol(
 
     folder = model_folder(model)
     bundle = load_bundle(folder)
-    heard, failures = [], []
+    predictions, failures = [], []
     for path in audio:
         try:
-            heard.append(predict_clips(bundle, path))
+            predictions.append(predict_clips(bundle, path))
         except AudioError as error:
             failures.append((str(path), str(error)))
-    if not heard:
+    if not predictions:
         report_failures(failures, all_failed=True)
-    known = enrol_singer(bundle, singer, [one.embeddings for one in heard])
+    known = enrol_singer(bundle, singer, [one.embeddings for one in predictions])
     # A bundle replaces its folder; what else belongs to the model stays beside it.
     beside = {file.name: file.read_bytes() for file in companions(folder)}
     saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
     for name, content in beside.items():
         (saved / name).write_bytes(content)
-    clips = sum(len(one.motifs) for one in heard)
-    facts = {"model": str(saved), "singer": singer, "recordings": len(heard), "clips": clips}
+    clips = sum(len(one.motifs) for one in predictions)
+    facts = {"model": str(saved), "singer": singer, "recordings": len(predictions), "clips": clips}
     if as_json:
         print_json({**facts, "failures": [{"path": p, "error": why} for p, why in failures]})
     else:
-        typer.echo(f"{saved} knows {singer} from {len(heard)} recordings, {clips} motif clips")
+        typer.echo(
+            f"{saved} knows {singer} from {len(predictions)} recordings, {clips} motif clips"
+        )
     report_failures(failures)
 
 

@@ -44,6 +44,12 @@ def mine(
         bool, typer.Option("--all-clips", help="Write the audio of every instance.")
     ] = False,
     pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    min_hz: Annotated[
+        float | None, typer.Option(help="Lowest pitch, Hz (55); lower is unvoiced.")
+    ] = None,
+    max_hz: Annotated[
+        float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
+    ] = None,
     k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
     gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
     min_support: Annotated[
@@ -60,6 +66,9 @@ def mine(
     max_failures: Annotated[
         int | None, typer.Option(help="Stop once more recordings have failed.")
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove recordings that the corpus does not have.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Find every singer's motifs and where they are sung."""
@@ -67,6 +76,8 @@ def mine(
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
+        "min_hz": min_hz,
+        "max_hz": max_hz,
         "k": _whole_or_word(k),
         "gap": _gap(gap),
         "min_support": _support(min_support),
@@ -86,13 +97,16 @@ def mine(
             stage=stage,
             force=force,
             max_failures=max_failures,
+            prune=prune,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
     state = read_status(workspace.path)
-    finished = workspace.is_mined
+    for path, kind in state["passed_over"]:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    finished = workspace.is_mined and stage in (None, STAGES[-1])
     rows = motif_rows(workspace) if finished else []
-    failures = workspace.table("failures").to_pylist()
+    failures = workspace.table("failures").to_pylist() if finished else state["failures"]
     if as_json:
         facts = {"workspace": str(workspace.path), "singers": rows, "failures": failures}
         print_json({**facts, "stages": state["stages"]})

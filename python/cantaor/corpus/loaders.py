@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -20,7 +20,14 @@ from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
 from cantaor.io.audio import EXTENSIONS
 from cantaor.io.locations import is_url, join, list_files, open_bytes, printable
+from cantaor.io.own_output import own_folders, own_output
 
+# How a folder that cantaor wrote is called.
+_KINDS = {
+    "workspace": "workspace of cantaor",
+    "model": "model of cantaor",
+    "clips": "folder of clips that cantaor cut",
+}
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
 # starts with a sign, a digit or a bracket.
@@ -40,7 +47,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
         depth below ``SINGER``), or a manifest as
         :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
         either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
-        left out and listed as ``skipped``.
+        left out and listed as ``skipped``, as is one whose singer cannot be told.
+        Workspaces, models and folders of clips that cantaor wrote are ``passed_over``.
 
     Returns
     -------
@@ -54,6 +62,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     if is_url(path):
         return require_unique_recordings(_read_url(os.fspath(path)))
     place = Path(path)
+    if kind := own_output(place):
+        raise CorpusError(f"{place}: is a {_KINDS[kind]}, no corpus of recordings")
     if place.is_dir():
         return require_unique_recordings(_read_folder(place))
     if place.is_file():
@@ -82,6 +92,10 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
     CorpusError
         As :func:`read_corpus`, or a layout is given for a table.
     """
+    if is_url(path):
+        if layout:
+            raise CorpusError(f"{os.fspath(path)}: a layout is for folders of this machine")
+        return _read_url(os.fspath(path))
     place = Path(path)
     if place.is_file() and not layout:
         return read_manifest(place)
@@ -177,8 +191,17 @@ def read_mirdata(
     return require_unique_recordings(Manifest(found, root))
 
 
-def audio_files(folder: Path) -> Iterator[PurePosixPath]:
+def audio_files(
+    folder: Path, passed_over: list[tuple[str, str]] | None = None
+) -> Iterator[PurePosixPath]:
     """Audio files below a folder, relative to it, in sorted order.
+
+    Parameters
+    ----------
+    folder
+        Where to look; not in folders below it that cantaor wrote as its own results.
+    passed_over
+        Gets those: how to print their path, and what they are.
 
     Raises
     ------
@@ -191,7 +214,10 @@ def audio_files(folder: Path) -> Iterator[PurePosixPath]:
     seen = {root}
     for place, folders, files in os.walk(folder, followlinks=True):
         inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
-        folders[:] = [entry.name for entry in inner if _is_new(entry, root, seen)]
+        own = {entry: kind for entry in inner if (kind := own_output(entry))}
+        if passed_over is not None:
+            passed_over += [(printable(str(one)), f"a {_KINDS[own[one]]}") for one in own]
+        folders[:] = [e.name for e in inner if e not in own and _is_new(e, root, seen)]
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
                 yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
@@ -207,18 +233,33 @@ def _is_new(place: Path, root: Path, seen: set[Path]) -> bool:
 
 
 def _read_folder(folder: Path) -> Manifest:
-    files = sorted(audio_files(folder))
+    own: list[tuple[str, str]] = []
+    files = sorted(audio_files(folder, own))
     if not files:
-        raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
-    named = [file for file in files if _is_text(str(file))]
-    skipped = tuple(
-        (printable(str(folder / file)), "the name is not valid UTF-8; rename it")
-        for file in files
-        if not _is_text(str(file))
-    )
-    if not named:
-        raise CorpusError(f"no audio in {folder}: {': '.join(skipped[0])}")
-    return Manifest(tuple(_folder_entry(file, folder) for file in named), folder, skipped)
+        passed = "".join(f"; passed over {path}: {kind}" for path, kind in own)
+        looked = _nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext")
+        raise CorpusError(looked + passed)
+    entries, skipped = _entries_of(files, folder)
+    if not entries:
+        raise CorpusError(f"no recording in {folder}: {skipped[0][1]}")
+    return Manifest(entries, folder, skipped, tuple(own))
+
+
+def _entries_of(
+    files: Iterable[PurePosixPath], folder: Path
+) -> tuple[tuple[ManifestEntry, ...], tuple[tuple[str, str], ...]]:
+    """Entries of files, and those that cannot be entries with the reason."""
+    entries, skipped = [], []
+    for file in files:
+        try:
+            if not _is_text(str(file)):
+                raise CorpusError(
+                    f"{printable(str(folder / file))}: the name is not valid UTF-8; rename it"
+                )
+            entries.append(_folder_entry(file, folder))
+        except CorpusError as error:
+            skipped.append((printable(str(folder / file)), str(error)))
+    return tuple(entries), tuple(skipped)
 
 
 def _is_text(name: str) -> bool:
@@ -232,6 +273,8 @@ def _is_text(name: str) -> bool:
 def _read_url(url: str) -> Manifest:
     """A manifest or a folder behind a URL; its entries have URLs for paths."""
     suffix = PurePosixPath(url).suffix.lower()
+    skipped: tuple[tuple[str, str], ...] = ()
+    passed: tuple[tuple[str, str], ...] = ()
     try:
         if suffix in (".csv", ".parquet"):
             with TemporaryDirectory() as folder, open_bytes(url) as source:
@@ -240,13 +283,17 @@ def _read_url(url: str) -> Manifest:
                 entries = read_manifest(copy).entries
             parent = url.rpartition("/")[0]
         else:
-            files = list_files(url, EXTENSIONS)
-            entries, parent = tuple(_folder_entry(file, Path(url)) for file in files), url
+            files, own = list_files(url, EXTENSIONS), own_folders(url)
+            kept = [file for file in files if not own.keys() & {str(p) for p in file.parents}]
+            entries, skipped = _entries_of(kept, Path(url))
+            passed = tuple((join(url, name), f"a {_KINDS[own[name]]}") for name in sorted(own))
+            parent = url
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
     if not entries:
-        raise CorpusError(f"no audio at {url}")
-    return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
+        raise CorpusError(f"no audio at {url}" + "".join(f"; {why}" for _, why in skipped[:1]))
+    found = tuple(replace(e, path=join(parent, e.path)) for e in entries)
+    return Manifest(found, Path(), skipped, passed)
 
 
 def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:

@@ -101,6 +101,8 @@ class Manifest:
         Folder that relative paths start from.
     skipped
         Files that were found but cannot be entries: how to print their path, and the reason.
+    passed_over
+        Folders that hold no recordings, such as a workspace: how to print their path, and why.
 
     Examples
     --------
@@ -113,6 +115,7 @@ class Manifest:
     entries: tuple[ManifestEntry, ...]
     root: Path
     skipped: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
 from cantaor.clustering.histogram import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, ManifestEntry
-from cantaor.corpus.splits.protocols import Split, split_clips
+from cantaor.corpus.splits.protocols import Split, entry_columns, split_clips
 from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.motifs.dictionary import MotifDictionary
@@ -178,17 +177,17 @@ def mark_validation(clips: Manifest, split: Split, seed: int) -> tuple[Manifest,
     -------
     The manifest with ``split`` filled in, without clips that would reach across a cut, and notes.
     """
-    watched = validation_split(split, **_columns(clips.entries), seed=seed)
-    sides = np.full(len(clips), "", dtype=object)
-    sides[split.test] = "test"
-    sides[watched.train] = "train"
-    sides[watched.test] = "validation"
+    validation = validation_split(split, **entry_columns(clips.entries), seed=seed)
+    subsets = np.full(len(clips), "", dtype=object)
+    subsets[split.test] = "test"
+    subsets[validation.train] = "train"
+    subsets[validation.test] = "validation"
     entries = tuple(
-        replace(entry, split=str(side))
-        for entry, side in zip(clips.entries, sides, strict=True)
-        if side
+        replace(entry, split=str(subset))
+        for entry, subset in zip(clips.entries, subsets, strict=True)
+        if subset
     )
-    return Manifest(entries, clips.root), split.notes + watched.notes
+    return Manifest(entries, clips.root), split.notes + validation.notes
 
 
 def _split_recordings(
@@ -243,7 +242,7 @@ def _split_instances(
     if not entries:
         raise SplitError(f"{workspace.path}: no motif instance to split; {_ADVICE}")
     split = split_clips(
-        **_columns(entries), protocol=protocol, test_fraction=test_fraction, seed=seed
+        **entry_columns(entries), protocol=protocol, test_fraction=test_fraction, seed=seed
     )
     clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
     finder = MotifFinder(workspace.clusters(), dictionary.union(), settings)
@@ -276,16 +275,6 @@ def _require_clips(
                 f"{workspace.path}: the {name} side has motif instances of {len(singers)} "
                 f"singers, two are needed; {_ADVICE}"
             )
-
-
-def _columns(entries: Sequence[ManifestEntry]) -> dict[str, Any]:
-    return {
-        "labels": [e.singer for e in entries],
-        "recordings": [e.recording for e in entries],
-        "groups": [e.group for e in entries],
-        "starts_s": [e.span[0] for e in entries],
-        "ends_s": [e.span[1] for e in entries],
-    }
 
 
 def _entries(one: MinedRecording, spans: tuple[Float64Array, Float64Array]) -> list[ManifestEntry]:

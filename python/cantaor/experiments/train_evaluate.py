@@ -172,9 +172,9 @@ def write_card(model: Path, out: Path) -> Path:
     learned = "clips that are not listed"
     if (model / _CLIPS).exists():
         clips = read_manifest(model / _CLIPS)
-        watched = bundle.trained.settings.early_stopping
-        sides = ("train",) if watched else ("train", "validation")
-        learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
+        held_back = bundle.trained.settings.early_stopping
+        subsets = ("train",) if held_back else ("train", "validation")
+        learned = f"{sum(len(select_split(clips, name)) for name in subsets)} clips"
     notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
     data = (
         f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
@@ -230,8 +230,8 @@ def _held_out(model: Path, clips: Manifest | None) -> Manifest:
         if not (model / _CLIPS).exists():
             raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
         clips = read_manifest(model / _CLIPS)
-    has_sides = any(entry.split for entry in clips.entries)
-    tested = select_split(clips, "test") if has_sides else clips
+    has_subsets = any(entry.split for entry in clips.entries)
+    tested = select_split(clips, "test") if has_subsets else clips
     if len(tested) == 0:
         raise ModelError(f"{model}: no clip was held out; name the clips to test on")
     return tested
@@ -249,11 +249,11 @@ def clip_subsets(
     """
     clips, _ = _name_subsets(clips, TrainingSettings(seed=seed))
     classes = _classes(clips)
-    sides = (select_split(clips, name) for name in ("train", "validation", "test"))
-    learned, watched, tested = (
-        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
+    subsets = (select_split(clips, name) for name in ("train", "validation", "test"))
+    learned, validation, tested = (
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in subsets
     )
-    return learned, watched, tested
+    return learned, validation, tested
 
 
 def _classes(clips: Manifest) -> tuple[str, ...]:
@@ -318,8 +318,10 @@ def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest
     # The profile network watches nothing: it learns from all.
     if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
         return named, ()
-    sides = np.array([entry.split for entry in entries])
-    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
+    subsets = np.array([entry.split for entry in entries])
+    split = Split(
+        np.flatnonzero(subsets != "test"), np.flatnonzero(subsets == "test"), "column", False
+    )
     return mark_validation(named, split, settings.seed)
 
 

@@ -72,13 +72,13 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class InferenceJob:
-    """One recording for a worker: its voice goes to ``voice``, raw float32 at ``rate`` Hz."""
+    """One recording for a worker: samples go to ``samples_path``, raw float32 at ``rate`` Hz."""
 
     input: Input
     finder: MotifFinder
     kind: str
     rate: int
-    voice: Path
+    samples_path: Path
 
 
 def find_inputs(arguments: Iterable[Location]) -> list[Input]:
@@ -139,21 +139,21 @@ def infer_recordings(
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
-        taken: list[Input] = []
+        submitted: list[Input] = []
 
         def jobs() -> Iterator[InferenceJob]:
             for number, one in enumerate(inputs):
-                taken.append(one)
+                submitted.append(one)
                 yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(
             locate_recording_clips, jobs(), pool, lambda job: job.input.name, _AHEAD
         )
         on_cpu = pick_device(device).type == "cpu"
-        desk = InferenceBatcher(bundle, taken, Path(scratch), device)
+        batcher = InferenceBatcher(bundle, submitted, Path(scratch), device)
         with _open_network(pool.workers if pool is not None and on_cpu else 1) as network:
-            for judged in network.results(desk.ask, _groups(outcomes)):
-                yield from judged
+            for predicted in network.results(batcher.predict, _groups(outcomes)):
+                yield from predicted
 
 
 def locate_recording_clips(job: InferenceJob) -> FoundClips:
@@ -168,7 +168,7 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
     """
     one = job.input
     try:
-        with job.voice.open("wb") as sink, open_audio(one.location) as stream:
+        with job.samples_path.open("wb") as sink, open_audio(one.location) as stream:
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
@@ -177,7 +177,7 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
             )
             return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
     except CantaorError:
-        job.voice.unlink(missing_ok=True)
+        job.samples_path.unlink(missing_ok=True)
         raise
 
 
@@ -196,28 +196,30 @@ class InferenceBatcher:
     """Where the clips of found recordings are judged."""
 
     bundle: Bundle
-    taken: list[Input]
+    submitted: list[Input]
     scratch: Path
     device: str
 
-    def ask(self, group: list[Found]) -> Predicted:
+    def predict(self, group: list[Found]) -> Predicted:
         """Let the network judge some recordings, and drop their voices; errors pass."""
         from cantaor.learn.identification.identification import LocatedRecording, predict_recordings
 
-        voices = [
+        located = [
             LocatedRecording(
-                self.taken[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
+                self.submitted[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
             )
             for i, found in group
             if isinstance(found, FoundClips)
         ]
-        heard = iter(list(predict_recordings(self.bundle, voices, self.device)) if voices else [])
-        judged: Predicted = []
+        predictions = iter(
+            list(predict_recordings(self.bundle, located, self.device)) if located else []
+        )
+        predicted: Predicted = []
         for index, found in group:
-            answer = found if isinstance(found, CantaorError) else next(heard)
-            judged.append((self.taken[index], answer))
+            outcome = found if isinstance(found, CantaorError) else next(predictions)
+            predicted.append((self.submitted[index], outcome))
             (self.scratch / f"{index}.f32").unlink(missing_ok=True)
-        return judged
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +230,15 @@ class _Network:
     number: int
 
     def results(
-        self, ask: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
+        self, predict: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
     ) -> Iterator[Predicted]:
         """What becomes of groups, in order; no more than one waits."""
         if self.threads is None:
-            yield from map(ask, groups)
+            yield from map(predict, groups)
             return
         pending: deque[Future[Predicted]] = deque()
         for group in groups:
-            pending.append(self.threads.submit(ask, group))
+            pending.append(self.threads.submit(predict, group))
             while len(pending) > self.number or (pending and pending[0].done()):
                 yield pending.popleft().result()
         for future in pending:

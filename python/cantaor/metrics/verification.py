@@ -33,7 +33,7 @@ class OperatingPoint:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class DetCurve:
     """The trade between two mistakes, by falling threshold.
 

@@ -14,18 +14,18 @@ import numpy as np
 from cantaor.chain import reduce_contour, track_blocks
 from cantaor.clustering.histogram import ClusterHistogram
 from cantaor.corpus.manifest import ManifestEntry
-from cantaor.errors import AudioError, WorkspaceError
+from cantaor.errors import AudioError, WorkspaceError, blame
 from cantaor.io.audio import open_audio
-from cantaor.io.files import read_table, write_table, write_text
+from cantaor.io.files import is_table, read_table, write_table, write_text
 from cantaor.io.locations import Stamp, file_hash, printable, stamp_of
 from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
 from cantaor.units import hz_to_cents
+from cantaor.workspace.provenance import made_by_stage, stage_key
 from cantaor.workspace.records import contour_to_table, track_from_table, track_to_table
-from cantaor.workspace.workspace import stage_key
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
-PITCH_VERSION = 1
+PITCH_VERSION = 2
 CONTOUR_VERSION = 1
 
 # A file changed less than so long ago may change again within one tick of its clock.
@@ -59,7 +59,7 @@ class PitchJob:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Tracked:
     """What tracking one recording left behind.
 
@@ -90,8 +90,9 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class ContourJob:
-    """One tracked recording to reduce to its contour."""
+    """One tracked recording to reduce to its contour; ``name`` is how errors call it."""
 
+    name: str
     folder: Path
     pitch_key: str
     clusters: Clusters
@@ -106,11 +107,17 @@ def track_recording(job: PitchJob) -> Tracked:
     Raises
     ------
     AudioError
-        The recording cannot be read, is silent, holds no voice, or changed while it was read.
+        The recording cannot be read, is silent, holds no voice, or changed while it was read; or
+        whatever else it does to the code that reads it.
     WorkspaceError
         The table cannot be written.
     """
     name = printable(job.location)
+    with blame(name):
+        return _track_recording(job, name)
+
+
+def _track_recording(job: PitchJob, name: str) -> Tracked:
     stamp = _stamp(job.location, name)
     digest = _content_hash(job, stamp, name)
     parts = {
@@ -118,6 +125,8 @@ def track_recording(job: PitchJob) -> Tracked:
         "span": [job.entry.start_s, job.entry.end_s],
         "method": job.settings.pitch_method,
         "hop": job.settings.hop,
+        "min_hz": float(job.settings.min_hz),
+        "max_hz": float(job.settings.max_hz),
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"
@@ -126,7 +135,8 @@ def track_recording(job: PitchJob) -> Tracked:
     if _stamp(job.location, name) != stamp:
         raise AudioError(f"{name}: changed while it was read; run again when it is complete")
     if kept is None:
-        write_table(path, track_to_table(track, duration_s))
+        maker = made_by_stage("pitch", PITCH_VERSION, job.settings)
+        write_table(path, maker.label(track_to_table(track, duration_s)))
     voiced_s = float(np.count_nonzero(track.hz)) * track.hop_s
     histogram = _histogram(track).to_arrays()
     return Tracked(key, digest, stamp, duration_s, voiced_s, histogram, kept is not None)
@@ -138,7 +148,19 @@ def reduce_recording(job: ContourJob) -> tuple[str, bool]:
     Returns
     -------
     The name of the contour's table, and whether it was there from an earlier run.
+
+    Raises
+    ------
+    AudioError
+        The track cannot be reduced.
+    WorkspaceError
+        The table cannot be written.
     """
+    with blame(job.name):
+        return _reduce_recording(job)
+
+
+def _reduce_recording(job: ContourJob) -> tuple[str, bool]:
     parts = {
         "pitch": job.pitch_key,
         "clusters": job.cluster_digest,
@@ -147,10 +169,12 @@ def reduce_recording(job: ContourJob) -> tuple[str, bool]:
     }
     key = stage_key("contour", CONTOUR_VERSION, parts)
     path = job.folder / "contours" / f"{key}.parquet"
-    if path.exists() and not job.fresh:
+    if not job.fresh and is_table(path):
         return key, True
     track, _ = track_from_table(read_table(job.folder / "pitch" / f"{job.pitch_key}.parquet"))
-    write_table(path, contour_to_table(reduce_contour(track, job.clusters, job.settings)))
+    contour = reduce_contour(track, job.clusters, job.settings)
+    maker = made_by_stage("contour", CONTOUR_VERSION, job.settings)
+    write_table(path, maker.label(contour_to_table(contour)))
     return key, False
 
 
@@ -167,7 +191,7 @@ def _kept_track(path: Path) -> tuple[PitchTrack, float] | None:
         return None
     try:
         return track_from_table(read_table(path))
-    except WorkspaceError:
+    except (WorkspaceError, KeyError, TypeError, ValueError):
         return None  # damaged by the disk: it is made again
 
 
@@ -202,9 +226,9 @@ def _content_hash(job: PitchJob, stamp: Stamp, name: str) -> str:
 def _read_note(path: Path) -> dict[str, Any] | None:
     try:
         note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {name: note[name] for name in ("stamp", "content_hash")}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return note
 
 
 def _is_settled(stamp: Stamp) -> bool:

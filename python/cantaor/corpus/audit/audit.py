@@ -7,6 +7,7 @@ audio is joined to source groups, which a fair split keeps on one side.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,18 +22,20 @@ from cantaor.corpus.audit.inspection import (
 )
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
-from cantaor.corpus.audit.winnowing import lay_strands, shared_run
+from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
+from cantaor.corpus.loaders import read_corpus, read_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
+from cantaor.io.locations import is_url
 from cantaor.types import Float64Array, Int64Array
 
 _DRAWS = 5
 
 
 def audit(
-    manifest: Manifest,
+    manifest: Manifest | str | os.PathLike[str],
     *,
     splits: Mapping[str, Split] | None = None,
     near: bool = True,
@@ -45,7 +48,8 @@ def audit(
     Parameters
     ----------
     manifest
-        Recordings or clips.
+        Recordings or clips: a manifest, or the path or URL of a folder, a CSV or a Parquet
+        manifest, as for :func:`cantaor.mine`.
     splits
         Splits of the entries to give leak figures for, by name. Those of the manifest's own
         ``split`` column and of a random 80/20 split are always given where possible.
@@ -62,8 +66,10 @@ def audit(
     Raises
     ------
     CorpusError
-        The manifest has no entries, or ``min_shared`` is below 32.
+        The corpus cannot be read or has no entries, or ``min_shared`` is below 32.
     """
+    if not isinstance(manifest, Manifest):
+        manifest = read_corpus(manifest) if is_url(manifest) else read_entries(manifest)
     if not manifest.entries:
         raise CorpusError("the manifest has no entries to audit")
     run = shared_run(total_samples(manifest)) if min_shared is None else min_shared
@@ -80,7 +86,7 @@ def audit(
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
         faults=faults_of(manifest, sounds),
-        strands=clips.recordings,
+        timelines=clips.recordings,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
         groups=groups,
@@ -139,13 +145,13 @@ def fix(manifest: Manifest, report: AuditReport) -> Manifest:
 
 
 def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
-    """The entries as a clip table: strands for recordings, samples for seconds."""
+    """The entries as a clip table: timelines for recordings, samples for seconds."""
     keys = [_key(sound, index) for index, sound in enumerate(sounds)]
     contents = np.unique(keys, return_inverse=True)[1]
     # Silences are first of their content only once, but each has a key of its own.
     first = {code: index for index, code in reversed(list(enumerate(contents.tolist())))}
     first |= {code: i for i, code in enumerate(contents.tolist()) if sounds[i].is_first}
-    strands = lay_strands([sounds[first[code]].anchors for code in range(len(first))])
+    timelines = place_on_timelines([sounds[first[code]].anchors for code in range(len(first))])
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
@@ -153,11 +159,11 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     return ClipTable(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=strands.strand[contents],
+        recordings=timelines.timeline[contents],
         sources=_codes(named),
         contents=contents.astype(np.int64),
-        starts_s=strands.start[contents],
-        ends_s=strands.end[contents],
+        starts_s=timelines.start[contents],
+        ends_s=timelines.end[contents],
     )
 
 

@@ -22,7 +22,7 @@ from cantaor.types import Float64Array, Int64Array
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipTable:
     """What a split has to know of the clips, one row each.
 

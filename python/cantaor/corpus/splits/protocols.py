@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.splits.overlap import (
     ClipTable,
     audio_components,
@@ -41,7 +43,7 @@ PROTOCOLS = ("paper", "audio", "recording", "group", "column")
 _ATTEMPTS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Split:
     """Two sides of a clip table.
 
@@ -65,8 +67,8 @@ class Split:
 
 
 def split_clips(
-    labels: Sequence[str],
-    recordings: Sequence[str],
+    labels: Manifest | Sequence[str],
+    recordings: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     *,
     protocol: str,
@@ -82,7 +84,8 @@ def split_clips(
     Parameters
     ----------
     labels, recordings
-        Singer and recording of each clip.
+        Singer and recording of each clip; or a manifest in place of ``labels``, which then gives
+        all columns: singers, recordings, groups, spans, content hashes and its ``split``.
     groups
         Source group of each clip; empty (or None) means its recording is a group of its own.
     protocol
@@ -115,8 +118,18 @@ def split_clips(
     >>> split.leaks, split.train.size, split.test.size
     (False, 2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
     _require(protocol, test_fraction)
+    if isinstance(labels, Manifest):
+        if recordings is not None:
+            raise ArgumentError("recordings must be left out where a manifest gives all columns")
+        columns = entry_columns(labels.entries)
+        column = [entry.split for entry in labels.entries] if column is None else column
+        return split_clips(
+            **columns, protocol=protocol, test_fraction=test_fraction, seed=seed, column=column
+        )
+    if recordings is None:
+        raise ArgumentError("recordings must be given with labels")
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
     rng = np.random.default_rng(seed)
     if protocol == "column":
         return _by_column(clips, column)
@@ -124,9 +137,21 @@ def split_clips(
         test = _random_clips(clips, np.arange(len(clips)), test_fraction, rng)
         return _finish(clips, np.arange(len(clips)), test, protocol)
     units = _units(clips, protocol)
-    choose = _choose_one if protocol == "group" else _choose_share(test_fraction)
+    choose = _choose_one if protocol == "group" else _choose_fraction(test_fraction)
     test = _hold_out(clips, units, protocol, choose, rng)
     return _finish(clips, np.arange(len(clips)), test, protocol)
+
+
+def entry_columns(entries: Sequence[ManifestEntry]) -> dict[str, Any]:
+    """The columns of manifest entries as keyword arguments of :func:`split_clips`."""
+    return {
+        "labels": [entry.singer for entry in entries],
+        "recordings": [entry.recording for entry in entries],
+        "groups": [entry.group for entry in entries],
+        "starts_s": [entry.span[0] for entry in entries],
+        "ends_s": [entry.span[1] for entry in entries],
+        "content": [entry.content_hash for entry in entries],
+    }
 
 
 def group_splits(
@@ -202,7 +227,7 @@ def _choose_one(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) 
     return owned[[int(rng.integers(owned.size))]]
 
 
-def _choose_share(fraction: float) -> _Choice:
+def _choose_fraction(fraction: float) -> _Choice:
     def choose(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) -> Int64Array:
         order = rng.permutation(owned.size)
         filled = np.cumsum(sizes[order])[:-1]
@@ -260,17 +285,17 @@ def _by_column(clips: ClipTable, column: Sequence[str] | None) -> Split:
     if column is None or len(column) != len(clips):
         found = "nothing" if column is None else len(column)
         raise ArgumentError(f"length of column ({found}) must match labels ({len(clips)})")
-    sides = np.array([str(value).strip().lower() for value in column])
-    strange = np.flatnonzero(~np.isin(sides, ["train", "test", "validation"]))
-    if strange.size:
-        index = int(strange[0])
+    subsets = np.array([str(value).strip().lower() for value in column])
+    unknown = np.flatnonzero(~np.isin(subsets, ["train", "test", "validation"]))
+    if unknown.size:
+        index = int(unknown[0])
         raise SplitError(
             f"split of clip {index} must be train, test or validation, not {column[index]!r}"
         )
-    among, test = np.flatnonzero(sides != "validation"), np.flatnonzero(sides == "test")
-    for side in ("train", "test"):
-        if not np.any(sides == side):
-            raise SplitError(f"the split column marks no clip as {side}")
+    among, test = np.flatnonzero(subsets != "validation"), np.flatnonzero(subsets == "test")
+    for subset in ("train", "test"):
+        if not np.any(subsets == subset):
+            raise SplitError(f"the split column marks no clip as {subset}")
     left = len(clips) - among.size
     notes = (f"{left} clips marked validation are on neither side",) if left else ()
     return _finish(clips, among, test, "column", notes)

@@ -38,15 +38,17 @@ def read_split_assignment(path: str | os.PathLike[str], manifest: Manifest) -> t
     key = "recording" if all("recording" in row for row in rows) else "path"
     if not all(key in row for row in rows):
         raise CorpusError(f"{file}: column recording or path missing")
-    sides: dict[str, str] = {}
+    subsets: dict[str, str] = {}
     for row in rows:
-        name, side = str(row[key]), str(row["split"])
-        if sides.setdefault(name, side) != side:
-            raise SplitError(f"{file}: {key} {name!r} is on two sides, {sides[name]} and {side}")
-    missing = [e for e in manifest.entries if getattr(e, key) not in sides]
+        name, subset = str(row[key]), str(row["split"])
+        if subsets.setdefault(name, subset) != subset:
+            raise SplitError(
+                f"{file}: {key} {name!r} is on two sides, {subsets[name]} and {subset}"
+            )
+    missing = [e for e in manifest.entries if getattr(e, key) not in subsets]
     if missing:
         raise SplitError(
             f"{file} names no side for {len(missing)} of {len(manifest)} entries, "
             f"such as {key} {getattr(missing[0], key)!r}"
         )
-    return tuple(sides[getattr(entry, key)] for entry in manifest.entries)
+    return tuple(subsets[getattr(entry, key)] for entry in manifest.entries)

@@ -78,16 +78,16 @@ def validation_split(
     if not 0 < fraction < 1:
         raise ArgumentError(f"fraction must be between 0 and 1, not {fraction}")
     rng = np.random.default_rng(seed)
-    watched, dropped, notes = _watch(clips, split, fraction, rng)
-    if watched.size == 0:
+    validation, dropped, notes = _choose_validation(clips, split, fraction, rng)
+    if validation.size == 0:
         raise SplitError("no singer has clips to spare for validation: " + "; ".join(notes))
-    train = np.setdiff1d(split.train, np.union1d(watched, dropped))
-    leaks = split.protocol == "paper" or shares_audio(clips, train, watched)
+    train = np.setdiff1d(split.train, np.union1d(validation, dropped))
+    leaks = split.protocol == "paper" or shares_audio(clips, train, validation)
     said = ("training and validation may share audio",) if leaks else ()
-    return Split(train, watched, split.protocol, leaks, (*said, *notes))
+    return Split(train, validation, split.protocol, leaks, (*said, *notes))
 
 
-def _watch(
+def _choose_validation(
     clips: ClipTable, split: Split, fraction: float, rng: np.random.Generator
 ) -> tuple[Int64Array, Int64Array, tuple[str, ...]]:
     spare: dict[int, Int64Array] = {}
@@ -114,11 +114,11 @@ def _settle(
         dropped = rest[:0] if split.protocol == "paper" else rest[overlaps_any(clips, rest, held)]
         left = clips.labels[np.setdiff1d(rest, dropped)]
         bare = np.setdiff1d(clips.labels[split.train], left).tolist()
-        watched = [label for label, chosen in spare.items() if chosen.size]
-        if not bare or not watched:
+        validation = [label for label, chosen in spare.items() if chosen.size]
+        if not bare or not validation:
             return held, dropped
         # Where a singer loses its clips to another's cut, that other one has to give way.
-        for label in [label for label in bare if label in watched] or watched[:1]:
+        for label in [label for label in bare if label in validation] or validation[:1]:
             spare[label] = held[:0]
             name = clips.singers[label]
             notes[label] = f"singer {name}: training clips all share audio, not watched"
@@ -139,7 +139,7 @@ def _spare(
     for units, what in _candidate_sizes(clips, mine, split.protocol):
         names, sizes = np.unique(units, return_counts=True)
         if names.size > 1:
-            chosen = _nearest_share(sizes, fraction * mine.size, rng)
+            chosen = _nearest_fraction(sizes, fraction * mine.size, rng)
             # A long recording must not take most of what there is to learn from.
             if 2 * sizes[chosen].sum() <= mine.size or not has_times:
                 return mine[np.isin(units, names[chosen])], what
@@ -150,7 +150,7 @@ def _spare(
     return _last_part(clips, clips.starts_s, mine, fraction), f"{why}, its last part is watched"
 
 
-def _nearest_share(sizes: Int64Array, wanted: float, rng: np.random.Generator) -> Int64Array:
+def _nearest_fraction(sizes: Int64Array, wanted: float, rng: np.random.Generator) -> Int64Array:
     """Some units, never all, whose sizes come nearest to a number of clips among random draws."""
     draws = []
     for _ in range(_DRAWS):

@@ -136,14 +136,14 @@ def make_corpus(
     >>> corpus.manifest.singers, len(corpus.motifs)
     (('V1', 'V2'), 6)
     """
-    for name, value, least in (
+    for name, value, minimum in (
         ("voices", voices, 1),
         ("recordings", recordings, 1),
         ("seconds", seconds, 8.0),
         ("sample_rate", sample_rate, 8000),
     ):
-        if not value >= least:
-            raise ArgumentError(f"{name} must be at least {least}, not {value}")
+        if not value >= minimum:
+            raise ArgumentError(f"{name} must be at least {minimum}, not {value}")
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     cast = draw_singers(voices, _MOTIFS_PER_VOICE, np.random.default_rng((seed, 0)))

@@ -67,8 +67,8 @@ class Cell:
     @property
     def name(self) -> str:
         """Name of the cell's file."""
-        share = "" if self.fraction == 1 else f"_{self.fraction:g}"
-        return "_".join((self.protocol, self.data, self.model, self.features)) + share
+        suffix = "" if self.fraction == 1 else f"_{self.fraction:g}"
+        return "_".join((self.protocol, self.data, self.model, self.features)) + suffix
 
 
 def table_2(protocol: str = "paper") -> list[Cell]:
@@ -79,8 +79,8 @@ def table_2(protocol: str = "paper") -> list[Cell]:
 
 def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Cell]:
     """Every cell with each share of its training clips."""
-    shares = sorted(set(fractions), reverse=True)
-    return [replace(cell, fraction=share) for cell in cells for share in shares]
+    fractions = sorted(set(fractions), reverse=True)
+    return [replace(cell, fraction=fraction) for cell in cells for fraction in fractions]
 
 
 def paper_figures(cell: Cell) -> tuple[float, float] | None:
@@ -95,7 +95,7 @@ def paper_figures(cell: Cell) -> tuple[float, float] | None:
 
 def run_grid(
     cells: Iterable[Cell],
-    sides_of: Callable[[str, str, int], ClipSubsets],
+    load_subsets: Callable[[str, str, int], ClipSubsets],
     settings: TrainingSettings,
     out: str | Path,
     *,
@@ -108,7 +108,7 @@ def run_grid(
     ----------
     cells
         What to run.
-    sides_of
+    load_subsets
         Gives the clips for a data set, a protocol and a rate in Hz; its errors empty the cell.
     settings
         For all cells; model and features are the cell's.
@@ -135,7 +135,7 @@ def run_grid(
     out = Path(out)
     records = []
     for cell in cells:
-        record = _cell(cell, sides_of, settings, out, go_on)
+        record = _cell(cell, load_subsets, settings, out, go_on)
         records.append(record)
         if progress is not None:
             progress(cell, record)
@@ -153,25 +153,25 @@ def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     compared = []
     for record in records:
         printed = paper_figures(Cell(*(record[name] for name in Cell.__match_args__)))
-        shares = None if printed is None else tuple(round(one / 100, 4) for one in printed)
+        figures = None if printed is None else tuple(round(one / 100, 4) for one in printed)
         base = random.get(tuple(record[name] for name in same))
         gain = None if base is None or "empty" in record else record["accuracy"] - base
-        compared.append({**record, "paper": shares, "gain_over_random": gain})
+        compared.append({**record, "paper": figures, "gain_over_random": gain})
     return compared
 
 
 def _cell(
     cell: Cell,
-    sides_of: Callable[[str, str, int], ClipSubsets],
+    load_subsets: Callable[[str, str, int], ClipSubsets],
     settings: TrainingSettings,
     out: Path,
     go_on: Callable[[], bool],
 ) -> dict[str, Any]:
     mine = replace(settings, model=cell.model, features=cell.features)
     try:
-        learned, watched, tested = sides_of(cell.data, cell.protocol, mine.sample_rate)
-        sides = thin_clips(learned, cell.fraction, settings.seed), watched, tested
-        key = _key(sides, mine)
+        learned, validation, tested = load_subsets(cell.data, cell.protocol, mine.sample_rate)
+        subsets = thin_clips(learned, cell.fraction, settings.seed), validation, tested
+        key = _key(subsets, mine)
         file = out / f"{cell.name}_{key}.json"
         found = _read(file)
         if found is not None:
@@ -179,7 +179,7 @@ def _cell(
         if not go_on():
             return {**asdict(cell), "empty": "no time was left"}
         unfinished = out / ".training" / key
-        figures = _measure(sides, mine, cell.protocol, unfinished)
+        figures = _measure(subsets, mine, cell.protocol, unfinished)
         record = {**asdict(cell), "key": key, **figures}
     except ModelError:
         raise
@@ -213,20 +213,20 @@ def with_noise(clips: ClipSet, level_db: float, seed: int) -> ClipSet:
     return replace(clips, samples=clips.samples + noise * np.repeat(deviation, lengths))
 
 
-def _key(sides: ClipSubsets, settings: TrainingSettings) -> str:
+def _key(subsets: ClipSubsets, settings: TrainingSettings) -> str:
     """Digest of all clips and settings of a cell."""
-    both = training_digest(sides[0], sides[1], settings) + training_digest(
-        sides[2], sides[2], settings
+    both = training_digest(subsets[0], subsets[1], settings) + training_digest(
+        subsets[2], subsets[2], settings
     )
     return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 def _measure(
-    sides: ClipSubsets, settings: TrainingSettings, protocol: str, unfinished: Path
+    subsets: ClipSubsets, settings: TrainingSettings, protocol: str, unfinished: Path
 ) -> dict[str, Any]:
-    trained = train(sides[0], sides[1], settings, checkpoint_dir=unfinished)
-    figures = evaluate(trained, sides[2], protocol, device=settings.device)
-    on_train = evaluate(trained, sides[0], device=settings.device).accuracy
+    trained = train(subsets[0], subsets[1], settings, checkpoint_dir=unfinished)
+    figures = evaluate(trained, subsets[2], protocol, device=settings.device)
+    on_train = evaluate(trained, subsets[0], device=settings.device).accuracy
     return {
         "accuracy": figures.accuracy,
         "auc": figures.auc,
@@ -239,7 +239,7 @@ def _measure(
         "n": figures.n,
         "noise": {
             f"{level:g}": evaluate(
-                trained, with_noise(sides[2], level, settings.seed), device=settings.device
+                trained, with_noise(subsets[2], level, settings.seed), device=settings.device
             ).accuracy
             for level in NOISES_DB
         },

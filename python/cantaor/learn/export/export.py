@@ -59,8 +59,8 @@ class _Deployed(nn.Module):
         self.sample_rate = singer.sample_rate
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
-        return answer
+        outputs: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
+        return outputs
 
 
 class _FromWaveforms(nn.Module):
@@ -75,8 +75,8 @@ class _FromWaveforms(nn.Module):
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
             waveforms = waveforms[:, : self.singer.longest]
-        answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
-        return answer
+        outputs: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
+        return outputs
 
 
 class _FromFeatures(nn.Module):
@@ -266,9 +266,9 @@ def _compare(path: Path, singer: SingerClassifier, exported: Any) -> None:
     lengths = torch.tensor([9_000, 1, 800, 4_000])
     with torch.inference_mode():
         expected, _ = singer(waveforms, lengths)
-        answers = [exported(waveforms, lengths), exported(waveforms[2:3, :800], lengths[2:3])]
+        outputs = [exported(waveforms, lengths), exported(waveforms[2:3, :800], lengths[2:3])]
     difference = max(
-        float((expected - answers[0]).abs().max()), float((expected[2:3] - answers[1]).abs().max())
+        float((expected - outputs[0]).abs().max()), float((expected[2:3] - outputs[1]).abs().max())
     )
     if not difference <= _TOLERANCE:
         raise ModelError(f"{path} would differ from the model by {difference:.1e}")

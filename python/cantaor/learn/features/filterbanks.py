@@ -41,8 +41,8 @@ def linear_bands(n_fft: int) -> Tensor:
     edges = torch.linspace(0, bins, N_BANDS + 1, dtype=torch.float64)
     start = torch.arange(bins, dtype=torch.float64)
     upper = torch.minimum(edges[1:, None], start + 1)
-    share = (upper - torch.maximum(edges[:-1, None], start)).clamp(min=0)
-    bands = share / share.sum(dim=1, keepdim=True)
+    overlap = (upper - torch.maximum(edges[:-1, None], start)).clamp(min=0)
+    bands = overlap / overlap.sum(dim=1, keepdim=True)
     return torch.cat([torch.zeros(N_BANDS, 1), bands.float()], dim=1)
 
 
