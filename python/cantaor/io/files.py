@@ -171,19 +171,3 @@ def file_name(name: str) -> str:
         return name
     encoded = name.encode("utf-8", "surrogatepass")
     return f"{safe}-{hashlib.blake2b(encoded, digest_size=4).hexdigest()}"
-
-
-def read_schema(path: Path) -> pa.Schema:
-    """The columns of a Parquet table.
-
-    Raises
-    ------
-    WorkspaceError
-        The file is missing or damaged.
-    """
-    if not path.exists():
-        raise WorkspaceError(f"{path}: no such table")
-    try:
-        return pq.read_schema(path)
-    except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
