@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from cantaor.errors import WorkspaceError
@@ -70,15 +71,22 @@ class Workspace:
         """What made the tables; None where they do not say."""
         return maker_of(read_schema(self.path / "recordings.parquet"))
 
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A table of the workspace by name, such as ``"motifs"``, or some of its columns.
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+    ) -> pa.Table:
+        """A table of the workspace by name, such as ``"motifs"``, or some columns and rows of it.
+
+        ``columns`` and ``where`` are those of :func:`cantaor.io.files.read_table`.
 
         Raises
         ------
         WorkspaceError
             There is no such table, or it cannot be read.
         """
-        return read_table(self.path / f"{name}.parquet", columns)
+        return read_table(self.path / f"{name}.parquet", columns, where)
 
     def clusters(self) -> Clusters:
         """The pitch clusters of the corpus, in cents."""
