@@ -1,8 +1,7 @@
 """A workspace: the folder where ``mine`` keeps its tables, and the only door to them.
 
-Every file is written under a temporary name and renamed, so a file that exists is complete. What a
-recording costs is kept under a key of its content, the settings that matter and the stage's
-version; a run finds it again there. The tables are replaced together, see
+Every file is written under a temporary name and renamed, so a file that exists is complete. Results
+are cached by content, settings and version of the stage. The tables are replaced together, see
 :mod:`cantaor.workspace.staging`.
 """
 
