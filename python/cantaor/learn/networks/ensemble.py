@@ -1,9 +1,9 @@
-"""A network for recordings never heard: it sees what a microphone and a room change least.
+"""A classifier for new recordings, on features that microphone and room change least.
 
-A clip becomes one spectral profile, the mean over its frames of three views of a log-mel spectrum
-from which what changes slowly along frequency was taken away: that part (level, tilt, broad
-colour) is where rooms, microphones and codecs act. Several small perceptrons, which differ in
-their random start alone, vote on the profile.
+A clip becomes one spectral profile: the mean over its frames of three views of a log-mel spectrum,
+each without what changes slowly along frequency (level, tilt, broad colour), where rooms,
+microphones and codecs act. The probabilities of several small perceptrons, which differ in their
+random start alone, are averaged.
 
 References
 ----------
@@ -133,7 +133,7 @@ class EnsembleClassifier(nn.Module):
     n_classes
         Singers to tell apart.
     members
-        Perceptrons that vote.
+        Perceptrons, whose probabilities are averaged.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class EnsembleClassifier(nn.Module):
         Hz, of the waveforms.
     embedding_size
         Length of an embedding, which is not fitted to the singers, so that others can be enrolled
-        whom training has not heard.
+        unknown to training.
     centre, whitening
         float32 (96,) and (96, 96): an embedding is ``(profile - centre) @ whitening``.
     longest
