@@ -74,6 +74,33 @@ def test_equal_content_is_never_separated() -> None:
             assert (0 in split.test) == (15 in split.test)
 
 
+def test_recordings_of_two_singers_differ_also_under_one_name() -> None:
+    labels, recordings = ["V1"] * 8 + ["V2"] * 8, [f"take {n // 2}" for n in range(8)] * 2
+    held = []
+    for seed in range(8):
+        split = split_clips(labels, recordings, protocol="recording", seed=seed)
+        assert not split.leaks
+        held.append([{recordings[i] for i in split.test if labels[i] == who} for who in labels])
+    assert any(one[0] != one[-1] for one in held)
+
+
+def test_spans_of_one_source_stay_together_whatever_they_are_called() -> None:
+    labels, recordings = ["AM"] * 4 + ["EC"] * 4, list("abcdefgh")
+    data = {
+        "sources": ["x", "x", "y", "z", *"stuv"],
+        "starts_s": [0.0, 4.0, 0.0, 0.0] * 2,
+        "ends_s": [5.0, 9.0, 5.0, 5.0] * 2,
+    }
+    for protocol in ("audio", "recording", "group"):
+        for seed in range(6):
+            split = split_clips(labels, recordings, protocol=protocol, seed=seed, **data)
+            assert not split.leaks
+            assert (0 in split.test) == (1 in split.test)
+    sides = ["train", "test"] * 4
+    split = split_clips(labels, recordings, protocol="column", column=sides, **data)
+    assert split.shared_audio == 0.25
+
+
 def test_a_given_column_is_taken_and_checked() -> None:
     data = corpus(recordings=2)
     subsets = ["train"] * 10 + ["test"] * 10 + ["Train"] * 10 + ["validation"] * 5 + ["test"] * 5
@@ -83,7 +110,8 @@ def test_a_given_column_is_taken_and_checked() -> None:
     subsets[1] = "test"
     split = split_clips(**data, protocol="column", column=subsets)
     assert split.leaks
-    assert split.notes[0] == "training and test share audio"
+    assert split.shared_audio == 1 / 16
+    assert split.notes[0] == "training and test share audio: 6.25 % of the test clips"
 
 
 def test_a_split_can_come_from_a_file(tmp_path: Path) -> None:
@@ -124,7 +152,12 @@ def test_what_cannot_be_split_names_singer_and_number() -> None:
     with pytest.raises(SplitError, match="marks no clip as train"):
         split_clips(["AM"] * 2, ["a"] * 2, protocol="column", column=["test", "test"])
     with pytest.raises(SplitError, match="too many units hold clips of several singers"):
-        split_clips(["AM", "JT", "AM", "EC", "EC", "JT"], list("aabbcc"), protocol="recording")
+        split_clips(
+            ["AM", "JT", "AM", "EC", "EC", "JT"],
+            list("uvwxyz"),
+            protocol="recording",
+            sources=list("aabbcc"),
+        )
 
 
 def test_wrong_columns() -> None:

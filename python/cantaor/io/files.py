@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cantaor.errors import WorkspaceError
+from cantaor.errors import CantaorError, WorkspaceError
+from cantaor.io.locations import require_local
 
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
@@ -22,7 +23,7 @@ _NAME_BYTES = 100
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterator[Path]:
     """A temporary name beside ``path`` to write to; it replaces ``path`` once the block ends well.
 
     Yields
@@ -32,9 +33,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     WorkspaceError
-        The file cannot be written. Whatever ends the block, nothing is left under the temporary
-        name, and ``path`` is as it was unless the block ended well.
+        Or ``raises``: the file cannot be written. Whatever ends the block, nothing is left under
+        the temporary name, and ``path`` is as it was unless the block ended well.
     """
+    require_local(path, "what is written")
     draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
     try:
         # Whatever a killed run or a stranger left under this name is not written through.
@@ -42,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         draft.replace(path)
     except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+        raise raises(f"{path}: cannot be written: {error}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -205,7 +205,10 @@ def _recordings_table(mined: Sequence[Mined], contours: Sequence[str]) -> pa.Tab
             name: pa.array([getattr(one.entry, name) for one in mined], pa.float64())
             for name in ("start_s", "end_s")
         },
-        "content_hash": pa.array([one.content_hash for one in mined], pa.string()),
+        **{
+            name: pa.array([getattr(one, name) for one in mined], pa.string())
+            for name in ("content_hash", "samples_hash", "source_hash")
+        },
         "duration_s": pa.array([one.duration_s for one in mined], pa.float64()),
         "voiced_s": pa.array([one.voiced_s for one in mined], pa.float64()),
         "pitch_key": pa.array([one.pitch_key for one in mined], pa.string()),

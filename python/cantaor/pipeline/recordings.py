@@ -13,19 +13,26 @@ import numpy as np
 
 from cantaor.chain import reduce_contour, track_blocks
 from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.corpus.identity import SamplesHash
 from cantaor.corpus.manifest import ManifestEntry
 from cantaor.errors import AudioError, WorkspaceError, blame
 from cantaor.io.audio import open_audio
 from cantaor.io.files import is_table, read_table, write_table, write_text
 from cantaor.io.locations import Stamp, file_hash, printable, stamp_of
+from cantaor.pipeline.source_audio import hashed, source_hash
 from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
 from cantaor.units import hz_to_cents
 from cantaor.workspace.provenance import made_by_stage, stage_key
-from cantaor.workspace.records import contour_to_table, track_from_table, track_to_table
+from cantaor.workspace.records import (
+    contour_to_table,
+    samples_hash_of,
+    track_from_table,
+    track_to_table,
+)
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
-PITCH_VERSION = 2
+PITCH_VERSION = 3
 CONTOUR_VERSION = 1
 
 # A file changed less than so long ago may change again within one tick of its clock.
@@ -69,6 +76,9 @@ class Tracked:
         Name of its table in the folder ``pitch``.
     content_hash
         Hash of the file's bytes.
+    samples_hash, source_hash
+        Keys of the recording's samples and of the whole file's; see
+        :mod:`cantaor.corpus.identity`.
     stamp
         Size and version of the file as it was read.
     duration_s, voiced_s
@@ -81,6 +91,8 @@ class Tracked:
 
     pitch_key: str
     content_hash: str
+    samples_hash: str
+    source_hash: str
     stamp: Stamp
     duration_s: float
     voiced_s: float
@@ -131,15 +143,18 @@ def _track_recording(job: PitchJob, name: str) -> Tracked:
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"
     kept = None if job.fresh else _kept_track(path)
-    track, duration_s = kept or _decode_and_track(job, name)
+    track, duration_s, samples = kept or _decode_and_track(job, name)
+    source = source_hash(job.location, job.entry, digest, samples, job.folder)
     if _stamp(job.location, name) != stamp:
         raise AudioError(f"{name}: changed while it was read; run again when it is complete")
     if kept is None:
         maker = made_by_stage("pitch", PITCH_VERSION, job.settings)
-        write_table(path, maker.label(track_to_table(track, duration_s)))
+        write_table(path, maker.label(track_to_table(track, duration_s, samples)))
     voiced_s = float(np.count_nonzero(track.hz)) * track.hop_s
     histogram = _histogram(track).to_arrays()
-    return Tracked(key, digest, stamp, duration_s, voiced_s, histogram, kept is not None)
+    return Tracked(
+        key, digest, samples, source, stamp, duration_s, voiced_s, histogram, kept is not None
+    )
 
 
 def reduce_recording(job: ContourJob) -> tuple[str, bool]:
@@ -178,19 +193,21 @@ def _reduce_recording(job: ContourJob) -> tuple[str, bool]:
     return key, False
 
 
-def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float]:
+def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float, str]:
+    key = SamplesHash()
     with open_audio(job.location) as stream:
-        blocks = stream.blocks(*job.entry.span)
+        blocks = hashed(stream.blocks(*job.entry.span), key)
         track, samples = track_blocks(blocks, stream.sample_rate, job.settings, name)
-        return track, samples / stream.sample_rate
+        return track, samples / stream.sample_rate, key.key()
 
 
-def _kept_track(path: Path) -> tuple[PitchTrack, float] | None:
+def _kept_track(path: Path) -> tuple[PitchTrack, float, str] | None:
     """The track of an earlier run, if its table is there and whole."""
     if not path.exists():
         return None
     try:
-        return track_from_table(read_table(path))
+        table = read_table(path)
+        return *track_from_table(table), samples_hash_of(table)
     except (WorkspaceError, KeyError, TypeError, ValueError):
         return None  # damaged by the disk: it is made again
 

@@ -156,6 +156,8 @@ class Mined:
     entry: ManifestEntry
     stamp: Stamp
     content_hash: str
+    samples_hash: str
+    source_hash: str
     pitch_key: str
     duration_s: float
     voiced_s: float
@@ -350,6 +352,8 @@ def _mined(location: str, entry: ManifestEntry, tracked: Tracked) -> Mined:
         entry,
         tracked.stamp,
         tracked.content_hash,
+        tracked.samples_hash,
+        tracked.source_hash,
         tracked.pitch_key,
         tracked.duration_s,
         tracked.voiced_s,

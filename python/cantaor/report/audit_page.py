@@ -12,6 +12,7 @@ from cantaor.report.templates import write_page
 
 _HEADINGS = {
     "leaks": "Leaks across splits",
+    "left_out": "Splits without figures",
     "groups": "Source groups",
     "faults": "Faults",
     "duplicates": "Exact copies",
@@ -20,6 +21,7 @@ _HEADINGS = {
 }
 _MEANINGS = {
     "leaks": "Shares of the test side that training knows, 0 to 1.",
+    "left_out": "Splits that could not be made, and why.",
     "groups": "Entries joined by shared audio; a fair split keeps a group on one side.",
     "faults": "Entries that cannot be used, or not without a look.",
     "duplicates": "Sets of entries with the very same samples.",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cantaor.clips.batches import encode_wav, to_16_bits
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -136,19 +137,20 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Example(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+    clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(whole.tobytes())
-    return base64.b64encode(buffer.getvalue()).decode()
+    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
+    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
+    return base64.b64encode(encode_wav(start, _RATE)).decode()

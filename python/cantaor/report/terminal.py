@@ -131,7 +131,9 @@ def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
 def print_evaluation(result: Mapping[str, Any]) -> None:
     """Print an evaluation: the figures, then the confusion matrix."""
     names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
-    print_rows("Held-out clips", names, [[result[name] for name in names]])
+    shared = result.get("shared_audio", {}).get("test")
+    figures = [*(result[name] for name in names), shared]
+    print_rows("Held-out clips", (*names, "shared audio"), [figures])
     classes = list(result.get("classes", []))
     confusion = np.asarray(result.get("confusion", []))
     if classes and confusion.size:

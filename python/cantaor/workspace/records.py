@@ -97,13 +97,18 @@ def _inner(segment_offsets: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.bo
     return inner
 
 
-def track_to_table(track: PitchTrack, audio_duration_s: float) -> pa.Table:
-    """A pitch track as a table; hop, method and duration are in its metadata."""
+def track_to_table(track: PitchTrack, audio_duration_s: float, samples_hash: str = "") -> pa.Table:
+    """A pitch track as a table; hop, method, duration and key of the audio are in its metadata."""
     columns = {"hz": track.hz, "salience": track.salience}
     if track.octave_confidence is not None:
         columns["octave_confidence"] = track.octave_confidence
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    facts = {"hop_s": track.hop_s, "method": track.method, "duration_s": audio_duration_s}
+    facts = {
+        "hop_s": track.hop_s,
+        "method": track.method,
+        "duration_s": audio_duration_s,
+        "samples_hash": samples_hash,
+    }
     return table.replace_schema_metadata({"cantaor": json.dumps(facts)})
 
 
@@ -113,6 +118,11 @@ def track_from_table(table: pa.Table) -> tuple[PitchTrack, float]:
     columns = {name: table[name].to_numpy() for name in table.column_names}
     track = PitchTrack(**columns, hop_s=facts["hop_s"], method=facts["method"])
     return track, facts["duration_s"]
+
+
+def samples_hash_of(table: pa.Table) -> str:
+    """Key of the samples that a track was made from, from its table; empty where not kept."""
+    return str(json.loads(table.schema.metadata[b"cantaor"]).get("samples_hash", ""))
 
 
 def clusters_to_table(clusters: Clusters) -> pa.Table:

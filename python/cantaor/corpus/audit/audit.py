@@ -23,9 +23,17 @@ from cantaor.corpus.audit.inspection import (
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
 from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
+from cantaor.corpus.identity import plain_name, recording_key
 from cantaor.corpus.loaders import read_corpus, read_entries
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
+from cantaor.corpus.splits.columns import clip_table
+from cantaor.corpus.splits.overlap import (
+    ClipTable,
+    audio_components,
+    join_pairs,
+    merge_partitions,
+    overlaps_any,
+)
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
 from cantaor.io.locations import is_url
@@ -52,7 +60,8 @@ def audit(
         manifest, as for :func:`cantaor.mine`.
     splits
         Splits of the entries to give leak figures for, by name. Those of the manifest's own
-        ``split`` column and of a random 80/20 split are always given where possible.
+        ``split`` column and of a random 80/20 split are always given where possible; where not,
+        the report says why.
     near
         Whether to look for near copies as well.
     min_shared
@@ -75,6 +84,7 @@ def audit(
     run = shared_run(total_samples(manifest)) if min_shared is None else min_shared
     if run < 32:
         raise CorpusError(f"min_shared must be at least 32 samples, not {run}")
+    given, left_out = _own_splits(manifest, seed)
     sounds = inspect_entries(manifest, min_shared=run, near=near, progress=progress)
     clips = _lay_clips(manifest, sounds)
     copies = _near_entries(clips, sounds)
@@ -86,16 +96,18 @@ def audit(
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
         faults=faults_of(manifest, sounds),
-        timelines=clips.recordings,
+        timelines=clips.tracks,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
         groups=groups,
         conflicts=doubtful,
         near=copies,
         min_shared=run,
+        left_out=left_out,
     )
-    given = {**_own_splits(manifest, seed), **{k: (v,) for k, v in (splits or {}).items()}}
-    figures = tuple(_leaks(report, clips, name, draws) for name, draws in given.items())
+    given |= {name: (split,) for name, split in (splits or {}).items()}
+    spans = clip_table(manifest)
+    figures = tuple(_leaks(report, clips, spans, name, draws) for name, draws in given.items())
     return replace(report, leaks=figures)
 
 
@@ -155,12 +167,16 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
-    named = [("group", e.group) if e.group else ("entry", str(i)) for i, e in enumerate(entries)]
+    named = [
+        ("group", plain_name(e.group)) if e.group else ("entry", str(i))
+        for i, e in enumerate(entries)
+    ]
     return ClipTable(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=timelines.timeline[contents],
-        sources=_codes(named),
+        recordings=_codes([recording_key(entry) for entry in entries]),
+        tracks=timelines.timeline[contents],
+        groups=_codes(named),
         contents=contents.astype(np.int64),
         starts_s=timelines.start[contents],
         ends_s=timelines.end[contents],
@@ -180,7 +196,7 @@ def _codes(names: Sequence[tuple[str, str]]) -> Int64Array:
 def _near_entries(clips: ClipTable, sounds: list[AudioInspection]) -> tuple[NearCopy, ...]:
     """Near copies among the entries that do not hold the very same samples anyway."""
     pairs = near_copies([sound.prints for sound in sounds])
-    return tuple(p for p in pairs if clips.recordings[p.one] != clips.recordings[p.other])
+    return tuple(p for p in pairs if clips.tracks[p.one] != clips.tracks[p.other])
 
 
 def _known(times: Float64Array | None) -> Float64Array:
@@ -193,9 +209,9 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    sound = merge_partitions(clips.recordings, clips.contents, linked)
-    takes = _codes([(entry.singer, entry.recording) for entry in manifest.entries])
-    group = merge_partitions(sound, takes, clips.sources)
+    spans = audio_components(clip_table(manifest))
+    sound = merge_partitions(clips.tracks, clips.contents, linked, spans)
+    group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)
     mixed = _label_count(clips.labels, sound) > 1
     doubtful = np.flatnonzero(mixed & (owner[group] != clips.labels))
@@ -230,36 +246,45 @@ def _group_names(clips: ClipTable, group: Int64Array) -> tuple[str, ...]:
     return tuple(names[number] for number in group.tolist())
 
 
-def _own_splits(manifest: Manifest, seed: int) -> dict[str, tuple[Split, ...]]:
+def _own_splits(
+    manifest: Manifest, seed: int
+) -> tuple[dict[str, tuple[Split, ...]], tuple[tuple[str, str], ...]]:
+    """Splits to give figures for whatever is asked, and those that there are not, with reasons."""
     labels = [entry.singer for entry in manifest.entries]
     recordings = [entry.recording for entry in manifest.entries]
-    own: dict[str, tuple[Split, ...]] = {}
     column = [entry.split for entry in manifest.entries]
-    if any(column):
-        own["split column"] = (split_clips(labels, recordings, protocol="column", column=column),)
-    try:
-        own[f"random 80/20, {_DRAWS} draws"] = tuple(
+
+    def given() -> tuple[Split, ...]:
+        return (split_clips(labels, recordings, protocol="column", column=column),)
+
+    def drawn() -> tuple[Split, ...]:
+        return tuple(
             split_clips(labels, recordings, protocol="paper", seed=seed + draw)
             for draw in range(_DRAWS)
         )
-    except SplitError:
-        # A singer with one entry cannot be on both sides: there is no such split to warn of.
-        return own
-    return own
+
+    wanted = {"split column": given} if any(column) else {}
+    own, left_out = {}, []
+    for name, make in {**wanted, f"random 80/20, {_DRAWS} draws": drawn}.items():
+        try:
+            own[name] = make()
+        except SplitError as error:
+            left_out.append((name, str(error)))
+    return own, tuple(left_out)
 
 
 def _leaks(
-    report: AuditReport, clips: ClipTable, name: str, draws: tuple[Split, ...]
+    report: AuditReport, clips: ClipTable, spans: ClipTable, name: str, draws: tuple[Split, ...]
 ) -> LeakFigures:
     groups = np.unique(report.groups, return_inverse=True)[1]
-    rows = [_leak_shares(report, clips, groups, draw) for draw in draws]
+    rows = [_leak_shares(report, clips, spans, groups, draw) for draw in draws]
     copies, shared, near, group = np.mean(rows, axis=0).tolist()
     test = round(float(np.mean([draw.test.size for draw in draws])))
     return LeakFigures(name, test, copies, shared, near, group)
 
 
 def _leak_shares(
-    report: AuditReport, clips: ClipTable, groups: Int64Array, draw: Split
+    report: AuditReport, clips: ClipTable, spans: ClipTable, groups: Int64Array, draw: Split
 ) -> tuple[float, float, float, float]:
     train, test = draw.train, draw.test
     beside: dict[int, set[int]] = {}
@@ -270,7 +295,8 @@ def _leak_shares(
     near = [bool(beside.get(int(clips.contents[i]), set()) & learnt) for i in test.tolist()]
     return (
         float(np.mean(np.isin(clips.contents[test], clips.contents[train]))),
-        float(np.mean(overlaps_any(clips, test, train))),
+        # Spans of one file overlap also where their samples leave no anchors, as in silence.
+        float(np.mean(overlaps_any(clips, test, train) | overlaps_any(spans, test, train))),
         float(np.mean(near)),
         float(np.mean(np.isin(groups[test], groups[train]))),
     )

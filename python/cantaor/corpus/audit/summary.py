@@ -50,7 +50,7 @@ class AuditReport:
     paths, singers, recordings
         The entries, as in the manifest.
     durations_s, contents
-        Length, and hash of the samples (empty where unreadable).
+        Length, and key of the samples (empty where unreadable); one for all that hold the same.
     faults
         Unreadable, silent, too short or doubtfully labelled entries.
     timelines
@@ -69,6 +69,8 @@ class AuditReport:
         Shared runs of this many samples were found for sure.
     leaks
         Leak figures of each split.
+    left_out
+        Splits without figures: name, and the reason.
     """
 
     paths: tuple[str, ...]
@@ -85,6 +87,7 @@ class AuditReport:
     near: tuple[NearCopy, ...]
     min_shared: int
     leaks: tuple[LeakFigures, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -117,7 +120,7 @@ class AuditReport:
         return {
             "entries": len(self.paths),
             "singers": len(set(self.singers)),
-            "recordings": len(set(self.recordings)),
+            "recordings": len(set(zip(self.singers, self.recordings, strict=True))),
             "hours": sum(self.durations_s) / 3600,
             "distinct": distinct,
             "copies": len([content for content in self.contents if content]) - distinct,
@@ -131,10 +134,11 @@ class AuditReport:
         }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Rows for display: ``leaks``, ``groups``, ``faults``, ``duplicates``, ``conflicts``,
-        ``near``."""
+        """Rows for display: ``leaks``, ``left_out``, ``groups``, ``faults``, ``duplicates``,
+        ``conflicts``, ``near``."""
         return {
             "leaks": [asdict(one) for one in self.leaks],
+            "left_out": [{"split": name, "reason": why} for name, why in self.left_out],
             "groups": self._group_rows(),
             "faults": [asdict(one) for one in self.faults],
             "duplicates": [

@@ -18,7 +18,8 @@ from cantaor.corpus.splits.overlap import (
     encode_columns,
     merge_partitions,
     overlaps_any,
-    shares_audio,
+    share_notes,
+    shared_fraction,
 )
 from cantaor.corpus.splits.protocols import Split
 from cantaor.errors import ArgumentError, SplitError
@@ -38,6 +39,7 @@ def validation_split(
     starts_s: ArrayLike | None = None,
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Split:
     """Cut the training side of a split in two by the same protocol; the test side is not seen.
 
@@ -45,7 +47,7 @@ def validation_split(
     ----------
     split
         What :func:`cantaor.corpus.splits.protocols.split_clips` returned for the same columns.
-    labels, recordings, groups, starts_s, ends_s, content
+    labels, recordings, groups, starts_s, ends_s, content, sources
         Columns of all clips, as in :func:`cantaor.corpus.splits.protocols.split_clips`.
     fraction
         Share of training clips to watch, in (0, 1).
@@ -74,7 +76,7 @@ def validation_split(
     >>> watched.train.size, watched.test.size
     (2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     if not 0 < fraction < 1:
         raise ArgumentError(f"fraction must be between 0 and 1, not {fraction}")
     rng = np.random.default_rng(seed)
@@ -82,9 +84,12 @@ def validation_split(
     if validation.size == 0:
         raise SplitError("no singer has clips to spare for validation: " + "; ".join(notes))
     train = np.setdiff1d(split.train, np.union1d(validation, dropped))
-    leaks = split.protocol == "paper" or shares_audio(clips, train, validation)
-    said = ("training and validation may share audio",) if leaks else ()
-    return Split(train, validation, split.protocol, leaks, (*said, *notes))
+    shared = shared_fraction(clips, validation, train)
+    leaks = split.protocol == "paper" or shared > 0
+    said = share_notes({"validation": shared})
+    if leaks and not said:
+        said = ("training and validation may share audio",)
+    return Split(train, validation, split.protocol, leaks, (*said, *notes), shared)
 
 
 def _choose_validation(
@@ -146,6 +151,10 @@ def _spare(
             several = True
     if clips.starts_s is None or not has_times:
         return nothing, "a single training recording and no times to cut it at, not watched"
+    pieces = np.stack([clips.recordings[mine], clips.tracks[mine]])
+    if np.unique(pieces, axis=1).shape[1] > np.unique(pieces[0]).size:
+        # Where the files of one recording overlap is not known, nor which of them comes last.
+        return nothing, "a single training recording in several files, not watched"
     why = "training recordings too unlike in length" if several else "a single training recording"
     return _last_part(clips, clips.starts_s, mine, fraction), f"{why}, its last part is watched"
 
@@ -164,12 +173,12 @@ def _nearest_fraction(sizes: Int64Array, wanted: float, rng: np.random.Generator
 def _candidate_sizes(
     clips: ClipTable, mine: Int64Array, protocol: str
 ) -> list[tuple[Int64Array, str]]:
-    contents, recordings = clips.contents[mine], clips.recordings[mine]
-    by_recording = merge_partitions(recordings, contents)
+    audio, recordings = audio_components(clips, mine), clips.recordings[mine]
+    by_recording = merge_partitions(recordings, audio)
     if protocol == "audio":
-        return [(audio_components(clips, mine), "")]
+        return [(audio, "")]
     if protocol == "group":
-        by_group = merge_partitions(clips.sources[mine], recordings, contents)
+        by_group = merge_partitions(clips.groups[mine], recordings, audio)
         note = "a single training group, one of its recordings is watched"
         return [(by_group, ""), (by_recording, note)]
     return [(by_recording, "")]

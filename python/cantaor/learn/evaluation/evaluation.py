@@ -8,11 +8,11 @@ and ``missing`` names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, roc_auc_score
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
@@ -78,6 +78,9 @@ class Evaluation:
         Singers without clips.
     protocol
         How the clips were set apart from those that were trained on.
+    shared_audio
+        ``"test"``: fraction of the clips that share audio with what was learnt from;
+        ``"validation"``: the same of the clips that training watched. Empty where not known.
     """
 
     n: int
@@ -91,6 +94,7 @@ class Evaluation:
     classes: tuple[str, ...]
     missing: tuple[str, ...]
     protocol: str = ""
+    shared_audio: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recording_accuracy(self) -> float | None:
@@ -120,6 +124,7 @@ class Evaluation:
                 for name, one in self.by_recording.items()
             },
             "protocol": self.protocol,
+            "shared_audio": dict(self.shared_audio),
             "recording_accuracy": self.recording_accuracy,
             "classes": list(self.classes),
             "missing": list(self.missing),
@@ -265,21 +270,21 @@ def measure(
         Kept with the figures.
     """
     predicted = probabilities.argmax(axis=1)
-    k = len(classes)
-    confusion = np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
-    counts = confusion.sum(axis=1)
+    every = np.arange(len(classes))
+    present = np.isin(every, labels)
+    recalls = recall_score(labels, predicted, labels=every, average=None, zero_division=0)
     recall = {
-        name: float(confusion[i, i] / counts[i]) if counts[i] else None
-        for i, name in enumerate(classes)
+        name: float(value) if there else None
+        for name, value, there in zip(classes, recalls, present, strict=True)
     }
     auc = {name: _auc(labels == i, probabilities[:, i]) for i, name in enumerate(classes)}
     known_auc = [area for area in auc.values() if area is not None]
     return Evaluation(
         n=int(labels.size),
-        accuracy=float(np.mean(predicted == labels)),
-        balanced_accuracy=float(np.mean([r for r in recall.values() if r is not None])),
+        accuracy=float(accuracy_score(labels, predicted)),
+        balanced_accuracy=float(np.mean(recalls[present])),
         auc=float(np.mean(known_auc)) if known_auc else None,
-        confusion=confusion.astype(np.int64),
+        confusion=confusion_matrix(labels, predicted, labels=every).astype(np.int64),
         recall=recall,
         auc_by_singer=auc,
         by_recording=_by_recording(probabilities, labels, classes, clips),

@@ -35,6 +35,7 @@ from torch.export import Dim
 from torch.nn.functional import pad
 
 from cantaor.errors import ModelError, require_extra
+from cantaor.io.files import replacing
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.export.scan_rnn import with_scans
 from cantaor.learn.networks.classifier import SingerClassifier
@@ -232,18 +233,14 @@ def _written(path: Path) -> Iterator[Path]:
 
     torch's advice about its own deprecations and exporters is kept off the terminal.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
-            warnings.simplefilter("ignore")
-            yield partial
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise ModelError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
+                warnings.simplefilter("ignore")
+                yield draft
+        except RuntimeError as error:  # torch's own writers raise it where a disk is full
+            raise ModelError(f"{path}: cannot be written: {error}") from error
 
 
 @contextlib.contextmanager
