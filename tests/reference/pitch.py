@@ -209,7 +209,9 @@ def _usual(
         around = slice(max(0, i // block - look) * block, (i // block + look + 1) * block)
         pitches = cents[around, 0][sure[around]]
         found.append(
-            (float(pitches.mean()), min(pitches.size * hop_s / 0.7, 1.0)) if pitches.size else (0, 0)
+            (float(pitches.mean()), min(pitches.size * hop_s / 0.7, 1.0))
+            if pitches.size
+            else (0, 0)
         )
     return found
 
