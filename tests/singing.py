@@ -76,6 +76,8 @@ class Voice:
     room_s: float = 0.0
     release_db: float = 0.0
     roughness: Roughness | None = None
+    #: Height of a formant that follows the second harmonic for four tenths of the time, dB.
+    second_harmonic_db: float = 0.0
     sample_rate: int = 44_100
 
 
@@ -182,12 +184,16 @@ def _voiced_sound(pitch: np.ndarray, voice: Voice, rng: np.random.Generator) -> 
 
 
 def _depth(roughness: Roughness, n: int, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Depth of roughness at every sample; where it comes and goes, about three times a second."""
+    """Depth of roughness at every sample."""
     if roughness.share >= 1:
         return np.full(n, roughness.depth)
+    return roughness.depth * _comes_and_goes(roughness.share, n, rate, rng)
+
+
+def _comes_and_goes(share: float, n: int, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """0..1, above a half for a share of the time, about three times a second."""
     wander = _wander(n, rate, 6.0, rng)
-    at_least = np.quantile(wander, 1 - roughness.share)
-    return roughness.depth * np.clip(0.5 + 4 * (wander - at_least), 0, 1)
+    return np.clip(0.5 + 4 * (wander - np.quantile(wander, 1 - share)), 0, 1)
 
 
 def _rough_sound(
@@ -228,6 +234,10 @@ def _harmonics(
         np.interp(at, np.arange(steps.size), [VOWELS[names[s]][i] * voice.tract for s in steps])
         for i in range(4)
     ]
+    raised = np.ones(pitch.size)
+    if voice.second_harmonic_db:
+        there = _comes_and_goes(0.4, pitch.size, rate, np.random.default_rng(pitch.size))
+        raised = 10 ** (voice.second_harmonic_db / 20 * there)
     total = np.zeros(pitch.size)
     for h in range(1, int(min(7000, rate / 2 * 0.9) / voice.low_hz) + 1):
         frequency = h * pitch
@@ -238,6 +248,7 @@ def _harmonics(
             1 / (1 + ((frequency - f) / (40 + 0.05 * f)) ** 2) * 0.8**i
             for i, f in enumerate(formants)
         )
+        response = response * raised if h == 2 else response
         total += gain * response * np.sin(h * phase + rng.uniform(0, 2 * np.pi))
     return total
 
