@@ -8,11 +8,11 @@ from pathlib import Path
 import mir_eval
 import numpy as np
 import pytest
-from cantaor.audio import read_audio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cantaor.errors import ArgumentError
+from cantaor.io.audio import read_audio
 from cantaor.pitch import PitchStream, extract_pitch, pitch_candidates
 from cantaor.types import Audio, PitchTrack
 from tests.singing import (
