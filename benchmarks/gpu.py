@@ -29,11 +29,12 @@ from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
-from cantaor.learn.evaluation.grid import DATA, MODELS, run_grid, table_2
+from cantaor.learn.evaluation.grid import run_grid, table_2
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.training.recipes import RECIPES, recipe_settings
 from cantaor.learn.training.settings import pick_device
+from cantaor.metrics.paper_table import DATA, MODELS
 
 TOLERANCE = 1e-3
 

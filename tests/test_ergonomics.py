@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import cantaor
 from cantaor import (
@@ -23,6 +24,7 @@ from cantaor import (
     cut_clips,
     extract_pitch,
     find_occurrences,
+    identify,
     kmeans_1d,
     mine,
     mine_closed,
@@ -33,10 +35,16 @@ from cantaor.corpus.audit.landmarks import landmarks
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.splits.protocols import split_clips
 from cantaor.corpus.synthetic.corpus import SyntheticCorpus
-from cantaor.errors import ArgumentError
+from cantaor.errors import ArgumentError, ModelError
+from cantaor.learn.export.bundle import save_bundle
+from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
+from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pitch.tracker import pitch_candidates
 from cantaor.settings import Settings
 from cantaor.workspace.records import motifs_from_table
+from cantaor.workspace.workspace import Workspace
 
 
 def walk_modules() -> Iterator[ModuleType]:
@@ -192,3 +200,46 @@ def test_mine_takes_settings(small_corpus: SyntheticCorpus, tmp_path: Path) -> N
     assert "settings" in inspect.signature(mine).parameters
     with pytest.raises(ArgumentError, match="exclude each other"):
         mine(small_corpus.folder, tmp_path / "x", Settings(), config=tmp_path / "a.toml")
+
+
+@pytest.fixture(scope="module")
+def model(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with the weights it began with: what it says is arbitrary, and always the same."""
+    torch.manual_seed(3)
+    settings = TrainingSettings(width=4, device="cpu")
+    trained = TrainedModel(build_classifier(settings, 3).eval(), ("V1", "V2", "V3"), settings, ())
+    dictionary = MotifDictionary.from_arrow(small_workspace.table("motifs"))
+    finder = MotifFinder(small_workspace.clusters(), dictionary.union(), small_workspace.settings)
+    facts = {"finder": finder_facts(finder), "data": "motifs", "protocol": "paper", "notes": []}
+    folder = tmp_path_factory.mktemp("work") / "model"
+    return save_bundle(folder, trained, finder_arrays(finder), facts)
+
+
+def test_one_object_identifies_scores_and_embeds(
+    model: Path, small_corpus: SyntheticCorpus
+) -> None:
+    identifier = cantaor.SingerIdentifier.load(model)
+    assert identifier.singers == ("V1", "V2", "V3")
+    path = small_corpus.manifest.file(small_corpus.manifest.entries[0])
+    audio = read_audio(path)
+    expected = identify(model, path)
+    found = [
+        identifier.identify(path),
+        identifier.identify(audio),
+        identifier.identify(audio.samples, sample_rate=audio.sample_rate),
+    ]
+    for one in found:
+        assert [score.singer for score in one.ranked] == [s.singer for s in expected.ranked]
+    np.testing.assert_array_equal(identifier.embed(path), expected.embedding)
+    clips, lengths = cut_clips(audio, [1.0, 2.0], [1.4, 2.2])
+    rows = [clip[:length] for clip, length in zip(clips, lengths, strict=True)]
+    probabilities = identifier.predict_proba(rows, sample_rate=audio.sample_rate)
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    alone = identifier.predict_proba([Audio(rows[1], audio.sample_rate)])
+    np.testing.assert_allclose(alone[0], probabilities[1], atol=1e-5)
+    assert identifier.predict_proba([]).shape == (0, 3)
+    with pytest.raises(ArgumentError, match="clips must be a sequence of clips"):
+        identifier.predict_proba(audio)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="is missing"):
+        cantaor.SingerIdentifier.load(model / "nowhere")

@@ -16,11 +16,7 @@ from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.experiments.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
 from cantaor.io.audio import write_audio
 from cantaor.learn.evaluation.grid import (
-    DATA,
-    FEATURES,
-    MODELS,
     Cell,
-    paper_figures,
     run_grid,
     table_2,
     thin_clips,
@@ -29,6 +25,7 @@ from cantaor.learn.evaluation.grid import (
 )
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.training.settings import TrainingSettings
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS, paper_figures
 from cantaor.plotting.learning_curves import plot_robustness
 from tests.test_learn_training import singers
 
@@ -38,15 +35,15 @@ TINY = TrainingSettings(width=1, epochs=1, batch=16, device="cpu")
 def test_all_27_cells_of_table_2_have_their_figures():
     cells = table_2()
     assert len(set(cells)) == 27
-    assert all(paper_figures(cell) for cell in cells)
+    assert all(paper_figures(cell.model, cell.features, cell.data) for cell in cells)
     for cell, figures in (
         (Cell("residual-blstm", "log-mel", "motifs", "paper"), (96.29, 94.42)),
         (Cell("crnn", "mfcc", "motifs", "paper"), (88.59, 87.66)),
         (Cell("residual50", "spectrogram", "motifs+segment", "paper"), (82.41, 81.11)),
         (Cell("residual-blstm", "mfcc", "random", "paper"), (82.19, 84.26)),
     ):
-        assert paper_figures(cell) == figures
-    assert paper_figures(Cell("crnn", "log-mel+mfcc", "motifs", "paper")) is None
+        assert paper_figures(cell.model, cell.features, cell.data) == figures
+    assert paper_figures("crnn", "log-mel+mfcc", "motifs") is None
 
 
 def load_subsets(data: str, protocol: str, _sample_rate: int):

@@ -19,12 +19,14 @@ from cantaor.experiments.learnt_audio import name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_text
 from cantaor.learn.data.subsets import ClipSubsets
-from cantaor.learn.evaluation.grid import DATA, FEATURES, MODELS, Cell, run_grid, with_fractions
+from cantaor.learn.evaluation.grid import Cell, run_grid, with_fractions
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.training.settings import TrainingSettings
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness
+from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.workspace import Workspace
 
 #: What the paper combines as channels of one network beside its single features.
@@ -102,7 +104,8 @@ def run_workspace_grid(
         shares[data, protocol] = prepared.shared_audio
         return clip_subsets(prepared.clips, sample_rate)
 
-    return _run(plan, load_subsets, shares, settings, out, minutes, progress)
+    source = workspace_facts(workspace, out)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -195,6 +198,7 @@ def _run(
     out: Path,
     minutes: float | None,
     progress: Progress | None,
+    source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
@@ -213,10 +217,18 @@ def _run(
             progress("grid", len(done), len(cells))
 
     records = run_grid(
-        cells, subsets, settings, out, progress=report, go_on=lambda: time.monotonic() < end
+        cells,
+        subsets,
+        settings,
+        out,
+        progress=report,
+        go_on=lambda: time.monotonic() < end,
+        source=source,
     )
     records = [
-        one if "empty" in one else {**one, "shared_audio": shares[one["data"], one["protocol"]]}
+        one
+        if "empty" in one
+        else one | {"shared_audio": dict(shares.get((one["data"], one["protocol"]), {}))}
         for one in records
     ]
     _write(out, records)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from cantaor.clips.batches import encode_wav, to_16_bits
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -118,9 +121,11 @@ def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
 def _examples(workspace: Workspace, names: set[str]) -> dict[str, list[Example]]:
     """First instances of some motifs, with audio if any have; those in other recordings first."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in workspace.table("instances").to_pylist():
-        if row["motif"] in names:
-            found.setdefault(row["motif"], []).append(row)
+    wanted = workspace.table(
+        "instances", where=pc.field("motif").isin(pa.array(sorted(names), pa.string()))
+    )
+    for row in wanted.to_pylist():
+        found.setdefault(row["motif"], []).append(row)
     return {
         name: [_one(workspace, row) for row in _spread_out([r for r in rows if r["clip"]] or rows)]
         for name, rows in found.items()
@@ -136,19 +141,20 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Example(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+    clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(whole.tobytes())
-    return base64.b64encode(buffer.getvalue()).decode()
+    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
+    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
+    return base64.b64encode(encode_wav(start, _RATE)).decode()

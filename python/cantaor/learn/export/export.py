@@ -35,6 +35,7 @@ from torch.export import Dim
 from torch.nn.functional import pad
 
 from cantaor.errors import ModelError, require_extra
+from cantaor.io.files import replacing
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.export.scan_rnn import with_scans
 from cantaor.learn.networks.classifier import SingerClassifier
@@ -116,7 +117,7 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     Raises
     ------
     ModelError
-        The file cannot be written, or its answer differs from the model's by more than 1e-5.
+        The file cannot be written, or its output differs from the model's by more than 1e-5.
     """
     path = Path(path)
     description = _description(trained)
@@ -232,18 +233,14 @@ def _written(path: Path) -> Iterator[Path]:
 
     torch's advice about its own deprecations and exporters is kept off the terminal.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
-            warnings.simplefilter("ignore")
-            yield partial
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise ModelError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
+                warnings.simplefilter("ignore")
+                yield draft
+        except RuntimeError as error:  # torch's own writers raise it where a disk is full
+            raise ModelError(f"{path}: cannot be written: {error}") from error
 
 
 @contextlib.contextmanager
@@ -260,7 +257,7 @@ def _calm() -> Iterator[None]:
 
 
 def _compare(path: Path, singer: SingerClassifier, exported: Any) -> None:
-    """Raise unless the exported program answers as the model does, in a batch and alone."""
+    """Raise unless the exported program gives the outputs of the model, in a batch and alone."""
     generator = torch.Generator().manual_seed(0)
     waveforms = torch.randn(4, 9_000, generator=generator) * 0.1
     lengths = torch.tensor([9_000, 1, 800, 4_000])
