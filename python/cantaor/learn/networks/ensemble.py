@@ -144,7 +144,7 @@ class EnsembleClassifier(nn.Module):
         unknown to training.
     centre, whitening
         float32 (96,) and (96, 96): an embedding is ``(profile - centre) @ whitening``.
-    longest
+    max_samples
         Samples after which clips are cut.
     """
 
@@ -152,7 +152,7 @@ class EnsembleClassifier(nn.Module):
     whitening: Tensor
     sample_rate = PROFILE_RATE
     embedding_size = MeanSpectralFeatures.size
-    longest = 10 * PROFILE_RATE
+    max_samples = 10 * PROFILE_RATE
 
     def __init__(self, n_classes: int, members: int) -> None:
         super().__init__()
@@ -182,9 +182,9 @@ def _decibels(power: Tensor, real: Tensor, floor: float) -> Tensor:
     return 10 * torch.log10((power / loudest.clamp(min=1e-20)).clamp(min=10 ** (floor / 10)))
 
 
-def _mel(highest_hz: float) -> Tensor:
+def _mel(max_hz: float) -> Tensor:
     bank: Tensor = melscale_fbanks(
-        _POINTS // 2 + 1, 50.0, highest_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
+        _POINTS // 2 + 1, 50.0, max_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
     )
     return bank
 
