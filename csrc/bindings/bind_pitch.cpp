@@ -5,6 +5,7 @@
 #include "arrays.hpp"
 #include "cantaor/framing.hpp"
 #include "cantaor/glides.hpp"
+#include "cantaor/low_pitches.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 
@@ -52,28 +53,38 @@ py::tuple cut(const Framing& framing, const py::array& samples, std::int64_t ori
   return py::make_tuple(out, focus, take(std::move(stretch)));
 }
 
-/// Drift of the strongest candidate of each frame of a stretch.
-py::array_t<float> drifts(const Framing& framing, const py::array& stretch, std::int64_t first,
-                          const Candidates& cents, const Candidates& strength, double min_hz) {
+/// Confirms low pitches among the candidates of each frame of a stretch, in place, and finds the
+/// drift of the strongest.
+py::array_t<float> look_at_periods(const Framing& framing, const py::array& stretch,
+                                   std::int64_t first, Candidates& cents, Candidates& strength,
+                                   Indices& above, Candidates& between, double min_hz) {
   const auto x = view<float>(stretch, "stretch");
-  if (cents.ndim() != 2 || strength.ndim() != 2 || cents.shape(0) != strength.shape(0) ||
-      cents.shape(1) != strength.shape(1))
-    throw py::value_error("cents and strength must be arrays of the same 2 dimensions");
-  const py::ssize_t count = cents.shape(0);
+  for (const py::array& row : {py::array(strength), py::array(above), py::array(between)})
+    if (cents.ndim() != 2 || row.ndim() != 2 || row.shape(0) != cents.shape(0) ||
+        row.shape(1) != cents.shape(1))
+      throw py::value_error("all arrays of candidates must have the same 2 dimensions");
+  const py::ssize_t count = cents.shape(0), width = cents.shape(1);
   const auto window = static_cast<std::size_t>(framing.window());
   if (count > 0 && framing.offset(first, count - 1) + window > x.size())
     throw py::value_error("stretch must hold every frame");
-  const auto at = cents.unchecked<2>(), strong = strength.unchecked<2>();
+  float *at = cents.mutable_data(), *strong = strength.mutable_data();
+  OctaveRow octaves{above.mutable_data(), between.mutable_data()};
   py::array_t<float> out(count);
   float* drift = out.mutable_data();
   {
-    // Safe: the result is not visible to others yet, the arrays are kept alive by the arguments.
+    // Safe: the result is not visible to others yet, the arrays are kept alive by the arguments and
+    // belong to the caller's thread.
     py::gil_scoped_release nogil;
     const PeriodSearch search(framing.rate());
-    for (py::ssize_t i = 0; i < count; ++i)
-      drift[i] = strong(i, 0) > 0 ? search.drift(x.subspan(framing.offset(first, i), window),
-                                                 min_hz * std::exp2(at(i, 0) / 1200.0))
-                                  : 0.0f;
+    for (py::ssize_t i = 0; i < count; ++i, at += width, strong += width) {
+      const auto inside = x.subspan(framing.offset(first, i), window);
+      confirm_low_pitch(search, inside, min_hz, static_cast<int>(width), at, strong, octaves);
+      drift[i] = strong[0] > 0
+                     ? search.drift(inside, min_hz * std::exp2(static_cast<double>(at[0]) / 1200))
+                     : 0.0f;
+      octaves.above += width;
+      octaves.between_db += width;
+    }
   }
   return out;
 }
@@ -198,8 +209,9 @@ void bind_pitch(py::module_& m) {
       .def("last_sample", &Framing::last_sample, py::arg("frame"))
       .def("cut", &cut, py::arg("samples"), py::arg("origin"), py::arg("first"), py::arg("count"),
            py::arg("rows"))
-      .def("drifts", &drifts, py::arg("stretch"), py::arg("first"), py::arg("cents"),
-           py::arg("strength"), py::arg("min_hz"));
+      .def("look_at_periods", &look_at_periods, py::arg("stretch"), py::arg("first"),
+           py::arg("cents"), py::arg("strength"), py::arg("above"), py::arg("between_db"),
+           py::arg("min_hz"));
   py::class_<BoundSalience>(m, "Salience")
       .def(py::init([](const SalienceSettings& settings, double rate, int fft_size) {
              return BoundSalience{Salience(settings, rate, fft_size), settings.candidates,

@@ -89,20 +89,26 @@ std::size_t highest_peak(const std::vector<float>& values) {
 }  // namespace
 
 float PeriodSearch::drift(std::span<const float> window, double hz) const {
+  const Period found = find(window, hz);
+  return found.agreement < kAgreement ? 0.0f : found.drift;
+}
+
+Period PeriodSearch::find(std::span<const float> window, double hz) const {
   const Lags lags = lags_about(rate_ / hz, rate_);
   const auto reach = static_cast<std::size_t>(std::max(lags.last + lags.stretch, 0));
-  if (lags.first < 1 || reach > window.size()) return 0;
+  if (lags.first < 1 || reach > window.size()) return {0, 0};
   const std::size_t size = reach + (window.size() - reach) % 2;  // so that the centre stays
   std::vector<float> x(size), found(static_cast<std::size_t>(lags.last - lags.first) + 1);
   centred(window.subspan((window.size() - size) / 2, size), x.data());
   correlate(x.data(), static_cast<int>(size), lags, found.data());
   const std::size_t best = highest_peak(found);
-  if (best == 0 || found[best] < kAgreement) return 0;
+  if (best == 0) return {0, 0};
   const float left = found[best - 1], right = found[best + 1];
   const float bend = left - 2 * found[best] + right;
   const float shift = bend < 0 ? 0.5f * (left - right) / bend : 0.0f;
   const double lag = lags.first + static_cast<double>(best) + static_cast<double>(shift);
-  return static_cast<float>(1200 * std::log2(rate_ * lags.periods / lag / hz));
+  return {static_cast<float>(1200 * std::log2(rate_ * lags.periods / lag / hz)),
+          found[best] - 0.25f * (left - right) * shift};
 }
 
 GlideSharpener::GlideSharpener(double glide_cents, double share, double min_hz, double hop_s)

@@ -82,12 +82,14 @@ class Framing:
     def cut(
         self, samples: Float32Array, origin: int, first: int, count: int, rows: int
     ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
-    def drifts(
+    def look_at_periods(
         self,
         stretch: Float32Array,
         first: int,
         cents: Float32Array,
         strength: Float32Array,
+        above: NDArray[np.int8],
+        between_db: Float32Array,
         min_hz: float,
     ) -> Float32Array: ...
 

@@ -106,7 +106,8 @@ def test_drift_is_where_the_period_fits_best(
     _, _, stretch = framing.cut(samples.astype(np.float32), 0, 30, 9, 9)
     guesses = 1200 * np.log2(hz / 55) - away + rng.normal(0, 5, (9, 2)).astype(np.float32)
     guesses = guesses.astype(np.float32)
-    found = framing.drifts(stretch, 30, guesses, np.ones((9, 2), np.float32), 55.0)
+    rows = np.ones((9, 2), np.float32), np.full((9, 2), -1, np.int8), np.zeros((9, 2), np.float32)
+    found = framing.look_at_periods(stretch, 30, guesses, *rows, 55.0)
     size = stretch.size - 8 * 64
     for i, (guess, value) in enumerate(zip(guesses[:, 0], found, strict=True)):
         window = stretch[i * 64 : i * 64 + size]

@@ -14,11 +14,19 @@
 
 namespace cantaor {
 
+/// The period at the centre of a window near a given one.
+struct Period {
+  float drift;      // cents that its pitch lies above the given one
+  float agreement;  // correlation of the two stretches, up to 1; 0 where the window holds none
+};
+
 /// Looks for the period at the centre of windows of a signal.
 class PeriodSearch {
  public:
   explicit PeriodSearch(double rate) : rate_(rate) {}
 
+  /// The best period within 100 cents of that of `hz`.
+  Period find(std::span<const float> window, double hz) const;
   /// How far the pitch at the centre of `window` lies above `hz`, in cents; 0 where no lag within
   /// 100 cents of it, or none that the window holds, agrees well.
   float drift(std::span<const float> window, double hz) const;

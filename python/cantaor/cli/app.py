@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cantaor.io.locations import printable
+from cantaor.errors import ArgumentError
+from cantaor.io.locations import printable, require_local
 
 _SOME_FAILED = 3
 
@@ -52,6 +53,7 @@ Recordings = Annotated[
 
 
 def model_folder(path: Path) -> Path:
+    require_local(path, "a model")
     return path / "model" if (path / "cantaor.toml").exists() else path
 
 
@@ -64,5 +66,26 @@ def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -
         raise typer.Exit(1 if all_failed else _SOME_FAILED)
 
 
+def print_notes(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
 def print_json(value: object, indent: int | None = 2) -> None:
     typer.echo(json.dumps(value, indent=indent))
+
+
+def parse_support(name: str, text: str) -> int | float:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError as error:
+        raise ArgumentError(f"{name} must be a number, not {text!r}") from error
+
+
+def parse_gap(text: str) -> list[int] | str:
+    if text == "any":
+        return text
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
+    return [int(part) for part in parts]

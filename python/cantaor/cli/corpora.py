@@ -13,7 +13,9 @@ from cantaor.report.terminal import print_audit, show_progress
 
 @app.command(epilog="Example: `cantaor audit recordings --fix clean.csv`")
 def audit(
-    corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
+    corpus: Annotated[
+        str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
+    ],
     fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
     layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
     html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
@@ -27,6 +29,10 @@ def audit(
     from cantaor.corpus.manifest_files import write_manifest
 
     manifest = read_entries(corpus, layout)
+    for path, kind in manifest.passed_over:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    for _, reason in manifest.skipped:
+        typer.echo(f"skipped: {reason}", err=True)
     with show_progress(as_json) as progress:
         found = audit_manifest(
             manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
@@ -36,7 +42,7 @@ def audit(
     if html is not None:
         from cantaor.report.audit_page import write_audit_page
 
-        write_audit_page(found, html, title=str(corpus))
+        write_audit_page(found, html, title=corpus)
     if as_json:
         print_json(found.to_json())
     else:

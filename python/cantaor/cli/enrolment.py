@@ -9,13 +9,14 @@ import typer
 
 from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
 from cantaor.errors import AudioError, CantaorError
+from cantaor.io.locations import require_local
 from cantaor.report.terminal import print_rows
 
 
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
 def enrol(
     model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings of the singer.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
     out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
     as_json: Json = False,
@@ -32,12 +33,13 @@ def enrol(
         try:
             predictions.append(predict_clips(bundle, path))
         except AudioError as error:
-            failures.append((str(path), str(error)))
+            failures.append((path, str(error)))
     if not predictions:
         report_failures(failures, all_failed=True)
     known = enrol_singer(bundle, singer, [one.embeddings for one in predictions])
     # A bundle replaces its folder; what else belongs to the model stays beside it.
     beside = {file.name: file.read_bytes() for file in companions(folder)}
+    out = None if out is None else require_local(out, "a model")
     saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
     for name, content in beside.items():
         (saved / name).write_bytes(content)
@@ -56,7 +58,7 @@ def enrol(
 def nearest(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
     embeddings: Annotated[Path, typer.Argument(help="What `embed` wrote with the same model.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings to compare.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings to compare.")],
     kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
     count: Annotated[int, typer.Option(help="How many to show.")] = 10,
     method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
@@ -73,11 +75,11 @@ def nearest(
         try:
             found = nearest_clips(embeddings, predict_clips(bundle, path), kind, count, method)
         except CantaorError as error:
-            failures.append((str(path), str(error)))
+            failures.append((path, str(error)))
             continue
         if as_json:
-            print_json({"path": str(path), "nearest": found}, indent=None)
+            print_json({"path": path, "nearest": found}, indent=None)
         else:
             names = ("path", "start_s", "end_s", "cosine")
-            print_rows(str(path), names, [[row[name] for name in names] for row in found])
+            print_rows(path, names, [[row[name] for name in names] for row in found])
     report_failures(failures, all_failed=len(failures) == len(audio))

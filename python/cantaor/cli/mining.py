@@ -7,8 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cantaor.cli.app import Device, Json, Seed, Workers, app, print_json, report_failures
-from cantaor.errors import ArgumentError
+from cantaor.cli.app import (
+    Device,
+    Json,
+    Seed,
+    Workers,
+    app,
+    parse_gap,
+    parse_support,
+    print_json,
+    report_failures,
+)
 from cantaor.pipeline.stages import STAGES
 from cantaor.report.terminal import (
     print_motifs,
@@ -79,8 +88,8 @@ def mine(
         "min_hz": min_hz,
         "max_hz": max_hz,
         "k": _whole_or_word(k),
-        "gap": _gap(gap),
-        "min_support": _support(min_support),
+        "gap": None if gap is None else parse_gap(gap),
+        "min_support": None if min_support is None else parse_support("--min-support", min_support),
         "min_length": min_length,
         "max_patterns": max_patterns,
     }
@@ -172,21 +181,3 @@ def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) ->
 
 def _whole_or_word(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
-
-
-def _support(text: str | None) -> int | float | None:
-    if text is None:
-        return None
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError as error:
-        raise ArgumentError(f"--min-support must be a number, not {text!r}") from error
-
-
-def _gap(text: str | None) -> list[int] | str | None:
-    if text is None or text == "any":
-        return text
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
-        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
-    return [int(part) for part in parts]

@@ -21,6 +21,7 @@ from cantaor.cli.app import (
     app,
     model_folder,
     print_json,
+    print_notes,
     report_failures,
 )
 from cantaor.errors import CantaorError
@@ -61,10 +62,12 @@ def identify(
     as_json: Json = False,
 ) -> None:
     """Rank the known singers for each recording."""
+    from cantaor.experiments.model_notes import model_notes
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.identification import aggregate_clips
 
     bundle = load_bundle(model_folder(model))
+    print_notes(model_notes(bundle.extra, model_folder(model)))
 
     def on_prediction(predictions: ClipPredictions) -> None:
         found = aggregate_clips(predictions, bundle.trained.classes)
@@ -100,10 +103,12 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of recordings and of their motif clips."""
+    from cantaor.experiments.model_notes import model_notes
     from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows
     from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(model_folder(model))
+    print_notes(model_notes(bundle.extra, model_folder(model)))
 
     def on_prediction(predictions: ClipPredictions) -> None:
         rows = embedding_rows(predictions)
@@ -144,7 +149,10 @@ class _InferenceRun:
         """Process the recordings that the file lacks; however it ends, the file is closed."""
         started = monotonic()
         try:
-            asked = find_inputs(self.audio)
+            passed_over: list[tuple[str, str]] = []
+            asked = find_inputs(self.audio, passed_over)
+            for path, kind in passed_over:
+                typer.echo(f"passed over: {path}: {kind}", err=True)
             done = frozenset() if self.file is None else self.file.done
             todo = [one for one in asked if one.name not in done]
             self.reused = len(asked) - len(todo)

@@ -12,14 +12,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
 from cantaor.io.audio import EXTENSIONS
-from cantaor.io.locations import is_url, join, list_files, open_bytes, printable
+from cantaor.io.locations import is_url, join, list_files, printable
 from cantaor.io.own_output import own_folders, own_output
 
 # How a folder that cantaor wrote is called.
@@ -107,6 +106,8 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
         raise CorpusError(f"layout must be flamenco-motifs or a pattern, not {layout!r}")
     if layout or (place.is_dir() and _looks_published(place)):
         return read_flamenco_motifs(place)
+    if own_output(place) == "clips":
+        return _read_folder(place)  # to mine them is no use, to look at them is
     return read_corpus(place)
 
 
@@ -272,27 +273,19 @@ def _is_text(name: str) -> bool:
 
 def _read_url(url: str) -> Manifest:
     """A manifest or a folder behind a URL; its entries have URLs for paths."""
-    suffix = PurePosixPath(url).suffix.lower()
-    skipped: tuple[tuple[str, str], ...] = ()
-    passed: tuple[tuple[str, str], ...] = ()
+    if PurePosixPath(url).suffix.lower() in (".csv", ".parquet"):
+        return read_manifest(url)
     try:
-        if suffix in (".csv", ".parquet"):
-            with TemporaryDirectory() as folder, open_bytes(url) as source:
-                copy = Path(folder, f"manifest{suffix}")
-                copy.write_bytes(source.read())
-                entries = read_manifest(copy).entries
-            parent = url.rpartition("/")[0]
-        else:
-            files, own = list_files(url, EXTENSIONS), own_folders(url)
-            kept = [file for file in files if not own.keys() & {str(p) for p in file.parents}]
-            entries, skipped = _entries_of(kept, Path(url))
-            passed = tuple((join(url, name), f"a {_KINDS[own[name]]}") for name in sorted(own))
-            parent = url
+        files, own = list_files(url, EXTENSIONS), own_folders(url)
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
+    kept = [file for file in files if not own.keys() & {str(p) for p in file.parents}]
+    entries, skipped = _entries_of(kept, Path(url))
+    passed = tuple((join(url, name), f"a {_KINDS[own[name]]}") for name in sorted(own))
     if not entries:
-        raise CorpusError(f"no audio at {url}" + "".join(f"; {why}" for _, why in skipped[:1]))
-    found = tuple(replace(e, path=join(parent, e.path)) for e in entries)
+        why = [*(reason for _, reason in skipped[:1]), *(f"{p}: {kind}" for p, kind in passed)]
+        raise CorpusError("; ".join([f"no audio at {url}", *why]))
+    found = tuple(replace(e, path=join(url, e.path)) for e in entries)
     return Manifest(found, Path(), skipped, passed)
 
 

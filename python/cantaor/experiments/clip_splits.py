@@ -25,6 +25,7 @@ from cantaor.errors import ArgumentError, SplitError
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.instances import own_instances
 from cantaor.pipeline.mine import mine_singers
+from cantaor.pipeline.publishing import require_current
 from cantaor.types import Float64Array
 from cantaor.units import hz_to_cents
 from cantaor.workspace.workspace import Workspace
@@ -137,6 +138,8 @@ def prepare_clips(
         The protocol or the data is unknown.
     SplitError
         There is one singer only, or too little for the split; the message names who lacks what.
+    WorkspaceError
+        Other code made the tables than this, which finds motifs in other recordings.
     """
     if data not in DATA:
         raise ArgumentError(f"data must be one of {', '.join(DATA)}, not {data!r}")
@@ -144,6 +147,7 @@ def prepare_clips(
         raise ArgumentError(
             f"split must be one of {', '.join(MINED_FIRST + DISJOINT)}, not {protocol!r}"
         )
+    require_current(workspace)
     recordings = mined_recordings(workspace)
     singers = sorted({one.singer for one in recordings})
     if len(singers) < 2:

@@ -25,6 +25,7 @@ from cantaor.metrics.paper_table import DATA, FEATURES, MODELS
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness
+from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.workspace import Workspace
 
 #: What the paper combines as channels of one network beside its single features.
@@ -94,7 +95,8 @@ def run_workspace_grid(
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
         return clip_subsets(prepared.clips, sample_rate)
 
-    return _run(plan, load_subsets, settings, out, minutes, progress)
+    source = workspace_facts(workspace, out)
+    return _run(plan, load_subsets, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -181,6 +183,7 @@ def _run(
     out: Path,
     minutes: float | None,
     progress: Progress | None,
+    source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
@@ -199,7 +202,13 @@ def _run(
             progress("grid", len(done), len(cells))
 
     records = run_grid(
-        cells, subsets, settings, out, progress=report, go_on=lambda: time.monotonic() < end
+        cells,
+        subsets,
+        settings,
+        out,
+        progress=report,
+        go_on=lambda: time.monotonic() < end,
+        source=source,
     )
     _write(out, records)
     return records

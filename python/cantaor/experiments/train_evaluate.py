@@ -25,7 +25,8 @@ from cantaor.experiments.learnt_audio import (
     share_with,
 )
 from cantaor.inference.embeddings import held_out_table
-from cantaor.io.files import write_table, write_text
+from cantaor.io.files import file_name, write_table, write_text
+from cantaor.io.locations import file_hash, require_local
 from cantaor.learn.data.clips import ClipSet, join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
 from cantaor.learn.evaluation.evaluation import (
@@ -44,8 +45,11 @@ from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.pipeline.mine import Progress
+from cantaor.pipeline.publishing import stage_versions
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
+from cantaor.workspace.changes import workspace_facts
+from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
 _CURVES = "learning.png"
@@ -79,7 +83,7 @@ def train_workspace(
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
-    folder = out or workspace.path / "model"
+    folder = require_local(out or workspace.path / "model", "a model")
     clips = hash_entries(prepared.clips)
     trained, backend = _train(clips, settings, folder, progress)
     arrays, kept = backend_parts(backend)
@@ -88,6 +92,7 @@ def train_workspace(
         "data": prepared.data,
         "notes": list(prepared.notes),
         "shared_audio": dict(prepared.shared_audio),
+        "workspace": workspace_facts(workspace, folder),
         "finder": finder_facts(prepared.finder),
         **kept,
     }
@@ -120,6 +125,7 @@ def train_clips(
     SplitError
         A side is none of these, or there are fewer than two singers on the training side.
     """
+    out = require_local(out, "a model")
     clips, notes, shared = name_subsets(hash_entries(checked_clips(clips)), settings)
     trained, backend = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
@@ -148,7 +154,8 @@ def evaluate_model(
     -------
     Evaluation
         With the fraction of clips that share audio with what the model learnt from. On the
-        model's own clips also kept beside it, for the card of its exports.
+        model's own clips also kept beside it, for the card of its exports. What
+        :func:`cantaor.experiments.model_notes.model_notes` says of the model holds for it too.
 
     Raises
     ------
@@ -228,17 +235,31 @@ def evaluate_workspace(
         measure(probabilities, labels, bundle.trained.classes, clips, protocol),
         shared_audio=own_share(folder, bundle),
     )
-    write_table(
-        workspace.path / f"heldout-{protocol}.parquet",
-        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
-    )
+    facts = bundle.extra.get("workspace", {})
+    # Of what made the embeddings: the workspace as the model knew it.
+    maker = MadeBy(CANTAOR, stage_versions(), {"model": model_digest(folder)}, _state(facts))
+    held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
+    name = file_name(protocol)
+    write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
     _write_figures(folder / _FIGURES, result)
-    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    _write_figures(workspace.path / f"evaluation-{name}.json", result, {"workspace": facts})
     return result
 
 
-def _write_figures(path: Path, result: Evaluation) -> None:
-    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+def model_digest(model: Path) -> str:
+    """What tells a model apart: a hash of its description, which holds those of its weights."""
+    return file_hash(model / "model.json")[:16]
+
+
+def _state(facts: object) -> str:
+    return str(facts.get("state", "")) if isinstance(facts, dict) else ""
+
+
+def _write_figures(
+    path: Path, result: Evaluation, more: Mapping[str, object] | None = None
+) -> None:
+    figures = {**result.to_json(), "cantaor": CANTAOR, **(more or {})}
+    write_text(path, json.dumps(figures, indent=2) + "\n")
 
 
 def _held_out(model: Path, clips: Manifest | None) -> Manifest:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,9 +24,17 @@ import numpy as np
 from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.corpus.loaders import audio_files
 from cantaor.corpus.manifest_files import read_rows
-from cantaor.errors import CantaorError, CorpusError, WorkspaceError
+from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
 from cantaor.io.audio import open_audio, resampled
-from cantaor.io.locations import Location, is_url, join, list_files, printable
+from cantaor.io.locations import (
+    Location,
+    is_folder,
+    is_url,
+    join,
+    list_files,
+    parent_of,
+    printable,
+)
 from cantaor.pipeline.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
@@ -81,14 +89,18 @@ class InferenceJob:
     samples_path: Path
 
 
-def find_inputs(arguments: Iterable[Location]) -> list[Input]:
+def find_inputs(
+    arguments: Iterable[Location], passed_over: list[tuple[str, str]] | None = None
+) -> list[Input]:
     """The recordings that files, folders, manifests (``path[,start_s,end_s]``) and URLs name.
 
     Parameters
     ----------
     arguments
         Each a recording, a folder that is searched, a ``.csv`` or ``.parquet`` table whose paths
-        are relative to it, or the URL of a recording or folder.
+        are relative to it, or the URL of any of these.
+    passed_over
+        Gets folders in them that cantaor wrote: how to print their path, and what they are.
 
     Returns
     -------
@@ -101,7 +113,7 @@ def find_inputs(arguments: Iterable[Location]) -> list[Input]:
     """
     found: dict[Input, None] = {}
     for argument in arguments:
-        found.update(dict.fromkeys(_inputs_of(argument)))
+        found.update(dict.fromkeys(_inputs_of(argument, passed_over)))
     return list(found)
 
 
@@ -168,17 +180,30 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
     """
     one = job.input
     try:
-        with job.samples_path.open("wb") as sink, open_audio(one.location) as stream:
+        with (
+            blame(one.name),
+            _scratch(job.samples_path) as sink,
+            open_audio(one.location) as stream,
+        ):
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
                 job.rate,
-                _writer(sink.write),
+                _writer(sink),
             )
             return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
     except CantaorError:
         job.samples_path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Callable[[bytes], object]]:
+    try:
+        with path.open("wb") as sink:
+            yield sink.write
+    except OSError as error:
+        raise WorkspaceError(f"{path}: no room for scratch files: {error}") from error
 
 
 def _writer(write: Callable[[bytes], object]) -> Callable[[Float32Array], object]:
@@ -276,32 +301,36 @@ def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
         yield waiting
 
 
-def _inputs_of(argument: Location) -> Iterator[Input]:
+def _inputs_of(argument: Location, passed_over: list[tuple[str, str]] | None) -> Iterator[Input]:
     text = os.fspath(argument)
-    suffix = PurePath(text).suffix.lower()
-    if is_url(text):
-        if suffix:
-            yield Input(text)
-            return
-        from cantaor.io.audio import EXTENSIONS
-
-        try:
-            files = list_files(text, EXTENSIONS)
-        except OSError as error:
-            raise CorpusError(f"{text}: cannot be listed: {error}") from error
-        yield from (Input(join(text, str(file))) for file in files)
-    elif suffix in _TABLES:
-        for _, row in read_rows(Path(text), ["path"]):
+    if PurePath(text).suffix.lower() in _TABLES:
+        parent = parent_of(text) if is_url(text) else Path(text).parent
+        for _, row in read_rows(text, ["path"]):
             start, end = row.get("start_s"), row.get("end_s")
             yield Input(
-                join(Path(text).parent, str(row["path"])),
+                join(parent, str(row["path"])),
                 float(start) if start not in (None, "") else 0.0,
                 float(end) if end not in (None, "") else float("inf"),
             )
-    elif Path(text).is_dir():
-        files = list(audio_files(Path(text)))
-        if not files:
-            raise CorpusError(f"{text}: no audio in this folder")
-        yield from (Input(join(text, str(file))) for file in files)
-    else:
+        return
+    files = _files_in(text, passed_over)
+    if files is None:
         yield Input(text)
+        return
+    if not files:
+        raise CorpusError(f"{text}: no audio in this folder")
+    yield from (Input(join(text, str(file))) for file in files)
+
+
+def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[PurePosixPath] | None:
+    """Audio below a folder or its URL; None where it is neither."""
+    if not is_url(text):
+        return list(audio_files(Path(text), passed_over)) if Path(text).is_dir() else None
+    from cantaor.io.audio import EXTENSIONS
+
+    if PurePath(text).suffix.lower() in EXTENSIONS:
+        return None
+    try:
+        return list_files(text, EXTENSIONS) if is_folder(text) else None
+    except OSError as error:
+        raise CorpusError(f"{text}: cannot be listed: {error}") from error

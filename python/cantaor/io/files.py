@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cantaor.errors import CantaorError, WorkspaceError
+from cantaor.io.locations import require_local
 
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
@@ -36,6 +37,7 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
         Or ``raises``: the file cannot be written. Whatever ends the block, nothing is left under
         the temporary name, and ``path`` is as it was unless the block ended well.
     """
+    require_local(path, "what is written")
     draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
     try:
         # Whatever a killed run or a stranger left under this name is not written through.

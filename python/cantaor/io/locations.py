@@ -169,6 +169,29 @@ def list_names(url: str) -> list[PurePosixPath]:
     return [PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root)]
 
 
+def is_folder(url: str) -> bool:
+    """Whether a URL is a folder, or a prefix that files lie below.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be asked.
+    """
+    system, path = _system(url)
+    return bool(system.isdir(path))
+
+
+def parent_of(url: Location) -> str:
+    """The folder of a URL.
+
+    Examples
+    --------
+    >>> parent_of("s3://bucket/songs/list.csv")
+    's3://bucket/songs'
+    """
+    return os.fspath(url).rpartition("/")[0]
+
+
 def join(root: Location, name: str) -> str:
     """A location below a folder; a ``name`` that is absolute or a URL stands for itself.
 

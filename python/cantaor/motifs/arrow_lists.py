@@ -115,13 +115,20 @@ def _encode_symbols(
         distinct, vocabulary = number_strings(words)
         return _join([distinct[part] for part in codes]), vocabulary
     if _is_text(kind):
-        encoded = pa.chunked_array(symbols).cast(pa.large_string()).dictionary_encode()
-        encoded = encoded.unify_dictionaries()
-        if encoded.num_chunks == 0:
-            return np.zeros(0, np.int32), ()
-        codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-        return number_codes(_join(codes), encoded.chunk(0).dictionary)
+        return _number(symbols)
     raise ArgumentError(f"{name} must hold ints or strings, not {kind}")
+
+
+def _number(symbols: list[pa.Array]) -> tuple[Int32Array, tuple[str, ...]]:
+    whole = pa.chunked_array(symbols)
+    if str(whole.type) == "string_view":
+        whole = whole.cast(pa.large_string())
+    encoded = whole.dictionary_encode().unify_dictionaries()
+    del whole
+    codes = _join([chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks])
+    words = encoded.chunk(0).dictionary
+    del encoded
+    return number_codes(codes, words)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -80,7 +80,8 @@ def encode_sequences(sequences: AnySequences, name: str = "sequences") -> Encode
     sequences
         A list of int or of string sequences; a tuple ``(values, offsets)`` of numpy arrays, values
         ints or strings; a two-dimensional numpy array; or a list column: an Arrow array (also
-        chunked, large, of fixed size or with a dictionary), a pandas or Polars series.
+        chunked, large, of fixed size or with a dictionary), a pandas or Polars series. What is
+        encoded already is taken as it is.
     name
         What error messages call it.
 
@@ -96,6 +97,8 @@ def encode_sequences(sequences: AnySequences, name: str = "sequences") -> Encode
     ([0, 1, 0], [0, 2, 2, 3], ('la', 'si'))
     """
     given: Any = sequences
+    if isinstance(given, EncodedSequences):
+        return given
     if hasattr(given, "__arrow_c_array__") or hasattr(given, "__arrow_c_stream__"):
         from cantaor.motifs.arrow_lists import encode_arrow
 

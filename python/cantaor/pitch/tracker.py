@@ -369,7 +369,9 @@ class _Analysis:
         rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
         cents, strength, level, above, between = self._salience.candidates(spectrum, focus)
-        drift = self.framing.drifts(stretch, first, cents, strength, self.axis_hz)
+        drift = self.framing.look_at_periods(
+            stretch, first, cents, strength, above, between, self.axis_hz
+        )
         return cents, strength, level, above, between, drift
 
 

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cantaor.clips.batches import encode_wav, to_16_bits
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -139,11 +141,20 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Example(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+    clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples
+    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
     start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
     return base64.b64encode(encode_wav(start, _RATE)).decode()

@@ -18,7 +18,7 @@ from cantaor.corpus.audit.landmarks import Landmarks, landmarks
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors, clip_anchors
 from cantaor.corpus.identity import SILENT_PEAK, match_keys, samples_hash
 from cantaor.corpus.manifest import Manifest, ManifestEntry
-from cantaor.errors import AudioError
+from cantaor.errors import AudioError, blame
 from cantaor.io.audio import probe, read_audio
 from cantaor.types import Audio, Float32Array
 
@@ -205,7 +205,8 @@ def total_samples(manifest: Manifest) -> int:
     total = 0
     for entry in {entry.path: entry for entry in manifest.entries}.values():
         try:
-            total += probe(manifest.file(entry)).frames
+            with blame(entry.path):
+                total += probe(manifest.location(entry)).frames
         except AudioError:
             continue
     return total
@@ -213,7 +214,8 @@ def total_samples(manifest: Manifest) -> int:
 
 def _decode_file(manifest: Manifest, entry: ManifestEntry) -> Audio | AudioError:
     try:
-        return read_audio(manifest.file(entry))
+        with blame(entry.path):
+            return read_audio(manifest.location(entry))
     except AudioError as error:
         return error
 

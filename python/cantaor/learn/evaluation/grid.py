@@ -14,6 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def run_grid(
     *,
     progress: Callable[[Cell, Mapping[str, Any]], None] | None = None,
     go_on: Callable[[], bool] = lambda: True,
+    source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Train and test every cell that has no result yet.
 
@@ -99,6 +101,8 @@ def run_grid(
         Called with every record, old or new.
     go_on
         Asked before each new cell; once it says no, the other cells stay empty for lack of time.
+    source
+        Where the clips come from, kept as ``source`` in each record.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def run_grid(
     out = Path(out)
     records = []
     for cell in cells:
-        record = _cell(cell, load_subsets, settings, out, go_on)
+        record = _cell(cell, load_subsets, settings, out, go_on, source)
         records.append(record)
         if progress is not None:
             progress(cell, record)
@@ -147,7 +151,9 @@ def _cell(
     settings: TrainingSettings,
     out: Path,
     go_on: Callable[[], bool],
+    source: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
+    named = {} if source is None else {"source": dict(source)}
     mine = replace(settings, model=cell.model, features=cell.features)
     try:
         learned, validation, tested = load_subsets(cell.data, cell.protocol, mine.sample_rate)
@@ -156,12 +162,15 @@ def _cell(
         file = out / f"{cell.name}_{key}.json"
         found = _read(file)
         if found is not None:
+            if found.get("source") != named.get("source"):
+                # The clips are the same: what was measured is true of this source as well.
+                _write(file, found := {**found, **named})
             return found
         if not go_on():
             return {**asdict(cell), "empty": "no time was left"}
         unfinished = out / ".training" / key
         figures = _measure(subsets, mine, cell.protocol, unfinished)
-        record = {**asdict(cell), "key": key, **figures}
+        record = {**asdict(cell), "key": key, "cantaor": version("cantaor"), **named, **figures}
     except ModelError:
         raise
     except CantaorError as error:

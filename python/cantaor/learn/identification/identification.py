@@ -18,7 +18,7 @@ import torch
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.clips.spans import clip_bounds
-from cantaor.errors import ModelError
+from cantaor.errors import ModelError, blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
@@ -199,7 +199,7 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with open_audio(audio) as stream:
+    with blame(printable(os.fspath(audio))), open_audio(audio) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
