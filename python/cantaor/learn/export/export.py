@@ -70,12 +70,12 @@ class _FromWaveforms(nn.Module):
     def __init__(self, singer: SingerClassifier) -> None:
         super().__init__()
         self.singer = with_scans(singer)
-        self.spare = singer.longest if singer.padded else _SPARE_FRAMES * singer.hop_length
+        self.spare = singer.max_samples if singer.padded else _SPARE_FRAMES * singer.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
-            waveforms = waveforms[:, : self.singer.longest]
+            waveforms = waveforms[:, : self.singer.max_samples]
         outputs: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
         return outputs
 
@@ -144,8 +144,8 @@ def export_pt2(trained: TrainedModel, path: str | Path) -> Path:
     """
     path = Path(path)
     singer = _network(trained)
-    longest = singer.longest if singer.padded else 2**24
-    clips, samples = Dim("clips", min=1, max=65_536), Dim("samples", min=1, max=longest)
+    max_samples = singer.max_samples if singer.padded else 2**24
+    clips, samples = Dim("clips", min=1, max=65_536), Dim("samples", min=1, max=max_samples)
     example = torch.zeros(3, 8_000), torch.tensor([8_000, 1, 900])
     shapes = {"waveforms": {0: clips, 1: samples}, "lengths": {0: clips}}
     torch._dynamo.reset()  # Scans traced before would tie this one to their number of steps.
