@@ -17,7 +17,11 @@ from typing import Any, Literal
 
 from cantaor.errors import ArgumentError
 
+#: What a channel of a recording may be called; or its index, counted from 0.
+CHANNELS = ("mean", "left", "right", "first", "loudest")
+
 _COMMENTS = {
+    "channel": "mean of all channels, left, right, first, loudest, or an index from 0",
     "pitch_method": '"salience" (native) or "essentia" (extra)',
     "hop": "samples between pitch frames at 44,100 Hz",
     "k": 'number of pitch clusters of the whole corpus, or "auto"',
@@ -37,6 +41,8 @@ class Settings:
 
     Attributes
     ----------
+    channel
+        What is listened to: one of :data:`CHANNELS`, or the index of a channel.
     pitch_method
         ``"salience"`` or ``"essentia"``.
     hop
@@ -67,6 +73,7 @@ class Settings:
     min_length: int = 5
     max_length: int | None = None
     max_patterns: int | None = None
+    channel: str | int = "mean"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -160,7 +167,23 @@ def _is_whole(value: object, low: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= low
 
 
+def check_channel(channel: object) -> None:
+    """Refuse what is no channel.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither one of :data:`CHANNELS` nor an index of at least 0.
+    """
+    if channel not in CHANNELS and not _is_whole(channel, 0):
+        raise ArgumentError(
+            f"channel must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, or an index from 0, "
+            f"not {channel!r}"
+        )
+
+
 def _check(settings: Settings) -> None:
+    check_channel(settings.channel)
     for name in ("hop", "min_frames", "min_length"):
         if not _is_whole(getattr(settings, name), 1):
             raise ArgumentError(

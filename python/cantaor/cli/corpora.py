@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, Seed, app
-from cantaor.report.terminal import print_audit, show_progress
+from cantaor.cli.app import Channel, Json, Seed, Strict, app, print_json
+from cantaor.io.channels import parse_channel
+from cantaor.report.terminal import print_audit, print_rows, show_progress
+from cantaor.settings import check_channel
 
 
 @app.command(epilog="Example: `cantaor audit recordings --fix clean.csv`")
@@ -17,6 +20,8 @@ def audit(
     fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
     layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
     html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
+    channel: Channel = None,
+    strict: Strict = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -26,7 +31,9 @@ def audit(
     from cantaor.corpus.loaders import read_entries
     from cantaor.corpus.manifest_files import write_manifest
 
-    manifest = read_entries(corpus, layout)
+    chosen = parse_channel(channel)
+    check_channel("mean" if chosen is None else chosen)
+    manifest = replace(read_entries(corpus, layout), channel="mean" if chosen is None else chosen)
     with show_progress(as_json) as progress:
         found = audit_manifest(
             manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
@@ -41,3 +48,20 @@ def audit(
         typer.echo(found.to_json())
     else:
         print_audit(found.summary(), found.tables())
+
+
+@app.command(epilog="Example: `cantaor formats`")
+def formats(as_json: Json = False) -> None:
+    """List the kinds of recordings that this installation reads, by their extensions."""
+    from cantaor.io.formats import known_formats
+
+    rows = known_formats()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    columns = ("format", "extensions", "decoder", "readable here")
+    print_rows(
+        "Recordings",
+        columns,
+        [[row.format, " ".join(row.extensions), row.decoder, row.install or "yes"] for row in rows],
+    )

@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from cantaor.cli.app import (
+    Channel,
     Device,
     Force,
     Json,
@@ -26,6 +27,7 @@ from cantaor.cli.app import (
 from cantaor.errors import CantaorError
 from cantaor.inference.batch import Input, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.channels import parse_channel
 from cantaor.io.locations import file_hash, printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
@@ -57,6 +59,7 @@ def identify(
     ] = None,
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +88,9 @@ def identify(
             print_json(line, indent=None)
 
     file = None if out is None else open_predictions(out, _model_digest(model), _ANSWERS, force)
-    job = _InferenceOptions(bundle, audio, file, workers, device, answer, failure)
+    job = _InferenceOptions(
+        bundle, audio, file, workers, device, answer, failure, parse_channel(channel)
+    )
     job.carry_out("identify", out, as_json)
 
 
@@ -96,6 +101,7 @@ def embed(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .jsonl.")],
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +117,14 @@ def embed(
 
     file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
     job = _InferenceOptions(
-        bundle, audio, file, workers, device, answer, lambda _path, _reason: None
+        bundle,
+        audio,
+        file,
+        workers,
+        device,
+        answer,
+        lambda _path, _reason: None,
+        parse_channel(channel),
     )
     job.carry_out("embed", out, as_json)
 
@@ -127,6 +140,7 @@ class _InferenceOptions:
     device: str
     answer: Callable[[ClipPredictions], None]
     failure: Callable[[str, str], None]
+    channel: str | int | None = None
     answered: int = 0
     clips: int = 0
     reused: int = 0
@@ -160,7 +174,9 @@ class _InferenceOptions:
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            for one, outcome in infer_recordings(self.bundle, todo, pool, self.device):
+            for one, outcome in infer_recordings(
+                self.bundle, todo, pool, self.device, self.channel
+            ):
                 self._take(one, outcome)
                 seconds = monotonic() - started
                 count = (len(todo), self.answered, 0, len(self.failures))

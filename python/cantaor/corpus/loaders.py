@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from cantaor.corpus.folders import list_folder, sort_names
 from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.io.audio import EXTENSIONS
 from cantaor.io.locations import is_url, join, list_files, open_bytes, printable
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
@@ -36,11 +37,12 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     Parameters
     ----------
     path
-        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
-        depth below ``SINGER``), or a manifest as
+        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (any of
+        :data:`cantaor.io.formats.EXTENSIONS`; any depth below ``SINGER``), or a manifest as
         :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
         either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
-        left out and listed as ``skipped``.
+        left out and listed as ``skipped``, what is no
+        recording as ``ignored``.
 
     Returns
     -------
@@ -183,42 +185,42 @@ def audio_files(folder: Path) -> Iterator[PurePosixPath]:
     Raises
     ------
     CorpusError
-        The folder is missing, or a name is not valid UTF-8.
+        The folder is missing.
     """
-    if not folder.is_dir():
-        raise CorpusError(f"no folder at {folder}")
-    root = folder.resolve()
-    seen = {root}
-    for place, folders, files in os.walk(folder, followlinks=True):
-        inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
-        folders[:] = [entry.name for entry in inner if _is_new(entry, root, seen)]
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
-                yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
+    yield from list_folder(folder).audio
 
 
-def _is_new(place: Path, root: Path, seen: set[Path]) -> bool:
-    # A link back into the corpus would show its files twice, or never end.
-    target = place.resolve()
-    if target in seen or (place.is_symlink() and target.is_relative_to(root)):
-        return False
-    seen.add(target)
-    return True
+def audio_urls(url: str) -> list[PurePosixPath]:
+    """Audio files below a URL, relative to it, in sorted order.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be listed.
+    """
+    return list(sort_names(list_files(url)).audio)
 
 
 def _read_folder(folder: Path) -> Manifest:
-    files = sorted(audio_files(folder))
+    found = list_folder(folder)
+    files = sorted(found.audio)
     if not files:
         raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
-    named = [file for file in files if _is_text(str(file))]
-    skipped = tuple(
-        (printable(str(folder / file)), "the name is not valid UTF-8; rename it")
-        for file in files
-        if not _is_text(str(file))
-    )
-    if not named:
-        raise CorpusError(f"no audio in {folder}: {': '.join(skipped[0])}")
-    return Manifest(tuple(_folder_entry(file, folder) for file in named), folder, skipped)
+    entries: list[ManifestEntry] = []
+    skipped: list[tuple[str, str]] = []
+    for file in files:
+        if not _is_text(str(file)):
+            reason = "the name is not valid UTF-8; rename it"
+            skipped.append((printable(str(folder / file)), reason))
+            continue
+        try:
+            entries.append(_folder_entry(file, folder))
+        except CorpusError as error:
+            skipped.append((printable(str(folder / file)), str(error)))
+    if not entries:
+        path, reason = skipped[0]
+        raise CorpusError(f"no audio in {folder}: {path}: {reason}")
+    return Manifest(tuple(entries), folder, tuple(skipped), found.ignored)
 
 
 def _is_text(name: str) -> bool:
@@ -232,6 +234,7 @@ def _is_text(name: str) -> bool:
 def _read_url(url: str) -> Manifest:
     """A manifest or a folder behind a URL; its entries have URLs for paths."""
     suffix = PurePosixPath(url).suffix.lower()
+    ignored: tuple[tuple[str, str], ...] = ()
     try:
         if suffix in (".csv", ".parquet"):
             with TemporaryDirectory() as folder, open_bytes(url) as source:
@@ -240,13 +243,15 @@ def _read_url(url: str) -> Manifest:
                 entries = read_manifest(copy).entries
             parent = url.rpartition("/")[0]
         else:
-            files = list_files(url, EXTENSIONS)
-            entries, parent = tuple(_folder_entry(file, Path(url)) for file in files), url
+            found = sort_names(list_files(url))
+            entries = tuple(_folder_entry(file, Path(url)) for file in found.audio)
+            ignored, parent = found.ignored, url
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
     if not entries:
         raise CorpusError(f"no audio at {url}")
-    return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
+    placed = tuple(replace(e, path=join(parent, e.path)) for e in entries)
+    return Manifest(placed, Path(), ignored=ignored)
 
 
 def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
@@ -258,12 +263,13 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
             f"cannot tell the singer of {file.name!r} in {folder}: "
             "name it SINGER-anything or put it in a folder named after the singer"
         )
-    return ManifestEntry(str(file), singer.strip(), file.with_suffix("").as_posix())
+    # One name may be spelt in two ways (é as one character, or e with an accent): one singer.
+    singer = unicodedata.normalize("NFC", singer.strip())
+    return ManifestEntry(str(file), singer, file.with_suffix("").as_posix())
 
 
 def _nothing_found(folder: Path, layout: str) -> str:
-    kinds = ", ".join(extension[1:] for extension in EXTENSIONS)
-    return f"no audio in {folder}: looked for {layout} ({kinds})"
+    return f"no audio in {folder}: looked for {layout} (`cantaor formats` lists the extensions)"
 
 
 def _looks_published(folder: Path) -> bool:
@@ -293,7 +299,8 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Manifest:
-    files = sorted(audio_files(folder))
+    found = list_folder(folder)
+    files = sorted(found.audio)
     if not files:
         raise CorpusError(_nothing_found(folder, layout))
     matches = [(file, expression.fullmatch(str(file))) for file in files]
@@ -303,7 +310,8 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
             f"{len(strangers)} of {len(files)} audio files in {folder} do not follow {layout}: "
             + ", ".join(repr(name) for name in strangers[:3])
         )
-    return Manifest(tuple(_matched(file, match) for file, match in matches if match), folder)
+    entries = tuple(_matched(file, match) for file, match in matches if match)
+    return Manifest(entries, folder, ignored=found.ignored)
 
 
 def _matched(file: PurePosixPath, match: re.Match[str]) -> ManifestEntry:

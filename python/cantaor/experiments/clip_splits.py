@@ -188,7 +188,7 @@ def mark_validation(clips: Manifest, split: Split, seed: int) -> tuple[Manifest,
         for entry, side in zip(clips.entries, sides, strict=True)
         if side
     )
-    return Manifest(entries, clips.root), split.notes + watched.notes
+    return replace(clips, entries=entries), split.notes + watched.notes
 
 
 def _split_recordings(
@@ -221,7 +221,7 @@ def _split_recordings(
     _require_clips(entries, is_test, workspace)
     test = np.asarray(is_test, dtype=np.bool_)
     split = Split(np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks, whole.notes)
-    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    clips, notes = mark_validation(_clips_of(workspace, entries), split, seed)
     return PreparedClips(clips, finder, protocol, data, notes)
 
 
@@ -245,10 +245,14 @@ def _split_instances(
     split = split_clips(
         **_columns(entries), protocol=protocol, test_fraction=test_fraction, seed=seed
     )
-    clips, notes = mark_validation(Manifest(tuple(entries), workspace.path), split, seed)
+    clips, notes = mark_validation(_clips_of(workspace, entries), split, seed)
     finder = MotifFinder(workspace.clusters(), dictionary.union(), settings)
     note = "motifs were mined from all recordings before the split"
     return PreparedClips(clips, finder, protocol, data, (note, *notes))
+
+
+def _clips_of(workspace: Workspace, entries: Sequence[ManifestEntry]) -> Manifest:
+    return Manifest(tuple(entries), workspace.path, channel=workspace.settings.channel)
 
 
 def _thin(prepared: PreparedClips, max_clips: int, seed: int) -> PreparedClips:
@@ -262,7 +266,7 @@ def _thin(prepared: PreparedClips, max_clips: int, seed: int) -> PreparedClips:
             dropped.update(rng.permutation(own)[max_clips:].tolist())
             notes.append(f"singer {singer}: {max_clips} of {len(own)} training clips drawn")
     kept = tuple(entry for i, entry in enumerate(entries) if i not in dropped)
-    clips = Manifest(kept, prepared.clips.root)
+    clips = replace(prepared.clips, entries=kept)
     return replace(prepared, clips=clips, notes=(*prepared.notes, *notes))
 
 

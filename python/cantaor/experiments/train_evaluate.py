@@ -29,10 +29,14 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.identification import (
+    finder_arrays,
+    finder_facts,
+    model_channel,
+)
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
@@ -40,6 +44,7 @@ from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
+from cantaor.settings import check_channel
 from cantaor.workspace.workspace import Workspace
 
 _CLIPS = "clips.csv"
@@ -114,7 +119,7 @@ def train_clips(
     clips, notes = _name_subsets(clips, settings)
     trained, backend = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
-    facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    facts = {"protocol": protocol, "data": "clips", "notes": list(notes), "channel": clips.channel}
     save_bundle(out, trained, arrays, {**facts, **kept})
     _finish(out, trained, clips)
     return out
@@ -147,7 +152,7 @@ def evaluate_model(
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = _held_out(model, clips)
+    tested = _held_out(model, clips, bundle)
     rate = bundle.trained.module.sample_rate
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = evaluate(bundle.trained, loaded, protocol=protocol)
@@ -205,7 +210,7 @@ def evaluate_workspace(
     """
     folder = model or workspace.path / "model"
     bundle = load_bundle(folder)
-    tested = _held_out(folder, None)
+    tested = _held_out(folder, None, bundle)
     rate = bundle.trained.module.sample_rate
     clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     labels = labels_in_order_of(bundle.trained, clips)
@@ -225,11 +230,11 @@ def _write_figures(path: Path, result: Evaluation) -> None:
     write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
 
 
-def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
     if clips is None:
         if not (model / _CLIPS).exists():
             raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
-        clips = read_manifest(model / _CLIPS)
+        clips = replace(read_manifest(model / _CLIPS), channel=model_channel(bundle))
     has_sides = any(entry.split for entry in clips.entries)
     tested = select_split(clips, "test") if has_sides else clips
     if len(tested) == 0:
@@ -314,7 +319,7 @@ def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
 def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
     """Clips without a side are training clips; validation clips are cut where there are none."""
     entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
-    named = Manifest(entries, clips.root)
+    named = replace(clips, entries=entries)
     # The profile network watches nothing: it learns from all.
     if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
         return named, ()
@@ -323,6 +328,22 @@ def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest
     return mark_validation(named, split, settings.seed)
 
 
-def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``)."""
-    return read_manifest(path)
+def clips_manifest(
+    path: str | os.PathLike[str], channel: str | int | None = None, model: Path | None = None
+) -> Manifest:
+    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``).
+
+    Parameters
+    ----------
+    path
+        The table.
+    channel
+        Which channel of its files is listened to; see :func:`cantaor.io.audio.read_audio`.
+    model
+        Folder of the model whose channel it is where none is named; else the mean.
+    """
+    clips = read_manifest(path)
+    if channel is None:
+        channel = "mean" if model is None else model_channel(load_bundle(model))
+    check_channel(channel)
+    return replace(clips, channel=channel)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
-from cantaor.corpus.loaders import audio_files
+from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
 from cantaor.errors import CantaorError, CorpusError, WorkspaceError
 from cantaor.io.audio import open_audio, resampled
-from cantaor.io.locations import Location, is_url, join, list_files, printable
+from cantaor.io.locations import Location, is_url, join, printable
 from cantaor.pipeline.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
@@ -110,6 +110,7 @@ def infer_recordings(
     inputs: Iterable[Input],
     pool: WorkerPool | None = None,
     device: str = "auto",
+    channel: str | int | None = None,
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
     """Hear many recordings with one model; the answers are those of one-by-one calls.
 
@@ -123,6 +124,8 @@ def infer_recordings(
         Workers that decode and track; None works in this process.
     device
         Where the network runs.
+    channel
+        Which channel is listened to; None: that of the model's recordings.
 
     Yields
     ------
@@ -137,6 +140,8 @@ def infer_recordings(
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    if channel is not None:
+        finder = replace(finder, settings=replace(finder.settings, channel=channel))
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
         taken: list[Input] = []
@@ -168,7 +173,8 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
     """
     one = job.input
     try:
-        with job.voice.open("wb") as sink, open_audio(one.location) as stream:
+        channel = job.finder.settings.channel
+        with job.voice.open("wb") as sink, open_audio(one.location, channel) as stream:
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
@@ -281,10 +287,8 @@ def _inputs_of(argument: Location) -> Iterator[Input]:
         if suffix:
             yield Input(text)
             return
-        from cantaor.io.audio import EXTENSIONS
-
         try:
-            files = list_files(text, EXTENSIONS)
+            files = audio_urls(text)
         except OSError as error:
             raise CorpusError(f"{text}: cannot be listed: {error}") from error
         yield from (Input(join(text, str(file))) for file in files)

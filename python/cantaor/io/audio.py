@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import FileIO
 
 import numpy as np
 
 from cantaor.errors import ArgumentError, AudioError
-from cantaor.io.channels import Channel, ChannelLevels, channel_index, check_channel
+from cantaor.io.channels import Channel, ChannelLevels, channel_index
 from cantaor.io.decoding import LENGTH_TOLERANCE_S, Decoder, length_warning
 from cantaor.io.decoding import AudioInfo as AudioInfo
 from cantaor.io.encoding import write_audio as write_audio
@@ -25,6 +26,7 @@ from cantaor.io.locations import Location, open_local, printable, stamp_of
 from cantaor.io.resampling import resample as resample
 from cantaor.io.resampling import resampled as resampled
 from cantaor.io.soundfile_decoder import SoundfileDecoder
+from cantaor.settings import check_channel
 from cantaor.types import Audio, Float32Array
 
 # Frames decoded at a time: bounds the memory that a many-channel file needs before it is mono.
@@ -53,7 +55,7 @@ def probe(path: Location) -> AudioInfo:
     0.01
     """
     with _opened(path) as (handle, name), _decoder(handle, name) as decoder:
-        return decoder.info
+        return replace(decoder.info, warnings=decoder.warnings)
 
 
 def read_audio(
@@ -274,8 +276,7 @@ def _opened(path: Location) -> Iterator[tuple[FileIO, str]]:
     """The bytes of a recording as a file of this machine, and how to call it."""
     name = printable(os.fspath(path))
     try:
-        if stamp_of(path).size == 0:
-            raise AudioError(f"{name}: the file is empty (0 bytes)")
+        is_empty = stamp_of(path).size == 0
         handle = open_local(path)
     except FileNotFoundError as error:
         raise AudioError(f"{name}: no such file") from error
@@ -285,6 +286,9 @@ def _opened(path: Location) -> Iterator[tuple[FileIO, str]]:
         raise AudioError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except ValueError as error:
         raise AudioError(f"{name}: cannot be opened: {error}") from error
+    if is_empty:
+        handle.close()
+        raise AudioError(f"{name}: the file is empty (0 bytes)")
     # Without a buffer: the decoders share its descriptor and must find it where it was left.
     with handle, FileIO(handle.fileno(), closefd=False) as raw:
         yield raw, name

@@ -8,34 +8,16 @@ from typing import TypeAlias
 import numpy as np
 
 from cantaor.errors import ArgumentError
+from cantaor.settings import check_channel
 from cantaor.types import Float32Array, Float64Array
 
 #: The mean of all channels, one by name, or one by its index counted from 0.
 Channel: TypeAlias = str | int
 
-#: What a channel may be called.
-CHANNELS = ("mean", "left", "right", "first", "loudest")
-
 # The mean of n channels that have nothing in common, or of which one sounds, has 1/n of their mean
 # power. Below this share of that, channels cancel each other.
 _CANCELLED = 0.1
 _SILENT = 1e-12
-
-
-def check_channel(channel: object) -> None:
-    """Refuse what is no channel.
-
-    Raises
-    ------
-    ArgumentError
-        It is neither one of :data:`CHANNELS` nor an index of at least 0.
-    """
-    is_index = isinstance(channel, int) and not isinstance(channel, bool) and channel >= 0
-    if channel not in CHANNELS and not is_index:
-        raise ArgumentError(
-            f"channel must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, or an index from 0, "
-            f"not {channel!r}"
-        )
 
 
 def parse_channel(text: str | None) -> Channel | None:

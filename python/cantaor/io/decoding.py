@@ -29,6 +29,8 @@ class AudioInfo:
         Coding of the samples, such as ``"PCM_16"`` or ``"aac"``.
     decoder
         What reads it: ``"libsndfile"`` or ``"ffmpeg"``.
+    warnings
+        What is wrong with the file as far as it shows without decoding, in words.
     """
 
     sample_rate: int
@@ -37,6 +39,7 @@ class AudioInfo:
     format: str
     codec: str = ""
     decoder: str = "libsndfile"
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -117,8 +117,8 @@ def file_hash(location: Location) -> str:
     return digest.hexdigest()
 
 
-def list_files(url: str, suffixes: tuple[str, ...]) -> list[PurePosixPath]:
-    """Files below a URL that end in one of some suffixes, relative to it, sorted; none hidden.
+def list_files(url: str) -> list[PurePosixPath]:
+    """Files below a URL, relative to it, sorted.
 
     Raises
     ------
@@ -127,12 +127,7 @@ def list_files(url: str, suffixes: tuple[str, ...]) -> list[PurePosixPath]:
     """
     system, root = _system(url)
     root = root.rstrip("/")
-    names = [PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root)]
-    return sorted(
-        name
-        for name in names
-        if name.suffix.lower() in suffixes and not any(p.startswith(".") for p in name.parts)
-    )
+    return sorted(PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root))
 
 
 def join(root: Location, name: str) -> str:

@@ -92,10 +92,10 @@ class SoundfileDecoder:
         try:
             block = self._reader.read(frames)
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            if not self._mend_broken():
+            if not self._mend_broken(frames):
                 raise AudioError(f"{self._name}: damaged: {error}") from error
             return self.read(frames)
-        if len(self._reader.remarks) > heard and self._mend_broken():
+        if len(self._reader.remarks) > heard and self._mend_broken(frames):
             return self.read(frames)
         self._position += block.shape[0]
         return block
@@ -247,7 +247,7 @@ class SoundfileDecoder:
                 f"{missing:.2f} s are silence"
             )
 
-    def _mend_broken(self) -> bool:
+    def _mend_broken(self, frames: int) -> bool:
         """After a decoder's complaint: silence the frames that cannot be right, once."""
         if not self._mpeg or self._is_mended:
             return False
@@ -262,9 +262,10 @@ class SoundfileDecoder:
         self._reader = self._mpeg_reader(broken)
         seconds = number * self._mpeg[0].header.samples / self.info.sample_rate
         self._warnings.append(f"{number} damaged frames: {seconds:.2f} s are silence")
+        # In the blocks in which they were read: the last bits of an MP3's samples depend on them.
         skipped = 0
         while skipped < position:
-            skipped += self._reader.read(min(1 << 16, position - skipped)).shape[0]
+            skipped += self._reader.read(min(frames, position - skipped)).shape[0]
         self._reader.remarks.clear()
         return True
 

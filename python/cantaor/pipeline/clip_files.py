@@ -54,6 +54,8 @@ class ClipJob:
         Which of them.
     fresh
         Write them also where they are there.
+    channel
+        Which channel is cut.
     """
 
     location: str
@@ -64,6 +66,7 @@ class ClipJob:
     instances: str
     rows: Rows
     fresh: bool = False
+    channel: str | int = "mean"
 
 
 def choose_examples(
@@ -119,7 +122,8 @@ def cut_recording(job: ClipJob) -> tuple[int, bool]:
         A clip cannot be written.
     """
     note = note_path(job.folder, job.entry)
-    parts = {"instances": job.instances, "content": job.content_hash, "rows": job.rows}
+    parts: dict[str, Any] = {"instances": job.instances, "content": job.content_hash}
+    parts |= {"rows": job.rows, "channel": job.channel}
     key = stage_key("clips", CLIP_VERSION, parts)
     before = _read_note(note)
     table = read_instances(job.folder, job.instances)
@@ -177,7 +181,7 @@ def _cut(
     for parent in {(job.folder / "clips" / name).parent for name in names}:
         parent.mkdir(parents=True, exist_ok=True)
     origin_s = job.entry.span[0]
-    with open_audio(job.location) as stream:
+    with open_audio(job.location, job.channel) as stream:
         first = np.rint((start_s - origin_s) * stream.sample_rate).astype(np.int64)
         last = np.rint((end_s - origin_s) * stream.sample_rate).astype(np.int64)
         # Nothing before the first span is decoded, and nothing after the last.

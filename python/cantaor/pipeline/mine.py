@@ -56,6 +56,7 @@ def mine(
     stage: str | None = None,
     force: bool = False,
     max_failures: int | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
     **settings: Any,
@@ -94,6 +95,9 @@ def mine(
         Compute again what is there; with ``stage``, of that stage only.
     max_failures
         Stop with an error once more recordings have failed.
+    strict
+        Whether a recording that would be used with a warning (a header that states another length,
+        damaged frames, channels that cancel) fails instead.
     progress
         Called as ``progress(stage, done, total)``.
     watch
@@ -132,7 +136,8 @@ def mine(
         begin(workspace, chosen)
         log = RunLog(workspace.path, _watching(progress, watch))
         with log.running(len(manifest)):
-            _run(Run(workspace, chosen, pool, log, plan.fresh, max_failures), manifest, plan)
+            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
+            _run(run, manifest, plan)
     return workspace
 
 

@@ -21,7 +21,12 @@ from cantaor.io.locations import Stamp, file_hash, printable, stamp_of
 from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
 from cantaor.units import hz_to_cents
-from cantaor.workspace.records import contour_to_table, track_from_table, track_to_table
+from cantaor.workspace.records import (
+    contour_to_table,
+    track_from_table,
+    track_to_table,
+    track_warnings,
+)
 from cantaor.workspace.workspace import stage_key
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
@@ -50,6 +55,8 @@ class PitchJob:
         Settings of the run.
     fresh
         Track it also where a table is there.
+    strict
+        Whether what would be a warning is an error.
     """
 
     location: str
@@ -57,6 +64,7 @@ class PitchJob:
     folder: Path
     settings: Settings
     fresh: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Tracked:
         Arrays of the recording's :class:`~cantaor.clustering.histogram.ClusterHistogram`.
     reused
         Whether the table was there from an earlier run.
+    warnings
+        What is wrong with the recording, in words.
     """
 
     pitch_key: str
@@ -86,6 +96,7 @@ class Tracked:
     voiced_s: float
     histogram: Mapping[str, np.ndarray[Any, Any]]
     reused: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,8 @@ def track_recording(job: PitchJob) -> Tracked:
     Raises
     ------
     AudioError
-        The recording cannot be read, is silent, holds no voice, or changed while it was read.
+        The recording cannot be read, is silent, holds no voice, or changed while it was read; or
+        there is something to warn of and the job is strict.
     WorkspaceError
         The table cannot be written.
     """
@@ -118,18 +130,21 @@ def track_recording(job: PitchJob) -> Tracked:
         "span": [job.entry.start_s, job.entry.end_s],
         "method": job.settings.pitch_method,
         "hop": job.settings.hop,
+        "channel": job.settings.channel,
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"
     kept = None if job.fresh else _kept_track(path)
-    track, duration_s = kept or _decode_and_track(job, name)
+    track, duration_s, warnings = kept or _decode_and_track(job, name)
     if _stamp(job.location, name) != stamp:
         raise AudioError(f"{name}: changed while it was read; run again when it is complete")
     if kept is None:
-        write_table(path, track_to_table(track, duration_s))
+        write_table(path, track_to_table(track, duration_s, warnings))
+    if warnings and job.strict:
+        raise AudioError(f"{name}: {'; '.join(warnings)}")
     voiced_s = float(np.count_nonzero(track.hz)) * track.hop_s
     histogram = _histogram(track).to_arrays()
-    return Tracked(key, digest, stamp, duration_s, voiced_s, histogram, kept is not None)
+    return Tracked(key, digest, stamp, duration_s, voiced_s, histogram, kept is not None, warnings)
 
 
 def reduce_recording(job: ContourJob) -> tuple[str, bool]:
@@ -154,19 +169,20 @@ def reduce_recording(job: ContourJob) -> tuple[str, bool]:
     return key, False
 
 
-def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float]:
-    with open_audio(job.location) as stream:
+def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float, tuple[str, ...]]:
+    with open_audio(job.location, job.settings.channel) as stream:
         blocks = stream.blocks(*job.entry.span)
         track, samples = track_blocks(blocks, stream.sample_rate, job.settings, name)
-        return track, samples / stream.sample_rate
+        return track, samples / stream.sample_rate, stream.warnings
 
 
-def _kept_track(path: Path) -> tuple[PitchTrack, float] | None:
+def _kept_track(path: Path) -> tuple[PitchTrack, float, tuple[str, ...]] | None:
     """The track of an earlier run, if its table is there and whole."""
     if not path.exists():
         return None
     try:
-        return track_from_table(read_table(path))
+        table = read_table(path)
+        return *track_from_table(table), track_warnings(table)
     except WorkspaceError:
         return None  # damaged by the disk: it is made again
 

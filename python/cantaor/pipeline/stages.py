@@ -69,6 +69,8 @@ class Run:
         Stages that compute again what is there.
     max_failures
         Most recordings that may fail, ``None`` for any number.
+    strict
+        Whether warnings are failures.
     """
 
     workspace: Workspace
@@ -77,6 +79,7 @@ class Run:
     log: RunLog
     fresh: frozenset[str]
     max_failures: int | None
+    strict: bool = False
 
     def write(self, name: str, table: pa.Table) -> None:
         """Write a table of the workspace."""
@@ -152,7 +155,8 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
     entries, folder = manifest.entries, run.workspace.path
     fresh = "pitch" in run.fresh
     jobs = (
-        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh) for entry in entries
+        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh, run.strict)
+        for entry in entries
     )
     for path, reason in manifest.skipped:
         run.fail(Failure(path, "", "", "corpus", reason))
@@ -168,6 +172,9 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
             continue
         histogram.add(outcome.histogram)
         mined[index] = _mined(location, entry, outcome)
+        if outcome.warnings:
+            who = (location, entry.singer, entry.recording)
+            run.log.warned(Failure(*who, "pitch", "; ".join(outcome.warnings), "warned"))
         run.count("pitch", outcome.reused, outcome.duration_s)
     write_failures(run)
     usable = [one for one in mined if one is not None]
@@ -287,10 +294,10 @@ def finish(
 
 
 def write_failures(run: Run) -> None:
-    """The table of what failed so far."""
-    columns = ("path", "singer", "recording", "stage", "reason")
+    """The table of what failed so far, or was used with a warning (``kind``)."""
+    columns = ("path", "singer", "recording", "stage", "reason", "kind")
     schema = pa.schema([(column, pa.string()) for column in columns])
-    rows = [failure.to_json() for failure in run.log.failures]
+    rows = [failure.to_json() for failure in (*run.log.failures, *run.log.warnings)]
     # They come in the order in which workers end; the table must not depend on it.
     rows.sort(key=lambda row: (row["path"], row["recording"], row["stage"]))
     run.write("failures", pa.Table.from_pylist(rows, schema))
@@ -350,6 +357,7 @@ def _clip_job(run: Run, one: Mined, instances: str, rows: Rows) -> ClipJob:
         instances,
         rows,
         "clips" in run.fresh,
+        run.settings.channel,
     )
 
 

@@ -75,7 +75,7 @@ def write_report(
         versions=_versions(),
         singers=motif_rows(workspace),
         total_recordings=workspace.table("recordings").num_rows,
-        failures=workspace.table("failures").to_pylist(),
+        failures=_failures(workspace),
         audit=None if audit is None else audit.summary(),
         leaks=() if audit is None else audit.leaks,
         cards=cards,
@@ -87,6 +87,11 @@ def write_report(
         grid=grid_records(workspace),
         settings=settings_to_plain(workspace.settings),
     )
+
+
+def _failures(workspace: Workspace) -> list[dict[str, Any]]:
+    rows = workspace.table("failures").to_pylist()
+    return [row for row in rows if row.get("kind", "failed") == "failed"]
 
 
 def _json_block(value: object) -> str:

@@ -84,7 +84,7 @@ Watch: TypeAlias = Callable[[StageCount], None]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One recording that could not be used.
+    """One recording that could not be used, or only with a warning.
 
     Attributes
     ----------
@@ -94,6 +94,8 @@ class Failure:
         Where it failed.
     reason
         Why, in words.
+    kind
+        ``"failed"``, or ``"warned"``: it is used all the same.
     """
 
     path: str
@@ -101,6 +103,7 @@ class Failure:
     recording: str
     stage: str
     reason: str
+    kind: str = "failed"
 
     def to_json(self) -> dict[str, str]:
         """Plain values that every terminal and table takes."""
@@ -123,6 +126,7 @@ class RunLog:
     watch: Watch
     _stages: dict[str, StageCount] = field(default_factory=dict)
     _failures: list[Failure] = field(default_factory=list)
+    _warnings: list[Failure] = field(default_factory=list)
     _facts: dict[str, Any] = field(default_factory=dict)
     _started: float = 0.0
     _written: float = 0.0
@@ -170,6 +174,16 @@ class RunLog:
         if failure.stage in self._stages:
             count = self._stages[failure.stage]
             self._update(replace(count, failed=count.failed + 1))
+
+    def warned(self, warning: Failure) -> None:
+        """A piece was done although something is wrong with it."""
+        self._warnings.append(warning)
+        self._note({"event": "warned", **warning.to_json()})
+
+    @property
+    def warnings(self) -> tuple[Failure, ...]:
+        """Everything that was warned of so far."""
+        return tuple(self._warnings)
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -90,10 +91,13 @@ def _inner(segment_offsets: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.bo
     return inner
 
 
-def track_to_table(track: PitchTrack, audio_duration_s: float) -> pa.Table:
-    """A pitch track as a table; hop, method and duration are in its metadata."""
+def track_to_table(
+    track: PitchTrack, audio_duration_s: float, warnings: Sequence[str] = ()
+) -> pa.Table:
+    """A pitch track as a table; hop, method, duration and warnings are in its metadata."""
     table = pa.table({"hz": pa.array(track.hz), "salience": pa.array(track.salience)})
     facts = {"hop_s": track.hop_s, "method": track.method, "duration_s": audio_duration_s}
+    facts |= {"warnings": list(warnings)} if warnings else {}
     return table.replace_schema_metadata({"cantaor": json.dumps(facts)})
 
 
@@ -104,6 +108,11 @@ def track_from_table(table: pa.Table) -> tuple[PitchTrack, float]:
         table["hz"].to_numpy(), table["salience"].to_numpy(), facts["hop_s"], facts["method"]
     )
     return track, facts["duration_s"]
+
+
+def track_warnings(table: pa.Table) -> tuple[str, ...]:
+    """What was wrong with the recording of a pitch track, in words."""
+    return tuple(json.loads(table.schema.metadata[b"cantaor"]).get("warnings", ()))
 
 
 def clusters_to_table(clusters: Clusters) -> pa.Table:

@@ -200,7 +200,7 @@ def total_samples(manifest: Manifest) -> int:
     total = 0
     for entry in {entry.path: entry for entry in manifest.entries}.values():
         try:
-            total += probe(manifest.file(entry)).frames
+            total += probe(manifest.location(entry)).frames
         except AudioError:
             continue
     return total
@@ -208,7 +208,7 @@ def total_samples(manifest: Manifest) -> int:
 
 def _decode_file(manifest: Manifest, entry: ManifestEntry) -> Audio | AudioError:
     try:
-        return read_audio(manifest.file(entry))
+        return read_audio(manifest.location(entry), channel=manifest.channel)
     except AudioError as error:
         return error
 

@@ -176,7 +176,16 @@ def identify(
     return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
 
 
-def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> ClipPredictions:
+def model_channel(bundle: Bundle) -> str | int:
+    """The channel of its recordings that a model was trained on."""
+    facts = bundle.extra.get("settings", {})
+    channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
+    return channel
+
+
+def predict_clips(
+    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+) -> ClipPredictions:
     """Find the known motifs in a recording and let the network judge each clip.
 
     Parameters
@@ -185,6 +194,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
         A model trained on a mined workspace.
     audio
         A recording, or the path of one.
+    channel
+        Which channel of a file is listened to; None: that of the model's recordings.
 
     Raises
     ------
@@ -199,7 +210,7 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with open_audio(audio) as stream:
+    with open_audio(audio, model_channel(bundle) if channel is None else channel) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
