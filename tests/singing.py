@@ -1,7 +1,8 @@
 """A small synthetic singer with exact f0, as varied as the tracker has to stand.
 
 Glottal pulses are a sum of harmonics with a spectral tilt, shaped by formants; the melody has
-glides, vibrato and ornaments; consonants are noise bursts; noise and a room are added last.
+glides, vibrato and ornaments; consonants are noise bursts; noise and a room are added last. A voice
+may be rough: its cycles differ in height, length or brightness, in a pattern of two to four cycles.
 """
 
 from __future__ import annotations
@@ -20,6 +21,35 @@ VOWELS = {
 }
 
 
+#: Kinds of roughness: what differs, and over how many cycles the pattern repeats.
+ROUGHNESS = {
+    "amplitude 2": ("amplitude", 2),
+    "amplitude 3": ("amplitude", 3),
+    "period 2": ("period", 2),
+    "period 3": ("period", 3),
+    "amplitude 4": ("amplitude", 4),
+    "steps 2": ("steps", 2),
+    "brightness 2": ("brightness", 2),
+}
+
+#: Kinds that no setting of the tracker was chosen on.
+UNTUNED = ("amplitude 4", "steps 2", "brightness 2")
+
+
+@dataclass(frozen=True)
+class Roughness:
+    """How the cycles of a voice differ.
+
+    ``depth`` is half the difference of neighbouring cycles over their mean where they alternate; in
+    patterns of three or four cycles it is by how much one of them is below the others. ``share`` is
+    the share of time that the voice is rough; below 1 roughness comes and goes within notes.
+    """
+
+    kind: str
+    depth: float
+    share: float = 1.0
+
+
 @dataclass(frozen=True)
 class SyntheticSinger:
     """How a singer sounds."""
@@ -34,6 +64,7 @@ class SyntheticSinger:
     snr_db: float | None = None
     room_s: float = 0.0
     release_db: float = 0.0
+    roughness: Roughness | None = None
     sample_rate: int = 44_100
 
 
@@ -138,6 +169,52 @@ def _voiced_sound(
     """Harmonics with tilt and slowly changing formants."""
     rate = voice.sample_rate
     phase = 2 * np.pi * np.cumsum(pitch) / rate
+    if voice.roughness is not None:
+        # A generator of its own: the smooth voice of the same seed sings the same.
+        depth = _depth(voice.roughness, pitch.size, rate, np.random.default_rng(pitch.size))
+        return _rough_sound(phase, pitch, depth, voice, rng)
+    return _harmonics(phase, pitch, voice, rng)
+
+
+def _depth(roughness: Roughness, n: int, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Depth of roughness at every sample; where it comes and goes, about three times a second."""
+    if roughness.share >= 1:
+        return np.full(n, roughness.depth)
+    wander = _wander(n, rate, 6.0, rng)
+    at_least = np.quantile(wander, 1 - roughness.share)
+    return roughness.depth * np.clip(0.5 + 4 * (wander - at_least), 0, 1)
+
+
+def _rough_sound(
+    phase: np.ndarray,
+    pitch: np.ndarray,
+    depth: np.ndarray,
+    voice: SyntheticSinger,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    assert voice.roughness is not None
+    what, cycles = ROUGHNESS[voice.roughness.kind]
+    # 1 in the middle of one cycle of the pattern, on the whole below 0 in the others; mean 0.
+    turns = np.arange(1, cycles // 2 + 1)
+    weights = np.where(2 * turns == cycles, 1, 2)
+    pattern = sum(w * np.cos(k * phase / cycles) for k, w in zip(turns, weights, strict=True))
+    pattern = pattern if cycles == 2 else pattern / cycles
+    if what == "period":
+        # A cycle that is longer by this share of its length ends later by that much of a turn.
+        return _harmonics(phase + np.pi * depth * pattern, pitch, voice, rng)
+    if what == "steps":
+        pattern = np.where(np.floor(phase / (2 * np.pi) + 0.5) % cycles == 0, 1.0, -1.0)
+    sound = _harmonics(phase, pitch, voice, rng)
+    if what == "brightness":
+        bright = np.diff(sound, prepend=0.0)
+        return sound + depth * pattern * bright * np.std(sound) / np.std(bright)
+    return sound * (1 - depth * pattern)
+
+
+def _harmonics(
+    phase: np.ndarray, pitch: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator
+) -> np.ndarray:
+    rate = voice.sample_rate
     names = list(VOWELS)
     steps = rng.integers(0, len(names), int(pitch.size / rate * 2.5) + 3)
     at = np.arange(pitch.size) / rate * 2.5

@@ -1,6 +1,7 @@
 """The command line: every command is a thin shell around one library function.
 
-Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some recordings failed, 130 interrupted.
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some recordings failed
+or a bounded search is partial, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,14 +11,23 @@ import sys
 
 from rich.console import Console
 
-from cantaor.cli import corpora, enrolment, learning, measuring, mining, pages, recognition
+from cantaor.cli import (
+    corpora,
+    enrolment,
+    learning,
+    measuring,
+    mining,
+    pages,
+    patterns,
+    recognition,
+)
 from cantaor.cli.app import app
 from cantaor.errors import CantaorError
 
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, measuring)
+_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, patterns, measuring)
 
 
 #: Where users say how OpenMP threads wait for work.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cantaor.io.locations import printable
+from cantaor.errors import ArgumentError
+from cantaor.io.locations import printable, require_local
 
 _SOME_FAILED = 3
 
@@ -19,6 +21,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cantaor {version('cantaor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Recognise flamenco singers by the melodic motifs of their voice."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -44,6 +63,7 @@ Recordings = Annotated[
 
 
 def model_folder(path: Path) -> Path:
+    require_local(path, "a model")
     return path / "model" if (path / "cantaor.toml").exists() else path
 
 
@@ -61,5 +81,26 @@ def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -
         raise typer.Exit(1 if all_failed else _SOME_FAILED)
 
 
+def print_notes(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
 def print_json(value: object, indent: int | None = 2) -> None:
     typer.echo(json.dumps(value, indent=indent))
+
+
+def parse_support(name: str, text: str) -> int | float:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError as error:
+        raise ArgumentError(f"{name} must be a number, not {text!r}") from error
+
+
+def parse_gap(text: str) -> list[int] | str:
+    if text == "any":
+        return text
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
+    return [int(part) for part in parts]

@@ -16,7 +16,9 @@ from cantaor.settings import check_channel
 
 @app.command(epilog="Example: `cantaor audit recordings --fix clean.csv`")
 def audit(
-    corpus: Annotated[Path, typer.Argument(help="Folder, CSV or Parquet of recordings.")],
+    corpus: Annotated[
+        str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
+    ],
     fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
     layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
     html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
@@ -34,18 +36,25 @@ def audit(
     chosen = parse_channel(channel)
     check_channel("mean" if chosen is None else chosen)
     manifest = replace(read_entries(corpus, layout), channel="mean" if chosen is None else chosen)
+    for path, kind in manifest.passed_over:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    for _, reason in manifest.skipped:
+        typer.echo(f"skipped: {reason}", err=True)
     with show_progress(as_json) as progress:
         found = audit_manifest(
-            manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
+            manifest,
+            seed=seed,
+            strict=strict,
+            progress=lambda done: progress("audit", done, len(manifest)),
         )
     if fix is not None:
         write_manifest(fix_manifest(manifest, found), fix)
     if html is not None:
         from cantaor.report.audit_page import write_audit_page
 
-        write_audit_page(found, html, title=str(corpus))
+        write_audit_page(found, html, title=corpus)
     if as_json:
-        typer.echo(found.to_json())
+        print_json(found.to_json())
     else:
         print_audit(found.summary(), found.tables())
 

@@ -10,13 +10,14 @@ import typer
 from cantaor.cli.app import Channel, Json, app, model_folder, print_json, report_failures
 from cantaor.errors import AudioError, CantaorError
 from cantaor.io.channels import parse_channel
+from cantaor.io.locations import require_local
 from cantaor.report.terminal import print_rows
 
 
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
 def enrol(
     model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings of the singer.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
     out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
     channel: Channel = None,
@@ -29,26 +30,29 @@ def enrol(
 
     folder = model_folder(model)
     bundle = load_bundle(folder)
-    heard, failures = [], []
+    predictions, failures = [], []
     for path in audio:
         try:
-            heard.append(predict_clips(bundle, path, parse_channel(channel)))
+            predictions.append(predict_clips(bundle, path, parse_channel(channel)))
         except AudioError as error:
-            failures.append((str(path), str(error)))
-    if not heard:
+            failures.append((path, str(error)))
+    if not predictions:
         report_failures(failures, all_failed=True)
-    known = enrol_singer(bundle, singer, [one.embeddings for one in heard])
+    known = enrol_singer(bundle, singer, [one.embeddings for one in predictions])
     # A bundle replaces its folder; what else belongs to the model stays beside it.
     beside = {file.name: file.read_bytes() for file in companions(folder)}
+    out = None if out is None else require_local(out, "a model")
     saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
     for name, content in beside.items():
         (saved / name).write_bytes(content)
-    clips = sum(len(one.motifs) for one in heard)
-    facts = {"model": str(saved), "singer": singer, "recordings": len(heard), "clips": clips}
+    clips = sum(len(one.motifs) for one in predictions)
+    facts = {"model": str(saved), "singer": singer, "recordings": len(predictions), "clips": clips}
     if as_json:
         print_json({**facts, "failures": [{"path": p, "error": why} for p, why in failures]})
     else:
-        typer.echo(f"{saved} knows {singer} from {len(heard)} recordings, {clips} motif clips")
+        typer.echo(
+            f"{saved} knows {singer} from {len(predictions)} recordings, {clips} motif clips"
+        )
     report_failures(failures)
 
 
@@ -56,7 +60,7 @@ def enrol(
 def nearest(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
     embeddings: Annotated[Path, typer.Argument(help="What `embed` wrote with the same model.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings to compare.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings to compare.")],
     kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
     count: Annotated[int, typer.Option(help="How many to show.")] = 10,
     method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
@@ -76,11 +80,11 @@ def nearest(
                 embeddings, predict_clips(bundle, path, parse_channel(channel)), kind, count, method
             )
         except CantaorError as error:
-            failures.append((str(path), str(error)))
+            failures.append((path, str(error)))
             continue
         if as_json:
-            print_json({"path": str(path), "nearest": found}, indent=None)
+            print_json({"path": path, "nearest": found}, indent=None)
         else:
             names = ("path", "start_s", "end_s", "cosine")
-            print_rows(str(path), names, [[row[name] for name in names] for row in found])
+            print_rows(path, names, [[row[name] for name in names] for row in found])
     report_failures(failures, all_failed=len(failures) == len(audio))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json
+from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
 from cantaor.errors import ArgumentError
 from cantaor.io.channels import parse_channel
 from cantaor.report.terminal import print_evaluation, show_progress
@@ -25,7 +25,7 @@ Epochs = Annotated[int | None, typer.Option(help="At most so many passes; else t
 @app.command(epilog="Example: `cantaor train work --split recording`")
 def train(
     work: Annotated[Path | None, typer.Argument(help="A mined workspace.")] = None,
-    clips: Annotated[Path | None, typer.Option(help="CSV of clips instead of a workspace.")] = None,
+    clips: Annotated[str | None, typer.Option(help="CSV of clips instead of a workspace.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
     split: Annotated[
         str | None,
@@ -110,7 +110,7 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Argument(help="A workspace with a model, or a model.")
     ] = None,
-    clips: Annotated[Path | None, typer.Option(help="CSV of clips to test on.")] = None,
+    clips: Annotated[str | None, typer.Option(help="CSV of clips to test on.")] = None,
     grid: Annotated[bool, typer.Option("--grid", help="Train and test a whole grid.")] = False,
     out: Annotated[Path | None, typer.Option(help="Grid: its folder.")] = None,
     models: Annotated[str | None, typer.Option(help="Grid: networks, by commas.")] = None,
@@ -142,11 +142,13 @@ def evaluate(
     were run before are kept.
     """
     from cantaor.experiments.grid import plan_of
+    from cantaor.experiments.model_notes import model_notes
     from cantaor.experiments.train_evaluate import (
         clips_manifest,
         evaluate_model,
         evaluate_workspace,
     )
+    from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.training.recipes import recipe_settings
 
     if grid:
@@ -167,10 +169,12 @@ def evaluate(
             listened = parse_channel(channel)
             manifest = None if clips is None else clips_manifest(clips, listened, folder)
             result = evaluate_model(folder, manifest, progress).to_json()
+    notes = model_notes(load_bundle(folder).extra, folder)
     if as_json:
-        print_json(result)
+        print_json({**result, "notes": notes})
     else:
         print_evaluation(result)
+    print_notes(notes)
 
 
 @app.command(epilog="Example: `cantaor export work/model --out singer.ts`")
@@ -195,7 +199,7 @@ def export(
 
 def _evaluate_grid(
     work: Path | None,
-    clips: Path | None,
+    clips: str | None,
     plan: GridPlan,
     settings: TrainingSettings,
     out: Path | None,

@@ -15,12 +15,13 @@ from cantaor.cli.app import (
     Strict,
     Workers,
     app,
+    parse_gap,
+    parse_support,
     print_json,
     report_failures,
     report_warnings,
 )
 from cantaor.corpus.manifest import Manifest
-from cantaor.errors import ArgumentError
 from cantaor.io.channels import parse_channel
 from cantaor.pipeline.stages import STAGES
 from cantaor.report.terminal import (
@@ -58,6 +59,12 @@ def mine(
         bool, typer.Option("--all-clips", help="Write the audio of every instance.")
     ] = False,
     pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    min_hz: Annotated[
+        float | None, typer.Option(help="Lowest pitch, Hz (55); lower is unvoiced.")
+    ] = None,
+    max_hz: Annotated[
+        float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
+    ] = None,
     k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
     gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
     min_support: Annotated[
@@ -74,6 +81,9 @@ def mine(
     max_failures: Annotated[
         int | None, typer.Option(help="Stop once more recordings have failed.")
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove recordings that the corpus does not have.")
+    ] = False,
     channel: Channel = None,
     strict: Strict = False,
     only_look: Annotated[
@@ -92,9 +102,11 @@ def mine(
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
+        "min_hz": min_hz,
+        "max_hz": max_hz,
         "k": _whole_or_word(k),
-        "gap": _gap(gap),
-        "min_support": _support(min_support),
+        "gap": None if gap is None else parse_gap(gap),
+        "min_support": None if min_support is None else parse_support("--min-support", min_support),
         "min_length": min_length,
         "max_patterns": max_patterns,
         "channel": parse_channel(channel),
@@ -134,15 +146,20 @@ def mine(
             force=force,
             max_failures=max_failures,
             strict=strict,
+            prune=prune,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
     state = read_status(workspace.path)
-    finished = workspace.is_mined
+    for path, kind in state["passed_over"]:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    finished = workspace.is_mined and stage in (None, STAGES[-1])
     rows = motif_rows(workspace) if finished else []
-    noted = workspace.table("failures").to_pylist()
-    failures = [row for row in noted if row["kind"] == "failed"]
-    warnings = [row for row in noted if row["kind"] == "warned"]
+    failures, warnings = state["failures"], state["warnings"]
+    if finished:
+        noted = workspace.table("failures").to_pylist()
+        failures = [row for row in noted if row["kind"] == "failed"]
+        warnings = [row for row in noted if row["kind"] == "warned"]
     counts = _counts(found, len(chosen_entries), failures, warnings)
     if as_json:
         facts: dict[str, Any] = {"workspace": str(workspace.path), "singers": rows}
@@ -240,21 +257,3 @@ def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) ->
 
 def _whole_or_word(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
-
-
-def _support(text: str | None) -> int | float | None:
-    if text is None:
-        return None
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError as error:
-        raise ArgumentError(f"--min-support must be a number, not {text!r}") from error
-
-
-def _gap(text: str | None) -> list[int] | str | None:
-    if text is None or text == "any":
-        return text
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
-        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
-    return [int(part) for part in parts]

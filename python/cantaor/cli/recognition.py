@@ -22,6 +22,7 @@ from cantaor.cli.app import (
     app,
     model_folder,
     print_json,
+    print_notes,
     report_failures,
 )
 from cantaor.errors import CantaorError
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions, Identification
 
-#: Of `identify --out answers.parquet`; ``answer`` is the whole answer as JSON.
-_ANSWERS = pa.schema(
+#: Of `identify --out answers.parquet`; ``answer`` is the whole identification as JSON.
+_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
         ("singer", pa.string()),
@@ -64,13 +65,15 @@ def identify(
     as_json: Json = False,
 ) -> None:
     """Rank the known singers for each recording."""
+    from cantaor.experiments.model_notes import model_notes
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.identification import aggregate_clips
 
     bundle = load_bundle(model_folder(model))
+    print_notes(model_notes(bundle.extra, model_folder(model)))
 
-    def answer(heard: ClipPredictions) -> None:
-        found = aggregate_clips(heard, bundle.trained.classes)
+    def on_prediction(predictions: ClipPredictions) -> None:
+        found = aggregate_clips(predictions, bundle.trained.classes)
         line = found.to_json()
         if job.file is not None:
             facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
@@ -78,20 +81,19 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
         else:
-            _print_answer(found)
+            _print_identification(found)
 
-    def failure(path: str, reason: str) -> None:
+    def on_failure(path: str, reason: str) -> None:
         line = {"path": path, "error": reason}
         if job.file is not None:
             job.file.add(line, [line])
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_predictions(out, _model_digest(model), _ANSWERS, force)
-    job = _InferenceOptions(
-        bundle, audio, file, workers, device, answer, failure, parse_channel(channel)
-    )
-    job.carry_out("identify", out, as_json)
+    file = None if out is None else open_predictions(out, _model_digest(model), _SCHEMA, force)
+    listened = parse_channel(channel)
+    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure, listened)
+    job.run("identify", out, as_json)
 
 
 @app.command(epilog="Example: `cantaor embed work/model a.flac b.flac --out embeddings.parquet`")
@@ -106,31 +108,33 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of recordings and of their motif clips."""
+    from cantaor.experiments.model_notes import model_notes
     from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows
     from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(model_folder(model))
+    print_notes(model_notes(bundle.extra, model_folder(model)))
 
-    def answer(heard: ClipPredictions) -> None:
-        rows = embedding_rows(heard)
+    def on_prediction(predictions: ClipPredictions) -> None:
+        rows = embedding_rows(predictions)
         file.add({**rows[0], "motifs": rows[1:]}, rows)
 
     file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
-    job = _InferenceOptions(
+    job = _InferenceRun(
         bundle,
         audio,
         file,
         workers,
         device,
-        answer,
+        on_prediction,
         lambda _path, _reason: None,
         parse_channel(channel),
     )
-    job.carry_out("embed", out, as_json)
+    job.run("embed", out, as_json)
 
 
 @dataclass(slots=True)
-class _InferenceOptions:
+class _InferenceRun:
     """One command's way through its recordings."""
 
     bundle: Bundle
@@ -138,58 +142,60 @@ class _InferenceOptions:
     file: PredictionWriter | None
     workers: int | None
     device: str
-    answer: Callable[[ClipPredictions], None]
-    failure: Callable[[str, str], None]
+    on_prediction: Callable[[ClipPredictions], None]
+    on_failure: Callable[[str, str], None]
     channel: str | int | None = None
-    answered: int = 0
+    predicted: int = 0
     clips: int = 0
     reused: int = 0
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
 
-    def carry_out(self, stage: str, out: Path | None, as_json: bool) -> None:
+    def run(self, stage: str, out: Path | None, as_json: bool) -> None:
         """The whole command, from its recordings to what it says of them."""
-        self._run(stage, quiet=as_json or out is None)
+        self._infer_new(stage, quiet=as_json or out is None)
         if out is not None:
             self._summarise(out, as_json)
-        report_failures(self.failures, all_failed=self.answered + self.reused == 0)
+        report_failures(self.failures, all_failed=self.predicted + self.reused == 0)
 
-    def _run(self, stage: str, quiet: bool) -> None:
+    def _infer_new(self, stage: str, quiet: bool) -> None:
         """Hear what no earlier run has heard; however it ends, the file is closed."""
         started = monotonic()
         try:
-            asked = find_inputs(self.audio)
+            passed_over: list[tuple[str, str]] = []
+            asked = find_inputs(self.audio, passed_over)
+            for path, kind in passed_over:
+                typer.echo(f"passed over: {path}: {kind}", err=True)
             done = frozenset() if self.file is None else self.file.done
             todo = [one for one in asked if one.name not in done]
             self.reused = len(asked) - len(todo)
-            self._hear(todo, stage, quiet)
+            self._infer(todo, stage, quiet)
         finally:
             self.seconds = monotonic() - started
             if self.file is not None:
                 self.file.close()
 
-    def _hear(self, todo: list[Input], stage: str, quiet: bool) -> None:
+    def _infer(self, todo: list[Input], stage: str, quiet: bool) -> None:
         from cantaor.workspace.journal import StageCount
 
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            for one, outcome in infer_recordings(
-                self.bundle, todo, pool, self.device, self.channel
-            ):
-                self._take(one, outcome)
+            outcomes = infer_recordings(self.bundle, todo, pool, self.device, self.channel)
+            for one, outcome in outcomes:
+                self._handle(one, outcome)
                 seconds = monotonic() - started
-                count = (len(todo), self.answered, 0, len(self.failures))
+                count = (len(todo), self.predicted, 0, len(self.failures))
                 watch(StageCount(stage, *count, seconds=seconds))
 
-    def _take(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
+    def _handle(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
         if isinstance(outcome, CantaorError):
             self.failures.append((one.name, printable(str(outcome))))
-            self.failure(*self.failures[-1])
+            self.on_failure(*self.failures[-1])
         else:
-            self.answered += 1
+            self.predicted += 1
             self.clips += len(outcome.motifs)
-            self.answer(outcome)
+            self.on_prediction(outcome)
 
     def _summarise(self, out: Path, as_json: bool) -> None:
         """Say what was written."""
@@ -197,7 +203,7 @@ class _InferenceOptions:
             errors = [{"path": path, "error": reason} for path, reason in self.failures]
             facts: dict[str, Any] = {
                 "out": str(out),
-                "recordings": self.answered,
+                "recordings": self.predicted,
                 "reused": self.reused,
                 "clips": self.clips,
                 "seconds": round(self.seconds, 2),
@@ -207,7 +213,7 @@ class _InferenceOptions:
             return
         there = f", {self.reused} were there" if self.reused else ""
         typer.echo(
-            f"written: {out} ({self.answered} recordings{there}, {self.clips} motif clips, "
+            f"written: {out} ({self.predicted} recordings{there}, {self.clips} motif clips, "
             f"{self.seconds:.1f} s)"
         )
 
@@ -217,13 +223,13 @@ def _model_digest(model: Path) -> str:
     return file_hash(model_folder(model) / "model.json")[:16]
 
 
-def _print_answer(answer: Identification) -> None:
-    rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
-    title = f"{answer.path} ({answer.clips} motif clips)"
+def _print_identification(found: Identification) -> None:
+    rows = [[i, one.singer, one.probability] for i, one in enumerate(found.ranked, 1)]
+    title = f"{found.path} ({found.clips} motif clips)"
     print_rows(title, ["", "singer", "probability"], rows)
-    if answer.unknown:
+    if found.unknown:
         typer.echo("unknown: likely none of these singers")
-    best = answer.evidence[0]
+    best = found.evidence[0]
     typer.echo(
         f"strongest: motif {' '.join(map(str, best.motif))} "
         f"at {best.start_s:.2f}-{best.end_s:.2f} s"

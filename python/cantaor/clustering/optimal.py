@@ -22,7 +22,7 @@ _EXACT_ATOMS = 8_192
 _REACH = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Atoms:
     """Sorted atoms: weight, mean, inertia about the mean, and prefix sums for the kernels."""
 

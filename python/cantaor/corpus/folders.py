@@ -14,7 +14,14 @@ from pathlib import Path, PurePosixPath
 from cantaor.errors import CorpusError
 from cantaor.io.formats import EXTENSIONS
 from cantaor.io.locations import printable
+from cantaor.io.own_output import own_output
 
+#: How a folder that cantaor wrote is called.
+OWN_KINDS = {
+    "workspace": "workspace of cantaor",
+    "model": "model of cantaor",
+    "clips": "folder of clips that cantaor cut",
+}
 #: Why a name is no recording.
 HIDDEN = "hidden"
 NO_AUDIO = "no audio by its extension"
@@ -33,10 +40,13 @@ class Listing:
     ignored
         Every other name, as text to print, with the reason. What a hidden folder holds is not
         looked at.
+    passed_over
+        Folders that cantaor wrote as its own results: how to print their path, and what they are.
     """
 
     audio: tuple[PurePosixPath, ...]
     ignored: tuple[tuple[str, str], ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
 
 
 def list_folder(folder: Path) -> Listing:
@@ -51,12 +61,13 @@ def list_folder(folder: Path) -> Listing:
         raise CorpusError(f"no folder at {folder}")
     audio: list[PurePosixPath] = []
     ignored: list[tuple[str, str]] = []
-    for path, reason in _walk(folder):
+    own: list[tuple[str, str]] = []
+    for path, reason in _walk(folder, own):
         if reason:
             ignored.append((printable(path.as_posix()), reason))
         else:
             audio.append(path)
-    return Listing(tuple(audio), tuple(ignored))
+    return Listing(tuple(audio), tuple(ignored), tuple(own))
 
 
 def sort_names(names: Iterable[PurePosixPath]) -> Listing:
@@ -74,7 +85,7 @@ def sort_names(names: Iterable[PurePosixPath]) -> Listing:
     )
 
 
-def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, str]]:
+def _walk(folder: Path, own: list[tuple[str, str]]) -> Iterator[tuple[PurePosixPath, str]]:
     root = folder.resolve()
     seen = {root}
     for place, folders, files in os.walk(folder, followlinks=True):
@@ -84,6 +95,8 @@ def _walk(folder: Path) -> Iterator[tuple[PurePosixPath, str]]:
             path = PurePosixPath(inner.relative_to(folder).as_posix())
             if name.startswith("."):
                 yield path, HIDDEN
+            elif kind := own_output(inner):
+                own.append((printable(str(inner)), f"a {OWN_KINDS[kind]}"))
             elif not _is_new(inner, root, seen):
                 yield path, LINK
             else:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from cantaor.corpus.folders import list_folder, sort_names
+from cantaor.corpus.folders import OWN_KINDS, list_folder, sort_names
 from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.io.locations import is_url, join, list_files, open_bytes, printable
+from cantaor.io.locations import is_url, join, list_names, printable
+from cantaor.io.own_output import own_folders, own_output
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
@@ -41,8 +41,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
         :data:`cantaor.io.formats.EXTENSIONS`; any depth below ``SINGER``), or a manifest as
         :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
         either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
-        left out and listed as ``skipped``, what is no
-        recording as ``ignored``.
+        left out and listed as ``skipped``, as is one whose singer cannot be told.
+        Workspaces, models and folders of clips that cantaor wrote are ``passed_over``.
 
     Returns
     -------
@@ -56,6 +56,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     if is_url(path):
         return require_unique_recordings(_read_url(os.fspath(path)))
     place = Path(path)
+    if kind := own_output(place):
+        raise CorpusError(f"{place}: is a {OWN_KINDS[kind]}, no corpus of recordings")
     if place.is_dir():
         return require_unique_recordings(_read_folder(place))
     if place.is_file():
@@ -84,6 +86,10 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
     CorpusError
         As :func:`read_corpus`, or a layout is given for a table.
     """
+    if is_url(path):
+        if layout:
+            raise CorpusError(f"{os.fspath(path)}: a layout is for folders of this machine")
+        return _read_url(os.fspath(path))
     place = Path(path)
     if place.is_file() and not layout:
         return read_manifest(place)
@@ -95,6 +101,8 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
         raise CorpusError(f"layout must be flamenco-motifs or a pattern, not {layout!r}")
     if layout or (place.is_dir() and _looks_published(place)):
         return read_flamenco_motifs(place)
+    if own_output(place) == "clips":
+        return _read_folder(place)  # to mine them is no use, to look at them is
     return read_corpus(place)
 
 
@@ -179,15 +187,27 @@ def read_mirdata(
     return require_unique_recordings(Manifest(found, root))
 
 
-def audio_files(folder: Path) -> Iterator[PurePosixPath]:
+def audio_files(
+    folder: Path, passed_over: list[tuple[str, str]] | None = None
+) -> Iterator[PurePosixPath]:
     """Audio files below a folder, relative to it, in sorted order.
+
+    Parameters
+    ----------
+    folder
+        Where to look; not in folders below it that cantaor wrote as its own results.
+    passed_over
+        Gets those: how to print their path, and what they are.
 
     Raises
     ------
     CorpusError
         The folder is missing.
     """
-    yield from list_folder(folder).audio
+    found = list_folder(folder)
+    if passed_over is not None:
+        passed_over += found.passed_over
+    yield from found.audio
 
 
 def audio_urls(url: str) -> list[PurePosixPath]:
@@ -198,29 +218,36 @@ def audio_urls(url: str) -> list[PurePosixPath]:
     OSError
         The URL cannot be listed.
     """
-    return list(sort_names(list_files(url)).audio)
+    return list(sort_names(list_names(url)).audio)
 
 
 def _read_folder(folder: Path) -> Manifest:
     found = list_folder(folder)
-    files = sorted(found.audio)
-    if not files:
-        raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
-    entries: list[ManifestEntry] = []
-    skipped: list[tuple[str, str]] = []
+    if not found.audio:
+        passed = "".join(f"; passed over {path}: {kind}" for path, kind in found.passed_over)
+        looked = _nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext")
+        raise CorpusError(looked + passed)
+    entries, skipped = _entries_of(sorted(found.audio), folder)
+    if not entries:
+        raise CorpusError(f"no recording in {folder}: {skipped[0][1]}")
+    return Manifest(entries, folder, skipped, found.passed_over, found.ignored)
+
+
+def _entries_of(
+    files: Iterable[PurePosixPath], folder: Path
+) -> tuple[tuple[ManifestEntry, ...], tuple[tuple[str, str], ...]]:
+    """Entries of files, and those that cannot be entries with the reason."""
+    entries, skipped = [], []
     for file in files:
-        if not _is_text(str(file)):
-            reason = "the name is not valid UTF-8; rename it"
-            skipped.append((printable(str(folder / file)), reason))
-            continue
         try:
+            if not _is_text(str(file)):
+                raise CorpusError(
+                    f"{printable(str(folder / file))}: the name is not valid UTF-8; rename it"
+                )
             entries.append(_folder_entry(file, folder))
         except CorpusError as error:
             skipped.append((printable(str(folder / file)), str(error)))
-    if not entries:
-        path, reason = skipped[0]
-        raise CorpusError(f"no audio in {folder}: {path}: {reason}")
-    return Manifest(tuple(entries), folder, tuple(skipped), found.ignored)
+    return tuple(entries), tuple(skipped)
 
 
 def _is_text(name: str) -> bool:
@@ -233,25 +260,20 @@ def _is_text(name: str) -> bool:
 
 def _read_url(url: str) -> Manifest:
     """A manifest or a folder behind a URL; its entries have URLs for paths."""
-    suffix = PurePosixPath(url).suffix.lower()
-    ignored: tuple[tuple[str, str], ...] = ()
+    if PurePosixPath(url).suffix.lower() in (".csv", ".parquet"):
+        return read_manifest(url)
     try:
-        if suffix in (".csv", ".parquet"):
-            with TemporaryDirectory() as folder, open_bytes(url) as source:
-                copy = Path(folder, f"manifest{suffix}")
-                copy.write_bytes(source.read())
-                entries = read_manifest(copy).entries
-            parent = url.rpartition("/")[0]
-        else:
-            found = sort_names(list_files(url))
-            entries = tuple(_folder_entry(file, Path(url)) for file in found.audio)
-            ignored, parent = found.ignored, url
+        listed, own = sort_names(list_names(url)), own_folders(url)
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
+    kept = [file for file in listed.audio if not own.keys() & {str(p) for p in file.parents}]
+    entries, skipped = _entries_of(kept, Path(url))
+    passed = tuple((join(url, name), f"a {OWN_KINDS[own[name]]}") for name in sorted(own))
     if not entries:
-        raise CorpusError(f"no audio at {url}")
-    placed = tuple(replace(e, path=join(parent, e.path)) for e in entries)
-    return Manifest(placed, Path(), ignored=ignored)
+        why = [*(reason for _, reason in skipped[:1]), *(f"{p}: {kind}" for p, kind in passed)]
+        raise CorpusError("; ".join([f"no audio at {url}", *why]))
+    found = tuple(replace(e, path=join(url, e.path)) for e in entries)
+    return Manifest(found, Path(), skipped, passed, listed.ignored)
 
 
 def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
@@ -311,7 +333,7 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
             + ", ".join(repr(name) for name in strangers[:3])
         )
     entries = tuple(_matched(file, match) for file, match in matches if match)
-    return Manifest(entries, folder, ignored=found.ignored)
+    return Manifest(entries, folder, (), found.passed_over, found.ignored)
 
 
 def _matched(file: PurePosixPath, match: re.Match[str]) -> ManifestEntry:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.clips.spans import clip_bounds
+from cantaor.corpus.identity import unique_recordings
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
 from cantaor.io.audio import read_audio
@@ -28,7 +29,8 @@ def load_clipset(
     Parameters
     ----------
     clips
-        One entry a clip; entries without a span are whole files.
+        One entry a clip; entries without a span are whole files. Where two singers have a
+        recording of one name, the set's recordings have the singer before it.
     classes
         All singers, in the order of the labels.
     progress
@@ -58,8 +60,9 @@ def load_clipset(
         _cut_file(file, clips, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
+    named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
+        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(

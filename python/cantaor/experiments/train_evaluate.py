@@ -10,16 +10,23 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
+from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.manifest_files import read_manifest, write_manifest
-from cantaor.corpus.splits.protocols import Split
+from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
 from cantaor.errors import ModelError, SplitError
 from cantaor.experiments.clip_loading import load_clipset
-from cantaor.experiments.clip_splits import PreparedClips, mark_validation
+from cantaor.experiments.clip_splits import PreparedClips
+from cantaor.experiments.learnt_audio import (
+    CLIPS,
+    checked_clips,
+    name_subsets,
+    own_clips,
+    own_share,
+    share_with,
+)
 from cantaor.inference.embeddings import held_out_table
-from cantaor.io.files import write_table, write_text
+from cantaor.io.files import file_name, write_table, write_text
+from cantaor.io.locations import file_hash, require_local
 from cantaor.learn.data.clips import ClipSet, join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
 from cantaor.learn.evaluation.evaluation import (
@@ -32,22 +39,20 @@ from cantaor.learn.evaluation.evaluation import (
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import (
-    finder_arrays,
-    finder_facts,
-    model_channel,
-)
+from cantaor.learn.identification.identification import finder_arrays, finder_facts, model_channel
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.pipeline.mine import Progress
+from cantaor.pipeline.publishing import stage_versions
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.settings import check_channel
+from cantaor.workspace.changes import workspace_facts
+from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
-_CLIPS = "clips.csv"
 _CURVES = "learning.png"
 _FIGURES = "evaluation.json"
 
@@ -79,18 +84,21 @@ def train_workspace(
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
     """
-    folder = out or workspace.path / "model"
-    trained, backend = _train(prepared.clips, settings, folder, progress)
+    folder = require_local(out or workspace.path / "model", "a model")
+    clips = hash_entries(prepared.clips)
+    trained, backend = _train(clips, settings, folder, progress)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
         "notes": list(prepared.notes),
+        "shared_audio": dict(prepared.shared_audio),
+        "workspace": workspace_facts(workspace, folder),
         "finder": finder_facts(prepared.finder),
         **kept,
     }
     save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
-    _finish(folder, trained, prepared.clips)
+    _finish(folder, trained, clips)
     return folder
 
 
@@ -104,22 +112,26 @@ def train_clips(
     """Train on clips that a file names, without mining.
 
     Entries whose ``split`` is ``"test"`` are left alone; ``"validation"`` entries stop the
-    training early, and are cut from the rest where there are none.
+    training early, and are cut from the rest where there are none. Entries without a side are
+    trained on.
 
     Returns
     -------
     Path
-        Folder of the model.
+        Folder of the model. Where test or validation clips share audio with what was learnt
+        from, its notes say how much.
 
     Raises
     ------
     SplitError
-        There are fewer than two singers on the training side.
+        A side is none of these, or there are fewer than two singers on the training side.
     """
-    clips, notes = _name_subsets(clips, settings)
+    out = require_local(out, "a model")
+    clips, notes, shared = name_subsets(hash_entries(checked_clips(clips)), settings)
     trained, backend = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
-    facts = {"protocol": protocol, "data": "clips", "notes": list(notes), "channel": clips.channel}
+    facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    facts |= {"shared_audio": shared, "channel": clips.channel}
     save_bundle(out, trained, arrays, {**facts, **kept})
     _finish(out, trained, clips)
     return out
@@ -143,19 +155,24 @@ def evaluate_model(
     Returns
     -------
     Evaluation
-        On the model's own clips also kept beside it, for the card of its exports.
+        With the fraction of clips that share audio with what the model learnt from. On the
+        model's own clips also kept beside it, for the card of its exports. What
+        :func:`cantaor.experiments.model_notes.model_notes` says of the model holds for it too.
 
     Raises
     ------
     ModelError
         The model cannot be read or has no held-out clips.
+    SplitError
+        A clip names a side that there is not.
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = _held_out(model, clips, bundle)
+    tested = _held_out(model, None if clips is None else checked_clips(clips), bundle)
+    shared = own_share(model, bundle) if clips is None else share_with(model, tested)
     rate = bundle.trained.module.sample_rate
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
-    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
     if clips is None:
         _write_figures(model / _FIGURES, result)
     return result
@@ -175,8 +192,8 @@ def write_card(model: Path, out: Path) -> Path:
     figures = model / _FIGURES
     known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
     learned = "clips that are not listed"
-    if (model / _CLIPS).exists():
-        clips = read_manifest(model / _CLIPS)
+    if (model / CLIPS).exists():
+        clips = read_manifest(model / CLIPS)
         watched = bundle.trained.settings.early_stopping
         sides = ("train",) if watched else ("train", "validation")
         learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
@@ -216,25 +233,43 @@ def evaluate_workspace(
     labels = labels_in_order_of(bundle.trained, clips)
     probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
-    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
-    write_table(
-        workspace.path / f"heldout-{protocol}.parquet",
-        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
+    result = replace(
+        measure(probabilities, labels, bundle.trained.classes, clips, protocol),
+        shared_audio=own_share(folder, bundle),
     )
+    facts = bundle.extra.get("workspace", {})
+    # Of what made the embeddings: the workspace as the model knew it.
+    maker = MadeBy(CANTAOR, stage_versions(), {"model": model_digest(folder)}, _state(facts))
+    held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
+    name = file_name(protocol)
+    write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
     _write_figures(folder / _FIGURES, result)
-    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    _write_figures(workspace.path / f"evaluation-{name}.json", result, {"workspace": facts})
     return result
 
 
-def _write_figures(path: Path, result: Evaluation) -> None:
-    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+def model_digest(model: Path) -> str:
+    """What tells a model apart: a hash of its description, which holds those of its weights."""
+    return file_hash(model / "model.json")[:16]
+
+
+def _state(facts: object) -> str:
+    return str(facts.get("state", "")) if isinstance(facts, dict) else ""
+
+
+def _write_figures(
+    path: Path, result: Evaluation, more: Mapping[str, object] | None = None
+) -> None:
+    figures = {**result.to_json(), "cantaor": CANTAOR, **(more or {})}
+    write_text(path, json.dumps(figures, indent=2) + "\n")
 
 
 def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
     if clips is None:
-        if not (model / _CLIPS).exists():
-            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
-        clips = replace(read_manifest(model / _CLIPS), channel=model_channel(bundle))
+        clips = own_clips(model)
+        if clips is None:
+            raise ModelError(f"{model}: has no {CLIPS}; name the clips to test on")
+        clips = replace(clips, channel=model_channel(bundle))
     has_sides = any(entry.split for entry in clips.entries)
     tested = select_split(clips, "test") if has_sides else clips
     if len(tested) == 0:
@@ -250,15 +285,15 @@ def clip_subsets(
     Raises
     ------
     SplitError
-        There are fewer than two singers on the training side.
+        A side is none of these, or there are fewer than two singers on the training side.
     """
-    clips, _ = _name_subsets(clips, TrainingSettings(seed=seed))
+    clips = name_subsets(hash_entries(checked_clips(clips)), TrainingSettings(seed=seed))[0]
     classes = _classes(clips)
-    sides = (select_split(clips, name) for name in ("train", "validation", "test"))
-    learned, watched, tested = (
-        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
+    subsets = (select_split(clips, name) for name in ("train", "validation", "test"))
+    learned, validation, tested = (
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in subsets
     )
-    return learned, watched, tested
+    return learned, validation, tested
 
 
 def _classes(clips: Manifest) -> tuple[str, ...]:
@@ -309,23 +344,11 @@ def _unfinished(folder: Path) -> Path:
 
 def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
     """Complete a saved model: its clips, its learning curves; the training's state can go."""
-    write_manifest(clips, folder / _CLIPS)
+    write_manifest(clips, folder / CLIPS)
     if find_spec("matplotlib") is not None:
         title = f"{trained.settings.model} on {trained.settings.features}"
         save_figure(plot_training(trained.history, title), folder / _CURVES)
     shutil.rmtree(_unfinished(folder), ignore_errors=True)
-
-
-def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
-    """Clips without a side are training clips; validation clips are cut where there are none."""
-    entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
-    named = replace(clips, entries=entries)
-    # The profile network watches nothing: it learns from all.
-    if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
-        return named, ()
-    sides = np.array([entry.split for entry in entries])
-    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
-    return mark_validation(named, split, settings.seed)
 
 
 def clips_manifest(
@@ -342,7 +365,7 @@ def clips_manifest(
     model
         Folder of the model whose channel it is where none is named; else the mean.
     """
-    clips = read_manifest(path)
+    clips = read_clips(path)
     if channel is None:
         channel = "mean" if model is None else model_channel(load_bundle(model))
     check_channel(channel)

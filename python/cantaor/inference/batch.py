@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,9 +24,17 @@ import numpy as np
 from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
-from cantaor.errors import CantaorError, CorpusError, WorkspaceError
+from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
 from cantaor.io.audio import open_audio, resampled
-from cantaor.io.locations import Location, is_url, join, printable
+from cantaor.io.formats import EXTENSIONS
+from cantaor.io.locations import (
+    Location,
+    is_folder,
+    is_url,
+    join,
+    parent_of,
+    printable,
+)
 from cantaor.pipeline.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
@@ -72,23 +80,27 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class InferenceJob:
-    """One recording for a worker: its voice goes to ``voice``, raw float32 at ``rate`` Hz."""
+    """One recording for a worker: samples go to ``samples_path``, raw float32 at ``rate`` Hz."""
 
     input: Input
     finder: MotifFinder
     kind: str
     rate: int
-    voice: Path
+    samples_path: Path
 
 
-def find_inputs(arguments: Iterable[Location]) -> list[Input]:
+def find_inputs(
+    arguments: Iterable[Location], passed_over: list[tuple[str, str]] | None = None
+) -> list[Input]:
     """The recordings that files, folders, manifests (``path[,start_s,end_s]``) and URLs name.
 
     Parameters
     ----------
     arguments
         Each a recording, a folder that is searched, a ``.csv`` or ``.parquet`` table whose paths
-        are relative to it, or the URL of a recording or folder.
+        are relative to it, or the URL of any of these.
+    passed_over
+        Gets folders in them that cantaor wrote: how to print their path, and what they are.
 
     Returns
     -------
@@ -101,7 +113,7 @@ def find_inputs(arguments: Iterable[Location]) -> list[Input]:
     """
     found: dict[Input, None] = {}
     for argument in arguments:
-        found.update(dict.fromkeys(_inputs_of(argument)))
+        found.update(dict.fromkeys(_inputs_of(argument, passed_over)))
     return list(found)
 
 
@@ -144,21 +156,21 @@ def infer_recordings(
         finder = replace(finder, settings=replace(finder.settings, channel=channel))
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
-        taken: list[Input] = []
+        submitted: list[Input] = []
 
         def jobs() -> Iterator[InferenceJob]:
             for number, one in enumerate(inputs):
-                taken.append(one)
+                submitted.append(one)
                 yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(
             locate_recording_clips, jobs(), pool, lambda job: job.input.name, _AHEAD
         )
         on_cpu = pick_device(device).type == "cpu"
-        desk = InferenceBatcher(bundle, taken, Path(scratch), device)
+        batcher = InferenceBatcher(bundle, submitted, Path(scratch), device)
         with _open_network(pool.workers if pool is not None and on_cpu else 1) as network:
-            for judged in network.results(desk.ask, _groups(outcomes)):
-                yield from judged
+            for predicted in network.results(batcher.predict, _groups(outcomes)):
+                yield from predicted
 
 
 def locate_recording_clips(job: InferenceJob) -> FoundClips:
@@ -173,18 +185,30 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
     """
     one = job.input
     try:
-        channel = job.finder.settings.channel
-        with job.voice.open("wb") as sink, open_audio(one.location, channel) as stream:
+        with (
+            blame(one.name),
+            _scratch(job.samples_path) as sink,
+            open_audio(one.location, job.finder.settings.channel) as stream,
+        ):
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
                 job.rate,
-                _writer(sink.write),
+                _writer(sink),
             )
             return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
     except CantaorError:
-        job.voice.unlink(missing_ok=True)
+        job.samples_path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Callable[[bytes], object]]:
+    try:
+        with path.open("wb") as sink:
+            yield sink.write
+    except OSError as error:
+        raise WorkspaceError(f"{path}: no room for scratch files: {error}") from error
 
 
 def _writer(write: Callable[[bytes], object]) -> Callable[[Float32Array], object]:
@@ -202,28 +226,30 @@ class InferenceBatcher:
     """Where the clips of found recordings are judged."""
 
     bundle: Bundle
-    taken: list[Input]
+    submitted: list[Input]
     scratch: Path
     device: str
 
-    def ask(self, group: list[Found]) -> Predicted:
+    def predict(self, group: list[Found]) -> Predicted:
         """Let the network judge some recordings, and drop their voices; errors pass."""
         from cantaor.learn.identification.identification import LocatedRecording, predict_recordings
 
-        voices = [
+        located = [
             LocatedRecording(
-                self.taken[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
+                self.submitted[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
             )
             for i, found in group
             if isinstance(found, FoundClips)
         ]
-        heard = iter(list(predict_recordings(self.bundle, voices, self.device)) if voices else [])
-        judged: Predicted = []
+        predictions = iter(
+            list(predict_recordings(self.bundle, located, self.device)) if located else []
+        )
+        predicted: Predicted = []
         for index, found in group:
-            answer = found if isinstance(found, CantaorError) else next(heard)
-            judged.append((self.taken[index], answer))
+            outcome = found if isinstance(found, CantaorError) else next(predictions)
+            predicted.append((self.submitted[index], outcome))
             (self.scratch / f"{index}.f32").unlink(missing_ok=True)
-        return judged
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +260,15 @@ class _Network:
     number: int
 
     def results(
-        self, ask: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
+        self, predict: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
     ) -> Iterator[Predicted]:
         """What becomes of groups, in order; no more than one waits."""
         if self.threads is None:
-            yield from map(ask, groups)
+            yield from map(predict, groups)
             return
         pending: deque[Future[Predicted]] = deque()
         for group in groups:
-            pending.append(self.threads.submit(ask, group))
+            pending.append(self.threads.submit(predict, group))
             while len(pending) > self.number or (pending and pending[0].done()):
                 yield pending.popleft().result()
         for future in pending:
@@ -280,30 +306,34 @@ def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
         yield waiting
 
 
-def _inputs_of(argument: Location) -> Iterator[Input]:
+def _inputs_of(argument: Location, passed_over: list[tuple[str, str]] | None) -> Iterator[Input]:
     text = os.fspath(argument)
-    suffix = PurePath(text).suffix.lower()
-    if is_url(text):
-        if suffix:
-            yield Input(text)
-            return
-        try:
-            files = audio_urls(text)
-        except OSError as error:
-            raise CorpusError(f"{text}: cannot be listed: {error}") from error
-        yield from (Input(join(text, str(file))) for file in files)
-    elif suffix in _TABLES:
-        for _, row in read_rows(Path(text), ["path"]):
+    if PurePath(text).suffix.lower() in _TABLES:
+        parent = parent_of(text) if is_url(text) else Path(text).parent
+        for _, row in read_rows(text, ["path"]):
             start, end = row.get("start_s"), row.get("end_s")
             yield Input(
-                join(Path(text).parent, str(row["path"])),
+                join(parent, str(row["path"])),
                 float(start) if start not in (None, "") else 0.0,
                 float(end) if end not in (None, "") else float("inf"),
             )
-    elif Path(text).is_dir():
-        files = list(audio_files(Path(text)))
-        if not files:
-            raise CorpusError(f"{text}: no audio in this folder")
-        yield from (Input(join(text, str(file))) for file in files)
-    else:
+        return
+    files = _files_in(text, passed_over)
+    if files is None:
         yield Input(text)
+        return
+    if not files:
+        raise CorpusError(f"{text}: no audio in this folder")
+    yield from (Input(join(text, str(file))) for file in files)
+
+
+def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[PurePosixPath] | None:
+    """Audio below a folder or its URL; None where it is neither."""
+    if not is_url(text):
+        return list(audio_files(Path(text), passed_over)) if Path(text).is_dir() else None
+    if PurePath(text).suffix.lower() in EXTENSIONS:
+        return None
+    try:
+        return audio_urls(text) if is_folder(text) else None
+    except OSError as error:
+        raise CorpusError(f"{text}: cannot be listed: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeAlias, cast
 
-from cantaor.errors import require_extra
+from cantaor.errors import ArgumentError, require_extra
 
 #: A path, or a URL as text.
 Location: TypeAlias = str | os.PathLike[str]
+
+# Two letters at least: one is a drive.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,26 @@ def is_url(location: Location) -> bool:
     (True, False)
     """
     return "://" in os.fspath(location)
+
+
+def require_local(location: Location, what: str) -> Path:
+    """The path of a folder or file of this machine.
+
+    Raises
+    ------
+    ArgumentError
+        It is a URL, also one whose slashes were folded as a path's are.
+
+    Examples
+    --------
+    >>> require_local("work", "a workspace").name
+    'work'
+    """
+    if _URL.match(os.fspath(location)):
+        raise ArgumentError(
+            f"{os.fspath(location)}: {what} is on this machine, not behind a URL; name a path"
+        )
+    return Path(location)
 
 
 def open_bytes(location: Location) -> IO[bytes]:
@@ -117,8 +141,8 @@ def file_hash(location: Location) -> str:
     return digest.hexdigest()
 
 
-def list_files(url: str) -> list[PurePosixPath]:
-    """Files below a URL, relative to it, sorted.
+def list_names(url: str) -> list[PurePosixPath]:
+    """All files below a URL, relative to it.
 
     Raises
     ------
@@ -127,7 +151,30 @@ def list_files(url: str) -> list[PurePosixPath]:
     """
     system, root = _system(url)
     root = root.rstrip("/")
-    return sorted(PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root))
+    return [PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root)]
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL is a folder, or a prefix that files lie below.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be asked.
+    """
+    system, path = _system(url)
+    return bool(system.isdir(path))
+
+
+def parent_of(url: Location) -> str:
+    """The folder of a URL.
+
+    Examples
+    --------
+    >>> parent_of("s3://bucket/songs/list.csv")
+    's3://bucket/songs'
+    """
+    return os.fspath(url).rpartition("/")[0]
 
 
 def join(root: Location, name: str) -> str:

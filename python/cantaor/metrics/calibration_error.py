@@ -45,8 +45,8 @@ def calibration_bins(
     count = np.bincount(index, minlength=bins).astype(np.float64)
     filled = count > 0
     mean = np.bincount(index, sure, bins)[filled] / count[filled]
-    share = np.bincount(index, right, bins)[filled] / count[filled]
-    return mean, share, count[filled]
+    accuracy = np.bincount(index, right, bins)[filled] / count[filled]
+    return mean, accuracy, count[filled]
 
 
 def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
@@ -76,5 +76,5 @@ def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: i
         raise ArgumentError(
             f"length of probability ({sure.size}) must match right ({correct.size}) and not be 0"
         )
-    mean, share, count = calibration_bins(sure, correct, bins)
-    return float(np.sum(count * np.abs(share - mean)) / sure.size)
+    mean, accuracy, count = calibration_bins(sure, correct, bins)
+    return float(np.sum(count * np.abs(accuracy - mean)) / sure.size)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import roc_curve
 
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int64Array
@@ -33,7 +34,7 @@ class OperatingPoint:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class DetCurve:
     """The trade between two mistakes, by falling threshold.
 
@@ -72,14 +73,11 @@ def det_curve(same: ArrayLike, different: ArrayLike) -> DetCurve:
         )
     if not (np.isfinite(targets).all() and np.isfinite(others).all()):
         raise ArgumentError("a score is not finite")
-    thresholds = np.unique(np.concatenate([targets, others]))[::-1]
-    accepted = np.searchsorted(np.sort(targets), thresholds, "left")
-    alarms = others.size - np.searchsorted(np.sort(others), thresholds, "left")
-    return DetCurve(
-        np.concatenate([[np.inf], thresholds]),
-        np.concatenate([[0.0], alarms / others.size]),
-        np.concatenate([[1.0], accepted / targets.size]),
+    is_same = np.repeat([True, False], [targets.size, others.size])
+    false_alarms, hits, thresholds = roc_curve(
+        is_same, np.concatenate([targets, others]), drop_intermediate=False
     )
+    return DetCurve(thresholds, false_alarms, 1 - hits)
 
 
 def equal_error_rate(same: ArrayLike, different: ArrayLike) -> OperatingPoint:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cantaor.errors import require_extra
+from cantaor.io.files import replacing
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
 
@@ -107,12 +108,8 @@ def plot_contour(
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write a figure (PNG, SVG or PDF by the extension); the file appears only when complete."""
     target = Path(path)
-    draft = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    try:
-        figure.savefig(draft, dpi=130)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(target) as draft:
+        figure.savefig(draft, dpi=130, format=target.suffix[1:] or "png")
     return target
 
 

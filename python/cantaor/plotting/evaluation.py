@@ -51,10 +51,10 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
             f"confusion must be {size} x {size} for {size} classes, not {counts.shape}"
         )
     figure, axes = _square(title, max(3.5, 1.2 + 0.62 * size))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for row in range(size):
         for column in range(size):
-            _draw_cell(axes, row, column, shares[row, column], int(counts[row, column]))
+            _draw_cell(axes, row, column, fractions[row, column], int(counts[row, column]))
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
     axes.set_xticks(range(size), classes)
@@ -83,12 +83,12 @@ def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = ""
     MissingExtraError
         matplotlib is not installed.
     """
-    mean, share, count = calibration_bins(probability, correct)
+    mean, accuracy, count = calibration_bins(probability, correct)
     figure, axes = _square(title, 4.0)
     axes.plot([0, 1], [0, 1], color=INK, lw=1, ls="--", label="calibrated")
-    axes.plot(mean, share, color=MOTIF_COLOURS[1], lw=2)
+    axes.plot(mean, accuracy, color=MOTIF_COLOURS[1], lw=2)
     axes.scatter(
-        mean, share, s=20 + 180 * count / count.max(), color=MOTIF_COLOURS[1], label="clips"
+        mean, accuracy, s=20 + 180 * count / count.max(), color=MOTIF_COLOURS[1], label="clips"
     )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
@@ -174,11 +174,11 @@ def _square(title: str, inches: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_cell(axes: Axes, row: int, column: int, share: float, count: int) -> None:
+def _draw_cell(axes: Axes, row: int, column: int, fraction: float, count: int) -> None:
     from matplotlib.patches import Rectangle
 
     colour = MOTIF_COLOURS[1] if row == column else MOTIF_COLOURS[3]
     corner = (column - 0.47, row - 0.47)
-    axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=0.08 + 0.62 * share, lw=0))
+    axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=0.08 + 0.62 * fraction, lw=0))
     if count:
-        axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=INK, fontsize=9)
+        axes.text(column, row, f"{fraction:.0%}", ha="center", va="center", color=INK, fontsize=9)

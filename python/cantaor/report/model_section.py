@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cantaor.errors import WorkspaceError
 from cantaor.io.files import read_table
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.plotting.evaluation import (
@@ -20,6 +21,7 @@ from cantaor.plotting.evaluation import (
 )
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.plotting.svg import figure_markup
+from cantaor.workspace.changes import changed_state
 from cantaor.workspace.workspace import Workspace
 
 #: A map with more points than this is a blot; an even choice is drawn.
@@ -54,12 +56,21 @@ class TestedModel:
         Expected calibration error; None where probabilities were not kept.
     drawings
         Confusion, calibration, embeddings, as far as there is something to draw.
+    changed
+        A sentence where the workspace changed since the model was trained on it.
     """
 
     protocol: str
     figures: Mapping[str, Any]
     calibration_error: float | None
     drawings: tuple[Drawing, ...]
+    changed: str = ""
+
+    @property
+    def shared(self) -> float | None:
+        """Fraction of the held-out clips that share audio with training; None: not kept."""
+        found: float | None = self.figures.get("shared_audio", {}).get("test")
+        return found
 
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
@@ -71,7 +82,7 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     """Learning curves of every model in a workspace."""
     drawings = []
     for path in sorted(workspace.path.glob("model*/model.json")):
-        history = json.loads(path.read_text(encoding="utf-8"))["history"]
+        history = _read(path).get("history")
         name = path.parent.name
         if history:
             label = f"Loss and accuracy of {name} over {len(history)} epochs"
@@ -79,26 +90,25 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     return drawings
 
 
-def grid_records(workspace: Workspace) -> list[dict[str, Any]]:
-    """Cells of a grid in the workspace's folder ``grid``, with the paper's figures beside."""
-    files = sorted((workspace.path / "grid").glob("*.json"))
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    cells = [one for one in records if isinstance(one, dict) and "model" in one and "data" in one]
-    if not cells:
-        return []
-    from cantaor.learn.evaluation.grid import Cell, paper_figures
-
-    names = ("model", "features", "data", "protocol")
-    return [{**one, "paper": paper_figures(Cell(*(one[name] for name in names)))} for one in cells]
+def model_changes(workspace: Workspace) -> list[str]:
+    """Sentences on the models of a workspace that changed since they were trained on it."""
+    notes = []
+    for path in sorted(workspace.path.glob("model*/model.json")):
+        facts = _read(path).get("extra", {})
+        facts = facts.get("workspace") if isinstance(facts, Mapping) else None
+        changed = changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
+        if changed:
+            notes.append(f"{path.parent.name}: {changed}")
+    return notes
 
 
 def _tested(workspace: Workspace, path: Path) -> TestedModel:
-    figures = json.loads(path.read_text(encoding="utf-8"))
+    figures = _read(path)
     protocol = path.stem.removeprefix("evaluation-")
     drawings = [_confusion(figures, protocol)]
     held_out = workspace.path / f"heldout-{protocol}.parquet"
     if not held_out.exists():
-        return TestedModel(protocol, figures, None, tuple(drawings))
+        return TestedModel(protocol, figures, None, tuple(drawings), _changed(workspace, figures))
     table = read_table(held_out)
     probability = table["probability"].to_numpy()
     singers = table["singer"].to_pylist()
@@ -108,7 +118,23 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
         _map(np.stack(table["embedding"].to_numpy()), singers, protocol),
     ]
     error = expected_calibration_error(probability, correct)
-    return TestedModel(protocol, figures, error, tuple(drawings))
+    return TestedModel(protocol, figures, error, tuple(drawings), _changed(workspace, figures))
+
+
+def _changed(workspace: Workspace, figures: Mapping[str, Any]) -> str:
+    facts = figures.get("workspace")
+    return changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object of the workspace's own."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"{path}: not readable: {error}") from error
+    if not isinstance(found, dict):
+        raise WorkspaceError(f"{path}: must hold one JSON object")
+    return found
 
 
 def _confusion(figures: Mapping[str, Any], protocol: str) -> Drawing:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cantaor.clips.batches import encode_wav, to_16_bits
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -22,7 +23,7 @@ _INSTANCES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Example:
     """One instance of a motif.
 
     Attributes
@@ -51,7 +52,7 @@ class MotifCard:
         As in the table of motifs.
     sketch
         Points of its contour in an SVG of 150 x 44 units.
-    heard
+    examples
         Its first instances, one a recording where there are several.
     """
 
@@ -61,7 +62,7 @@ class MotifCard:
     occurrences: int
     z_score: float
     sketch: str
-    heard: tuple[Heard, ...]
+    examples: tuple[Example, ...]
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
@@ -73,16 +74,16 @@ def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
         if len(kept) < count:
             kept.append(row)
     names = {row["motif"] for kept in chosen.values() for row in kept}
-    heard = _heard(workspace, names)
+    examples = _examples(workspace, names)
     return {
-        singer: [_card(row, heard.get(row["motif"], ())) for row in kept]
+        singer: [_card(row, examples.get(row["motif"], ())) for row in kept]
         for singer, kept in sorted(chosen.items())
     }
 
 
 def sounds_of(workspace: Workspace, cards: dict[str, list[MotifCard]]) -> dict[str, str]:
     """Audio of all instances on the cards: a WAV file in base 64 by key."""
-    keys = [one.sound for kept in cards.values() for card in kept for one in card.heard]
+    keys = [one.sound for kept in cards.values() for card in kept for one in card.examples]
     return {key: _wav(workspace, key) for key in keys if key}
 
 
@@ -103,7 +104,7 @@ def sketch_points(symbols: Sequence[int]) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
+def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
     return MotifCard(
         row["motif"],
         tuple(row["symbols"]),
@@ -111,11 +112,11 @@ def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
         row["occurrences"],
         row["z_score"],
         sketch_points(row["symbols"]),
-        tuple(heard),
+        tuple(examples),
     )
 
 
-def _heard(workspace: Workspace, names: set[str]) -> dict[str, list[Heard]]:
+def _examples(workspace: Workspace, names: set[str]) -> dict[str, list[Example]]:
     """First instances of some motifs, with audio if any have; those in other recordings first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in workspace.table("instances").to_pylist():
@@ -135,20 +136,21 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ordered[:_INSTANCES]
 
 
-def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Heard(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
+    clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(whole.tobytes())
-    return base64.b64encode(buffer.getvalue()).decode()
+    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
+    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
+    return base64.b64encode(encode_wav(start, _RATE)).decode()

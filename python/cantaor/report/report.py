@@ -16,7 +16,8 @@ from typing import Any
 
 from cantaor.corpus.audit.summary import AuditReport
 from cantaor.errors import require_extra
-from cantaor.report.model_section import grid_records, learning_drawings, tested_models
+from cantaor.report.grid_section import grid_section
+from cantaor.report.model_section import learning_drawings, model_changes, tested_models
 from cantaor.report.motif_cards import motif_cards, sounds_of
 from cantaor.report.templates import page_file, write_page
 from cantaor.report.viewer_data import choose_recordings, track_data
@@ -84,7 +85,9 @@ def write_report(
         sounds_json=_json_block(sounds_of(workspace, cards)),
         models=tested_models(workspace),
         curves=learning_drawings(workspace),
-        grid=grid_records(workspace),
+        model_changes=model_changes(workspace),
+        grid=grid_section(workspace),
+        made_by=str(workspace.made_by or "code that did not name itself"),
         settings=settings_to_plain(workspace.settings),
     )
 

@@ -159,18 +159,20 @@ def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
 def print_evaluation(result: Mapping[str, Any]) -> None:
     """Print an evaluation: the figures, then the confusion matrix."""
     names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
-    print_rows("Held-out clips", names, [[result[name] for name in names]])
+    shared = result.get("shared_audio", {}).get("test")
+    figures = [*(result[name] for name in names), shared]
+    print_rows("Held-out clips", (*names, "shared audio"), [figures])
     classes = list(result.get("classes", []))
     confusion = np.asarray(result.get("confusion", []))
     if classes and confusion.size:
         rows = [[name, *map(int, row)] for name, row in zip(classes, confusion, strict=True)]
         print_rows("Confusion (rows: who sings)", ["", *classes], rows)
-    votes = [
-        [name, vote["singer"], vote["answer"], vote["probability"], vote["n"]]
-        for name, vote in result["by_recording"].items()
+    predictions = [
+        [name, one["singer"], one["answer"], one["probability"], one["n"]]
+        for name, one in result["by_recording"].items()
     ]
     columns = ("recording", "singer", "answer", "probability", "clips")
-    print_rows("Votes of the recordings", columns, votes)
+    print_rows("Votes of the recordings", columns, predictions)
 
 
 def print_audit(summary: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> None:

@@ -22,7 +22,7 @@ from cantaor.workspace.records import track_from_table
 _K, _MIN_SUPPORT, _HOP_S = 24, 3, 256 / 44_100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Found:
     """What a chain found: f0 of every recording, and its motifs."""
 

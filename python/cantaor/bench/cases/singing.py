@@ -17,7 +17,7 @@ from cantaor.types import Audio, Float32Array
 SEED = 11
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Sung:
     """A recording with its f0.
 

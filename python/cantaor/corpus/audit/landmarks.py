@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
+from cantaor.io.arguments import Recording, as_audio
 from cantaor.io.audio import resample
-from cantaor.types import Audio, Float32Array, Int32Array, Int64Array
+from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]
 
@@ -48,7 +49,7 @@ _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Landmarks:
     """Fingerprint of one recording.
 
@@ -88,19 +89,20 @@ class NearCopy:
     share: float
 
 
-def landmarks(audio: Audio) -> Landmarks:
+def landmarks(audio: Recording) -> Landmarks:
     """Fingerprint of a recording.
 
     Parameters
     ----------
     audio
-        Any rate and level; above 4 kHz nothing is looked at.
+        A recording or the path of one, at any rate and level; above 4 kHz nothing is looked at.
 
     Returns
     -------
     Landmarks; none in silence and in audio shorter than :data:`MIN_DURATION_S`; of more than 4,000
     those with the smallest hashes, which a copy keeps as well.
     """
+    audio = as_audio(audio)
     if audio.duration_s < MIN_DURATION_S:
         return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
     samples = resample(audio, _RATE).samples
@@ -162,7 +164,8 @@ def _spectrogram(samples: Float32Array) -> Float32Array:
     padded = np.pad(samples, (0, max(_WINDOW - samples.size, 0)))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
-    # In blocks: the windowed copies of a long recording would take four times its memory.
+    # In blocks: the windowed copies of a long recording would take four times its memory. Not by
+    # scipy.signal.ShortTimeFFT, whose loop over frames in Python takes twenty times as long.
     blocks = [
         np.abs(rfft(pieces[i : i + 4096] * window, axis=1)) for i in range(0, len(pieces), 4096)
     ]

@@ -41,7 +41,7 @@ class PlantedSpan:
     end_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Melody:
     """Notes in time.
 

@@ -45,7 +45,7 @@ _ORNAMENTS: tuple[tuple[int, ...], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class SyntheticSinger:
     """One invented singer.
 

@@ -76,8 +76,8 @@ def speed(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tenso
     place = torch.arange(int(changed.max()), device=waveforms.device) * factor
     before = place.long().clamp(max=waveforms.shape[-1] - 1)
     after = (before + 1).clamp(max=waveforms.shape[-1] - 1)
-    share = (place - before).clamp(0, 1)
-    mixed = waveforms.gather(1, before) * (1 - share) + waveforms.gather(1, after) * share
+    weight = (place - before).clamp(0, 1)
+    mixed = waveforms.gather(1, before) * (1 - weight) + waveforms.gather(1, after) * weight
     return _cut(mixed, changed), changed
 
 
@@ -148,15 +148,15 @@ def mix_pairs(images: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor, f
     first, Beta(0.4, 0.4): the loss is that share of the loss on the own label and the rest of the
     loss on the other's.
     """
-    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    weight = float(torch.distributions.Beta(0.4, 0.4).sample())
     other = torch.randperm(len(counts), device=counts.device)
-    blends = share * images + (1 - share) * images[other]
-    return blends, torch.minimum(counts, counts[other]), other, share
+    blends = weight * images + (1 - weight) * images[other]
+    return blends, torch.minimum(counts, counts[other]), other, weight
 
 
-def _stripe(size: int, whole: Tensor, share: float) -> Tensor:
-    """One random run of at most ``share`` of each clip's ``whole``, bool (clips, size)."""
-    width = torch.rand(len(whole), device=whole.device) * share * whole
+def _stripe(size: int, whole: Tensor, fraction: float) -> Tensor:
+    """One random run of at most ``fraction`` of each clip's ``whole``, bool (clips, size)."""
+    width = torch.rand(len(whole), device=whole.device) * fraction * whole
     start = torch.rand(len(whole), device=whole.device) * (whole - width)
     place = torch.arange(size, device=whole.device)
     low, high = start.floor().unsqueeze(-1), (start + width).floor().unsqueeze(-1)

@@ -8,15 +8,15 @@ and ``missing`` names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, roc_auc_score
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.data.clips import ClipSet, alike_batches, check_rate
+from cantaor.learn.data.clips import ClipSet, check_rate, equal_length_batches
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.training.settings import pick_device
 from cantaor.learn.training.trained_model import TrainedModel
@@ -34,10 +34,10 @@ class RecordingPrediction:
     ----------
     singer
         The recording's own singer: that of most of its clips.
-    answer
+    predicted
         The singer with the largest mean log probability over the clips.
     probability
-        Of the answer: the normalised geometric mean over the clips.
+        Of the predicted singer: the normalised geometric mean over the clips.
     n
         Clips of the recording.
     accuracy
@@ -45,13 +45,13 @@ class RecordingPrediction:
     """
 
     singer: str
-    answer: str
+    predicted: str
     probability: float
     n: int
     accuracy: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
     """Figures of a model on labelled clips.
 
@@ -78,6 +78,9 @@ class Evaluation:
         Singers without clips.
     protocol
         How the clips were set apart from those that were trained on.
+    shared_audio
+        ``"test"``: fraction of the clips that share audio with what was learnt from;
+        ``"validation"``: the same of the clips that training watched. Empty where not known.
     """
 
     n: int
@@ -91,12 +94,17 @@ class Evaluation:
     classes: tuple[str, ...]
     missing: tuple[str, ...]
     protocol: str = ""
+    shared_audio: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recording_accuracy(self) -> float | None:
         """Share of recordings whose vote is right, or None if none is known."""
-        votes = list(self.by_recording.values())
-        return sum(vote.answer == vote.singer for vote in votes) / len(votes) if votes else None
+        predictions = list(self.by_recording.values())
+        return (
+            sum(one.predicted == one.singer for one in predictions) / len(predictions)
+            if predictions
+            else None
+        )
 
     def to_json(self) -> dict[str, object]:
         """As plain values that ``json.dumps`` takes."""
@@ -107,15 +115,16 @@ class Evaluation:
             "auc": self.auc,
             "by_recording": {
                 name: {
-                    "singer": vote.singer,
-                    "answer": vote.answer,
-                    "probability": vote.probability,
-                    "n": vote.n,
-                    "accuracy": vote.accuracy,
+                    "singer": one.singer,
+                    "answer": one.predicted,
+                    "probability": one.probability,
+                    "n": one.n,
+                    "accuracy": one.accuracy,
                 }
-                for name, vote in self.by_recording.items()
+                for name, one in self.by_recording.items()
             },
             "protocol": self.protocol,
+            "shared_audio": dict(self.shared_audio),
             "recording_accuracy": self.recording_accuracy,
             "classes": list(self.classes),
             "missing": list(self.missing),
@@ -164,15 +173,15 @@ def predict(
     frames = np.minimum(clips.lengths, module.longest) // (module.hop_length if unmasked else 1)
     try:
         with torch.inference_mode():
-            for index in alike_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
+            for index in equal_length_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
                 waveforms, lengths = clips.batch(index, module.longest)
-                answer, embedding = _answers(
+                probability, embedding = _predict_batch(
                     module,
                     torch.from_numpy(waveforms).to(target),
                     torch.from_numpy(lengths).to(target),
                     unmasked and frames[index[0]] == frames[index[-1]],
                 )
-                probabilities[index] = answer.cpu().numpy()
+                probabilities[index] = probability.cpu().numpy()
                 embeddings[index] = embedding.cpu().numpy()
     finally:
         if target.type != "cpu":
@@ -180,7 +189,7 @@ def predict(
     return probabilities, embeddings
 
 
-def _answers(
+def _predict_batch(
     module: nn.Module, waveforms: Tensor, lengths: Tensor, unmasked: bool
 ) -> tuple[Tensor, Tensor]:
     """Probabilities and embeddings; clips with one number of frames need no masks."""
@@ -188,8 +197,8 @@ def _answers(
         images, _ = module.images(waveforms, lengths)
         logits, embedding = module.classify(images, None)
         return logits.softmax(dim=-1), embedding
-    answers: tuple[Tensor, Tensor] = module(waveforms, lengths)
-    return answers
+    outputs: tuple[Tensor, Tensor] = module(waveforms, lengths)
+    return outputs
 
 
 def evaluate(
@@ -260,25 +269,25 @@ def measure(
     protocol
         Kept with the figures.
     """
-    answers = probabilities.argmax(axis=1)
-    k = len(classes)
-    confusion = np.bincount(labels * k + answers, minlength=k * k).reshape(k, k)
-    counts = confusion.sum(axis=1)
+    predicted = probabilities.argmax(axis=1)
+    every = np.arange(len(classes))
+    present = np.isin(every, labels)
+    recalls = recall_score(labels, predicted, labels=every, average=None, zero_division=0)
     recall = {
-        name: float(confusion[i, i] / counts[i]) if counts[i] else None
-        for i, name in enumerate(classes)
+        name: float(value) if there else None
+        for name, value, there in zip(classes, recalls, present, strict=True)
     }
     auc = {name: _auc(labels == i, probabilities[:, i]) for i, name in enumerate(classes)}
     known_auc = [area for area in auc.values() if area is not None]
     return Evaluation(
         n=int(labels.size),
-        accuracy=float(np.mean(answers == labels)),
-        balanced_accuracy=float(np.mean([r for r in recall.values() if r is not None])),
+        accuracy=float(accuracy_score(labels, predicted)),
+        balanced_accuracy=float(np.mean(recalls[present])),
         auc=float(np.mean(known_auc)) if known_auc else None,
-        confusion=confusion.astype(np.int64),
+        confusion=confusion_matrix(labels, predicted, labels=every).astype(np.int64),
         recall=recall,
         auc_by_singer=auc,
-        by_recording=_votes(probabilities, labels, classes, clips),
+        by_recording=_by_recording(probabilities, labels, classes, clips),
         classes=classes,
         missing=tuple(name for name, value in recall.items() if value is None),
         protocol=protocol,
@@ -291,25 +300,27 @@ def _auc(is_singer: np.ndarray, score: Float32Array) -> float | None:
     return float(roc_auc_score(is_singer, score))
 
 
-def _votes(
+def _by_recording(
     probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...], clips: ClipSet
 ) -> dict[str, RecordingPrediction]:
-    votes = {}
+    predictions = {}
     for number in np.unique(clips.recording[clips.recording >= 0]):
         mine = clips.recording == number
-        votes[clips.recordings[number]] = _vote(probabilities[mine], labels[mine], classes)
-    return votes
+        predictions[clips.recordings[number]] = _aggregate(
+            probabilities[mine], labels[mine], classes
+        )
+    return predictions
 
 
-def _vote(
+def _aggregate(
     probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...]
 ) -> RecordingPrediction:
     together = aggregate_probabilities(probabilities)
-    answer = int(together.argmax())
+    best = int(together.argmax())
     return RecordingPrediction(
         singer=classes[int(np.bincount(labels).argmax())],
-        answer=classes[answer],
-        probability=float(together[answer]),
+        predicted=classes[best],
+        probability=float(together[best]),
         n=int(labels.size),
         accuracy=float(np.mean(probabilities.argmax(axis=1) == labels)),
     )
@@ -334,5 +345,5 @@ def aggregate_probabilities(probabilities: Float32Array) -> Float32Array:
     """
     mean = np.log(np.maximum(probabilities, 1e-12)).mean(axis=0)
     together = np.exp(mean - mean.max())
-    shares: Float32Array = (together / together.sum()).astype(np.float32)
-    return shares
+    combined: Float32Array = (together / together.sum()).astype(np.float32)
+    return combined

@@ -35,6 +35,7 @@ from torch.export import Dim
 from torch.nn.functional import pad
 
 from cantaor.errors import ModelError, require_extra
+from cantaor.io.files import replacing
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.export.scan_rnn import with_scans
 from cantaor.learn.networks.classifier import SingerClassifier
@@ -59,8 +60,8 @@ class _Deployed(nn.Module):
         self.sample_rate = singer.sample_rate
 
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
-        return answer
+        outputs: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
+        return outputs
 
 
 class _FromWaveforms(nn.Module):
@@ -75,8 +76,8 @@ class _FromWaveforms(nn.Module):
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
             waveforms = waveforms[:, : self.singer.longest]
-        answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
-        return answer
+        outputs: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
+        return outputs
 
 
 class _FromFeatures(nn.Module):
@@ -232,18 +233,14 @@ def _written(path: Path) -> Iterator[Path]:
 
     torch's advice about its own deprecations and exporters is kept off the terminal.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
-            warnings.simplefilter("ignore")
-            yield partial
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise ModelError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _calm():
+                warnings.simplefilter("ignore")
+                yield draft
+        except RuntimeError as error:  # torch's own writers raise it where a disk is full
+            raise ModelError(f"{path}: cannot be written: {error}") from error
 
 
 @contextlib.contextmanager
@@ -266,9 +263,9 @@ def _compare(path: Path, singer: SingerClassifier, exported: Any) -> None:
     lengths = torch.tensor([9_000, 1, 800, 4_000])
     with torch.inference_mode():
         expected, _ = singer(waveforms, lengths)
-        answers = [exported(waveforms, lengths), exported(waveforms[2:3, :800], lengths[2:3])]
+        outputs = [exported(waveforms, lengths), exported(waveforms[2:3, :800], lengths[2:3])]
     difference = max(
-        float((expected - answers[0]).abs().max()), float((expected[2:3] - answers[1]).abs().max())
+        float((expected - outputs[0]).abs().max()), float((expected[2:3] - outputs[1]).abs().max())
     )
     if not difference <= _TOLERANCE:
         raise ModelError(f"{path} would differ from the model by {difference:.1e}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cantaor.errors import ModelError
+from cantaor.io.files import replacing
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.training.trained_model import TrainedModel
 
@@ -88,13 +89,9 @@ def write_model_card(
         The file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(model_card(trained, evaluation, data), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise ModelError(f"cannot write {path}: {error}") from error
+        draft.write_text(model_card(trained, evaluation, data), encoding="utf-8")
     return path
 
 
@@ -109,6 +106,9 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
         f"| {evaluation['accuracy']:.4f} | {evaluation['balanced_accuracy']:.4f} | {auc} |",
     ]
+    shared = evaluation.get("shared_audio", {}).get("test")
+    if shared is not None:
+        lines += ["", f"Clips that share audio with what was learnt from: {shared:.1%}."]
     if evaluation["missing"]:
         lines += ["", f"Without clips to be tested on: {', '.join(evaluation['missing'])}."]
     return lines

@@ -18,7 +18,7 @@ import torch
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
 from cantaor.clips.spans import clip_bounds
-from cantaor.errors import ModelError
+from cantaor.errors import ModelError, blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
@@ -29,7 +29,7 @@ from cantaor.learn.identification.enrolment import (
     NO_BACKEND,
     ScoringBackend,
     backend_from_bundle,
-    share_with_enrolled,
+    merge_enrolled,
 )
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
@@ -65,7 +65,7 @@ class Evidence:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Identification:
     """The answer for one recording.
 
@@ -120,7 +120,7 @@ class Identification:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipPredictions:
     """The motif clips of one recording and what the network makes of them.
 
@@ -178,7 +178,7 @@ def identify(
 
 def model_channel(bundle: Bundle) -> str | int:
     """The channel of its recordings that a model was trained on."""
-    facts = bundle.extra.get("settings", {})
+    facts = bundle.extra.get("finder", {}).get("settings", {})
     channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
     return channel
 
@@ -210,7 +210,8 @@ def predict_clips(
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with open_audio(audio, model_channel(bundle) if channel is None else channel) as stream:
+    listened = finder.settings.channel if channel is None else channel
+    with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
@@ -220,7 +221,7 @@ def predict_clips(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LocatedRecording:
     """A recording whose clips are found and not yet judged.
 
@@ -240,7 +241,10 @@ class LocatedRecording:
 
 
 def predict_recordings(
-    bundle: Bundle, voices: Sequence[LocatedRecording], device: str = "auto", portion: int = 2048
+    bundle: Bundle,
+    recordings: Sequence[LocatedRecording],
+    device: str = "auto",
+    portion: int = 2048,
 ) -> Iterator[ClipPredictions]:
     """Let the network judge the clips of several recordings together.
 
@@ -248,7 +252,7 @@ def predict_recordings(
     ----------
     bundle
         A model trained on a mined workspace.
-    voices
+    recordings
         Recordings with their clips.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -261,20 +265,21 @@ def predict_recordings(
     """
     rate, backend = bundle.trained.module.sample_rate, backend_from_bundle(bundle)
     bounds = [
-        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s) for one in voices
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s)
+        for one in recordings
     ]
-    clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
-    answers: list[tuple[Float32Array, Float32Array]] = []
+    clips = [(i, j) for i, one in enumerate(recordings) for j in range(len(one.found))]
+    outputs: list[tuple[Float32Array, Float32Array]] = []
     for first in range(0, len(clips), portion):
         rows = [
-            voices[i].samples[bounds[i][0][j] : bounds[i][1][j]]
+            recordings[i].samples[bounds[i][0][j] : bounds[i][1][j]]
             for i, j in clips[first : first + portion]
         ]
         unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
-        answers.append(predict(bundle.trained, unlabelled, device=device))
-    probabilities, embeddings = (np.concatenate(part) for part in zip(*answers, strict=True))
+        outputs.append(predict(bundle.trained, unlabelled, device=device))
+    probabilities, embeddings = (np.concatenate(part) for part in zip(*outputs, strict=True))
     done = 0
-    for one in voices:
+    for one in recordings:
         own = slice(done, done := done + len(one.found))
         found = one.found
         yield ClipPredictions(
@@ -299,32 +304,37 @@ def native_threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def aggregate_clips(heard: ClipPredictions, classes: tuple[str, ...]) -> Identification:
+def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
     """The recording's answer: the mean of its clips' probabilities, read as the model says.
 
     Parameters
     ----------
-    heard
+    predictions
         The clips.
     classes
-        Singers the network was trained on; those who were enrolled come with ``heard``.
+        Singers the network was trained on; those who were enrolled come with ``predictions``.
     """
-    backend = heard.backend
+    backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = heard.probabilities.mean(axis=0, dtype=np.float64)
-    probabilities = _read(mean, heard.embeddings.mean(axis=0), backend)
+    mean = predictions.probabilities.mean(axis=0, dtype=np.float64)
+    probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
     order = np.argsort(-probabilities, kind="stable")
-    first = _of_clips(heard, int(order[0]))
+    first = _of_clips(predictions, int(order[0]))
     evidence = tuple(
-        Evidence(heard.motifs[i], float(heard.start_s[i]), float(heard.end_s[i]), float(first[i]))
+        Evidence(
+            predictions.motifs[i],
+            float(predictions.start_s[i]),
+            float(predictions.end_s[i]),
+            float(first[i]),
+        )
         for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
     )
     return Identification(
-        heard.path,
+        predictions.path,
         tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
         evidence,
-        len(heard.motifs),
-        heard.embeddings.mean(axis=0),
+        len(predictions.motifs),
+        predictions.embeddings.mean(axis=0),
         _is_unknown(mean, int(order[0]), backend),
         backend.calibration is not None,
     )
@@ -339,23 +349,23 @@ def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) 
     return (
         probabilities
         if backend.gallery is None
-        else share_with_enrolled(probabilities, embedding, backend.gallery)
+        else merge_enrolled(probabilities, embedding, backend.gallery)
     )
 
 
-def _of_clips(heard: ClipPredictions, singer: int) -> Float64Array:
+def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
     """What every clip says for one singer, trained or enrolled."""
-    if singer < heard.probabilities.shape[1] or heard.backend.gallery is None:
-        return heard.probabilities[:, singer].astype(np.float64)
-    rows = zip(heard.probabilities.astype(np.float64), heard.embeddings, strict=True)
-    gallery = heard.backend.gallery
-    return np.array([share_with_enrolled(p, e, gallery)[singer] for p, e in rows])
+    if singer < predictions.probabilities.shape[1] or predictions.backend.gallery is None:
+        return predictions.probabilities[:, singer].astype(np.float64)
+    rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)
+    gallery = predictions.backend.gallery
+    return np.array([merge_enrolled(p, e, gallery)[singer] for p, e in rows])
 
 
-def _is_unknown(mean: Float64Array, answer: int, backend: ScoringBackend) -> bool | None:
+def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool | None:
     if backend.calibration is None:
         return None
-    return answer < mean.size and float(mean.max()) < backend.calibration.unknown_below
+    return best < mean.size and float(mean.max()) < backend.calibration.unknown_below
 
 
 def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
@@ -372,10 +382,7 @@ def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
 
 def finder_facts(finder: MotifFinder) -> dict[str, Any]:
     """The rest of a finder, as plain values."""
-    return {
-        "settings": settings_to_plain(finder.settings),
-        "inertia": finder.clusters.inertia,
-    }
+    return {"settings": settings_to_plain(finder.settings), "inertia": finder.clusters.inertia}
 
 
 def finder_from_bundle(bundle: Bundle) -> MotifFinder:
@@ -399,5 +406,9 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
         float(facts["inertia"]),
         arrays["cluster_counts"],
     )
-    motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
-    return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
+    settings = make_settings(facts["settings"])
+    values, offsets, support = (
+        arrays[f"motif_{name}"] for name in ("values", "offsets", "support")
+    )
+    motifs = Motifs(values, offsets, support, settings.gap)
+    return MotifFinder(clusters, motifs, settings)

@@ -26,7 +26,7 @@ class SingerClassifier(nn.Module):
         network cannot tell from audio. False: the network sees real frames only, at any length.
     pooling
         How the network's steps become one embedding, see
-        :func:`~cantaor.learn.networks.masking.pool_real`.
+        :func:`~cantaor.learn.networks.masking.masked_pool`.
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ class MeanSpectralFeatures(nn.Module):
     window: Tensor
     wide: Tensor
     narrow: Tensor
-    cosines: Tensor
+    dct_matrix: Tensor
     contrast: Tensor
 
     #: Length of a profile.
@@ -59,7 +59,7 @@ class MeanSpectralFeatures(nn.Module):
             ("window", torch.hann_window(_WINDOW)),
             ("wide", _mel(PROFILE_RATE / 2)),
             ("narrow", _mel(8_000.0)),
-            ("cosines", _tensor(dct(np.eye(_BANDS), axis=1, norm="ortho"))),
+            ("dct_matrix", _tensor(dct(np.eye(_BANDS), axis=1, norm="ortho"))),
             ("contrast", _tensor(np.eye(_BANDS) - gaussian_filter1d(np.eye(_BANDS), 1.5, axis=0))),
         ):
             self.register_buffer(name, value, persistent=False)
@@ -73,9 +73,9 @@ class MeanSpectralFeatures(nn.Module):
         wide = _decibels(power @ self.wide, real, -100.0)
         narrow = _decibels(power @ self.narrow, real, -60.0)
         views = (
-            wide @ self.cosines[:, _FIRST_COEFFICIENT:],
+            wide @ self.dct_matrix[:, _FIRST_COEFFICIENT:],
             torch.tanh(wide @ self.contrast.T / 8),
-            narrow @ self.cosines[:, _FIRST_COEFFICIENT:24],
+            narrow @ self.dct_matrix[:, _FIRST_COEFFICIENT:24],
         )
         kept = torch.cat(views, dim=-1).masked_fill(~real.unsqueeze(-1), 0.0)
         mean: Tensor = kept.sum(1) / counts.unsqueeze(-1)
@@ -157,7 +157,7 @@ class EnsembleClassifier(nn.Module):
     def __init__(self, n_classes: int, members: int) -> None:
         super().__init__()
         self.profile = MeanSpectralFeatures()
-        self.committee = MLPEnsemble(n_classes, members)
+        self.ensemble = MLPEnsemble(n_classes, members)
         self.register_buffer("centre", torch.zeros(self.embedding_size))
         self.register_buffer("whitening", torch.eye(self.embedding_size))
 
@@ -167,8 +167,8 @@ class EnsembleClassifier(nn.Module):
         if lengths is None:
             lengths = torch.full((len(batch),), batch.shape[-1], device=batch.device)
         profiles = self.profile(batch, lengths.reshape(-1))
-        committee = self.committee
-        logits, _ = committee(profiles.expand(committee.first.shape[0], -1, -1))
+        ensemble = self.ensemble
+        logits, _ = ensemble(profiles.expand(ensemble.first.shape[0], -1, -1))
         probabilities = logits.softmax(dim=-1).mean(0)
         embedding = (profiles - self.centre) @ self.whitening
         if waveforms.dim() == 1:

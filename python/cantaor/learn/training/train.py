@@ -74,7 +74,7 @@ def train(
         check_rate(name, clips, rate)
     if settings.model == PROFILE:
         return _train_ensemble(train_clips, validation_clips, settings, progress)
-    _check_sides(train_clips, validation_clips)
+    _check_subsets(train_clips, validation_clips)
     device = pick_device(settings.device)
     if settings.precision == "float16" and device.type == "cpu":
         raise ArgumentError("precision 'float16' needs a CUDA device; a CPU mixes 'bfloat16'")
@@ -82,9 +82,9 @@ def train(
         run_epochs,  # Lightning takes seconds to import.
     )
 
-    watched: ClipSet | None = validation_clips
+    watched_clips: ClipSet | None = validation_clips
     if not settings.early_stopping:
-        train_clips, watched = join_clips(train_clips, validation_clips), None
+        train_clips, watched_clips = join_clips(train_clips, validation_clips), None
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
@@ -93,7 +93,7 @@ def train(
         history = run_epochs(
             singer,
             train_clips,
-            watched,
+            watched_clips,
             settings,
             device,
             class_weights(train_clips, settings),
@@ -112,7 +112,7 @@ def _train_ensemble(
     """All clips are learned from; their ``recording`` is the source group."""
     if len(validation_clips):
         train_clips = join_clips(train_clips, validation_clips)
-    _check_side("train_clips", train_clips)
+    _check_clips("train_clips", train_clips)
     profiles = extract_window_features(train_clips)
     singer, history = fit_ensemble_classifier(
         profiles, len(train_clips.classes), seed=settings.seed, progress=progress
@@ -136,20 +136,20 @@ def _scale_batches(clips: ClipSet, size: int, longest: int) -> Iterator[tuple[Te
         yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 
-def _check_sides(train_clips: ClipSet, validation_clips: ClipSet) -> None:
+def _check_subsets(train_clips: ClipSet, validation_clips: ClipSet) -> None:
     if train_clips.classes != validation_clips.classes:
         raise ArgumentError(
             f"singers of train_clips {train_clips.classes} must be those of "
             f"validation_clips {validation_clips.classes}"
         )
     for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
-        _check_side(name, clips)
+        _check_clips(name, clips)
     singers = np.unique(train_clips.labels).size
     if singers < 2:
         raise ArgumentError(f"train_clips must hold at least 2 singers; got {singers}")
 
 
-def _check_side(name: str, clips: ClipSet) -> None:
+def _check_clips(name: str, clips: ClipSet) -> None:
     if len(clips) == 0:
         raise ArgumentError(f"{name} holds no clips")
     if clips.labels.min() < 0:
