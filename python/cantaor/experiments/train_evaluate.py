@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
@@ -36,10 +37,10 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
+from cantaor.learn.export.bundle import Bundle, load_bundle, model_channel, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import finder_arrays, finder_facts, model_channel
+from cantaor.learn.identification.identification import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train

@@ -238,7 +238,8 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``recordings``, ``done``, ``failed``, ``left`` (recordings of the stage it is in),
         ``stage``, ``left_s`` (estimate for that stage), ``times_real_time``, ``started``,
         ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` and
-        ``warnings`` of the last run, and ``passed_over``: folders in the corpus that are no recordings.
+        ``warnings`` of the last run, and
+        ``passed_over``: folders in the corpus that are no recordings.
 
     Raises
     ------

@@ -176,13 +176,6 @@ def identify(
     return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
 
 
-def model_channel(bundle: Bundle) -> str | int:
-    """The channel of its recordings that a model was trained on."""
-    facts = bundle.extra.get("finder", {}).get("settings", {})
-    channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
-    return channel
-
-
 def predict_clips(
     bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
 ) -> ClipPredictions:
