@@ -118,7 +118,7 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="Grid: data sets, by commas.")] = None,
     protocols: Annotated[str, typer.Option(help="Grid: splits, by commas.")] = "paper",
     fractions: Annotated[
-        str, typer.Option(help="Grid: shares of the training clips, by commas.")
+        str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
     ] = "1",
     recipe: Recipe = "paper",
     width: Width = None,

@@ -159,7 +159,7 @@ class _InferenceRun:
         report_failures(self.failures, all_failed=self.predicted + self.reused == 0)
 
     def _infer_new(self, stage: str, quiet: bool) -> None:
-        """Hear what no earlier run has heard; however it ends, the file is closed."""
+        """Process the recordings that the file lacks; however it ends, the file is closed."""
         started = monotonic()
         try:
             passed_over: list[tuple[str, str]] = []

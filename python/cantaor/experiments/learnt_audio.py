@@ -41,7 +41,7 @@ def name_subsets(
     clips
         Clips with the keys of their audio.
     settings
-        Say whether clips are watched, and the seed.
+        Say whether there is early stopping, and the seed.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def name_subsets(
     sides = [entry.split or "train" for entry in clips.entries]
     columns = clip_columns(clips)
     notes: tuple[str, ...] = ()
-    # The profile network watches nothing: it learns from all.
+    # The ensemble has no early stopping: it is trained on all clips.
     if settings.model != PROFILE and "validation" not in sides:
         is_test = np.array(sides) == "test"
         split = Split(np.flatnonzero(~is_test), np.flatnonzero(is_test), "column", False)

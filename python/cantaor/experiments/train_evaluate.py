@@ -214,8 +214,8 @@ def evaluate_workspace(
     Parameters
     ----------
     workspace
-        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
-        probability and the embedding of every held-out clip.
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the predicted
+        singer, its probability and the embedding of every held-out clip.
     model
         Folder of the model; ``None`` is the workspace's own.
     progress
@@ -281,7 +281,7 @@ def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
 def clip_subsets(
     clips: Manifest, sample_rate: int, seed: int = 0, progress: Progress | None = None
 ) -> ClipSubsets:
-    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+    """Audio of the training, validation and test clips, split where the file names no split.
 
     Raises
     ------

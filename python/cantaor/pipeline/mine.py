@@ -1,9 +1,9 @@
 """``mine``: a corpus of recordings to pitch, clusters, contours, motifs and their instances.
 
 A map over recordings (pitch), a reduce (clusters), a map (contours), a map and a reduce over
-singers (motifs) and two maps over recordings again (instances, clips). What a piece of work finds
-is kept under a key of all that decides it, so a run goes on where the last one ended. Arronte
-Alvarez & Gómez-Martín 2020, section 3.
+singers (motifs) and two maps over recordings again (instances, clips). Results are cached
+by content, settings and version, so an interrupted run resumes. Arronte Alvarez & Gómez-Martín
+2020, section 3.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_stages(quiet: bool) -> Iterator[Watch]:
-    """A watch that shows one bar a stage on stderr: rate, failures and the time left."""
+    """A callback that shows one bar a stage on stderr: rate, failures and the time left."""
     if quiet:
         yield lambda _count: None
         return
@@ -172,7 +172,7 @@ def print_evaluation(result: Mapping[str, Any]) -> None:
         for name, one in result["by_recording"].items()
     ]
     columns = ("recording", "singer", "answer", "probability", "clips")
-    print_rows("Votes of the recordings", columns, predictions)
+    print_rows("Recordings", columns, predictions)
 
 
 def print_audit(summary: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> None:

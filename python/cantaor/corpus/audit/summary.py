@@ -15,7 +15,7 @@ from cantaor.types import Float64Array, Int64Array
 
 @dataclass(frozen=True, slots=True)
 class LeakFigures:
-    """How much of a test side is known from training. All shares are 0..1 of the test entries.
+    """Leakage of a split. All figures are fractions (0..1) of the test entries.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class LeakFigures:
     copies
         Share with an exact copy in training.
     shared
-        Share that shares samples with training, exact copies included.
+        Fraction that shares samples with training, exact copies included.
     near
         Share with a near copy (level, rate, codec) in training.
     group

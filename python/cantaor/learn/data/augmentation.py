@@ -144,9 +144,9 @@ def mix_pairs(images: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor, f
 
     Returns
     -------
-    The blends, their real frames, int64 (clips,) the other image of each, and the share of the
-    first, Beta(0.4, 0.4): the loss is that share of the loss on the own label and the rest of the
-    loss on the other's.
+    The blends, their real frames, int64 (clips,) the other image of each, and the weight of the
+    first, Beta(0.4, 0.4): the loss is that fraction of the loss on the own label, plus the rest of
+    the loss on the other's.
     """
     weight = float(torch.distributions.Beta(0.4, 0.4).sample())
     other = torch.randperm(len(counts), device=counts.device)

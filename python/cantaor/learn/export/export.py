@@ -117,7 +117,7 @@ def export_torchscript(trained: TrainedModel, path: str | Path) -> Path:
     Raises
     ------
     ModelError
-        The file cannot be written, or its answer differs from the model's by more than 1e-5.
+        The file cannot be written, or its output differs from the model's by more than 1e-5.
     """
     path = Path(path)
     description = _description(trained)
@@ -257,7 +257,7 @@ def _calm() -> Iterator[None]:
 
 
 def _compare(path: Path, singer: SingerClassifier, exported: Any) -> None:
-    """Raise unless the exported program answers as the model does, in a batch and alone."""
+    """Raise unless the exported program gives the outputs of the model, in a batch and alone."""
     generator = torch.Generator().manual_seed(0)
     waveforms = torch.randn(4, 9_000, generator=generator) * 0.1
     lengths = torch.tensor([9_000, 1, 800, 4_000])

@@ -66,7 +66,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class ScoringBackend:
-    """What turns the mean answer over a recording's clips into the answer that is given.
+    """What turns the mean probabilities over a recording's clips into its result.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ def merge_enrolled(
     Parameters
     ----------
     probabilities
-        float64 (singers,), the network's answer among those it was trained on.
+        float64 (singers,), probabilities among those the network was trained on.
     embedding
         (dim,), mean embedding of the recording's clips.
     gallery
@@ -212,7 +212,7 @@ def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dic
 
 
 def backend_from_bundle(bundle: Bundle) -> ScoringBackend:
-    """What a bundle keeps for reading its answers."""
+    """Calibration and gallery that a bundle keeps."""
     facts, gallery = bundle.extra.get("calibration"), bundle.extra.get("gallery")
     return ScoringBackend(
         None if facts is None else Calibration(**facts),

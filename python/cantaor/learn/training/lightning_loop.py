@@ -200,7 +200,7 @@ class _Record(Callback):  # type: ignore[misc]
 class _KeepBest(Callback):  # type: ignore[misc]
     """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs.
 
-    Where nothing is watched, every epoch counts as the best so far.
+    Without validation clips every epoch counts as the best so far.
     """
 
     def __init__(self, patience: int) -> None:

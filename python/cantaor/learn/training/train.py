@@ -37,8 +37,8 @@ def train(
 ) -> TrainedModel:
     """Train a network and keep the weights of its best epoch.
 
-    The same clips, settings and machine give the same result, also when training was killed and
-    taken up again. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
+    The same clips, settings and machine give the same result, also when training was interrupted
+    and resumed. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
     are cut at their end.
 
     Parameters
@@ -46,7 +46,7 @@ def train(
     train_clips
         What is learned from; the features' scale is fitted on them alone.
     validation_clips
-        What early stopping watches; learned from as well if nothing is watched. Neither side may
+        For early stopping; trained on as well where there is none. Neither set may
         hold clips that are tested on later.
     settings
         How to train; None: the paper's protocol.
