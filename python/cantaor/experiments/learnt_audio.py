@@ -86,7 +86,7 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
     ]
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        learnt = list(hash_readable(Manifest(tuple(learnt), own.root))[0].entries)
+        learnt = list(hash_readable(replace(own, entries=tuple(learnt)))[0].entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
     return {"test": _shares(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}

@@ -71,6 +71,8 @@ class AuditReport:
         Leak figures of each split.
     left_out
         Splits without figures: name, and the reason.
+    ignored
+        Names in the folder that are no recordings, with the reason.
     """
 
     paths: tuple[str, ...]
@@ -88,6 +90,7 @@ class AuditReport:
     min_shared: int
     leaks: tuple[LeakFigures, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -130,6 +133,7 @@ class AuditReport:
             "near_copies": len(self.near),
             "groups": dict(sorted(self._groups_per_singer().items())),
             "faults": {kind: sum(f.kind == kind for f in self.faults) for kind in KINDS},
+            "ignored": len(self.ignored),
             "min_shared_samples": self.min_shared,
         }
 
@@ -141,6 +145,7 @@ class AuditReport:
             "left_out": [{"split": name, "reason": why} for name, why in self.left_out],
             "groups": self._group_rows(),
             "faults": [asdict(one) for one in self.faults],
+            "ignored": [{"path": path, "reason": reason} for path, reason in self.ignored],
             "duplicates": [
                 {
                     "content": self.contents[members[0]],
