@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.learnt_audio import name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_text
 from cantaor.learn.data.subsets import ClipSubsets
@@ -30,6 +31,10 @@ from cantaor.workspace.workspace import Workspace
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
+
+
+#: What test and validation clips share with training, by data set and protocol.
+Shares: TypeAlias = dict[tuple[str, str], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,19 @@ def run_workspace_grid(
 
     Returns
     -------
-    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`.
+    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`; with
+    ``shared_audio``, the fractions of test and validation clips that share audio with what was
+    learnt from.
     """
+    shares: Shares = {}
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
+        shares[data, protocol] = prepared.shared_audio
         return clip_subsets(prepared.clips, sample_rate)
 
     source = workspace_facts(workspace, out)
-    return _run(plan, load_subsets, settings, out, minutes, progress, source)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -121,13 +130,18 @@ def run_clips_grid(
     """
     if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
         raise SplitError("the file of clips names no test side: its column split must say test")
+    shares: Shares = {}
+    named: list[Manifest] = []
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        return clip_subsets(clips, sample_rate, settings.seed)
+        if not named:
+            named.append(name_subsets(clips, settings)[0])
+        shares[data, protocol] = shared_in(named[0])
+        return clip_subsets(named[0], sample_rate)
 
-    return _run(plan, load_subsets, settings, out, minutes, progress)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress)
 
 
 def plan_of(
@@ -179,6 +193,7 @@ def _fraction(text: str) -> float:
 def _run(
     plan: GridPlan,
     load_subsets: Callable[[str, str, int], ClipSubsets],
+    shares: Shares,
     settings: TrainingSettings,
     out: Path,
     minutes: float | None,
@@ -210,6 +225,12 @@ def _run(
         go_on=lambda: time.monotonic() < end,
         source=source,
     )
+    records = [
+        one
+        if "empty" in one
+        else one | {"shared_audio": dict(shares.get((one["data"], one["protocol"]), {}))}
+        for one in records
+    ]
     _write(out, records)
     return records
 
