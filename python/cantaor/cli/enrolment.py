@@ -17,13 +17,14 @@ from cantaor.report.terminal import print_rows
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
 def enrol(
     model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
-    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer, or folders.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
     out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
     channel: Channel = None,
     as_json: Json = False,
 ) -> None:
     """Let a model know another singer from a few recordings, without training."""
+    from cantaor.inference.batch import find_inputs
     from cantaor.learn.export.bundle import companions, load_bundle, save_bundle
     from cantaor.learn.identification.enrolment import enrol as enrol_singer
     from cantaor.learn.identification.identification import predict_clips
@@ -31,7 +32,7 @@ def enrol(
     folder = model_folder(model)
     bundle = load_bundle(folder)
     predictions, failures = [], []
-    for path in audio:
+    for path in [one.location for one in find_inputs(audio)]:
         try:
             predictions.append(predict_clips(bundle, path, parse_channel(channel)))
         except AudioError as error:
