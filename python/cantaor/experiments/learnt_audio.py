@@ -1,4 +1,4 @@
-"""What a model learnt from, and how much of what it is tested on is among that."""
+"""Overlap of the test audio of a model with its training audio."""
 
 from __future__ import annotations
 

@@ -315,7 +315,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
 ) -> tuple[TrainedModel, ScoringBackend]:
-    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    """Train, or resume an interrupted training from its checkpoint beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
     held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)
