@@ -145,8 +145,8 @@ class EnsembleFromWaveforms(nn.Module):
         super().__init__()
         self.singer = singer
         self.rule = rule
-        # No clip is shorter than a window then.
-        self.spare = singer.profile.samples
+        # No clip has fewer than two windows then.
+        self.spare = singer.profile.samples + singer.profile.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """What :class:`Deployed` or :class:`DeployedDecision` give for a batch."""
