@@ -47,11 +47,11 @@ struct TrackerSettings {
   double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
   double sharpening = 0.5;         // share of the drift that a glide is moved
   double octave_cost = 0.25;       // strength that a candidate loses which is but a subharmonic
-  double subharmonic_db = -12;  // level of what stands between the harmonics of the one above that
-  double harmonic_db = -7;      // surely makes it one, and that does not
+  double subharmonic_db = -13;  // level of what stands between the harmonics of the one above that
+  double harmonic_db = -8;      // surely makes it one, and that does not
   double overtone_cost = 0.05;  // strength that the one above loses if it is but an overtone
   double overtone_db = -3;      // level between its harmonics from which that may be
-  double range_weight = 1.5;    // share of the evidence that is lost per octave away from the pitch
+  double range_weight = 1.25;   // share of the evidence that is lost per octave away from the pitch
                                 // of the frames around
   double lowest_hz = 55, highest_hz = 1400;  // what is outside is unvoiced
 };

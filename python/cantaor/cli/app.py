@@ -45,6 +45,16 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Workers = Annotated[
     int | None, typer.Option(help="Processes, a core each by default; results do not depend on it.")
 ]
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        help="mean of all channels, left, right, first, loudest, or an index from 0.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="What would be a warning about a recording is a failure.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Begin anew where results are there.")]
 Recordings = Annotated[
     list[str],
@@ -55,6 +65,11 @@ Recordings = Annotated[
 def model_folder(path: Path) -> Path:
     require_local(path, "a model")
     return path / "model" if (path / "cantaor.toml").exists() else path
+
+
+def report_warnings(warnings: list[tuple[str, str]]) -> None:
+    for path, reason in warnings:
+        typer.echo(f"warning: {printable(path)}: {printable(reason)}", err=True)
 
 
 def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
+from cantaor.cli.app import Channel, Json, app, model_folder, print_json, report_failures
 from cantaor.errors import AudioError, CantaorError
+from cantaor.io.channels import parse_channel
 from cantaor.io.locations import require_local
 from cantaor.report.terminal import print_rows
 
@@ -19,6 +20,7 @@ def enrol(
     audio: Annotated[list[str], typer.Argument(help="Recordings of the singer.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
     out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
+    channel: Channel = None,
     as_json: Json = False,
 ) -> None:
     """Let a model know another singer from a few recordings, without training."""
@@ -31,7 +33,7 @@ def enrol(
     predictions, failures = [], []
     for path in audio:
         try:
-            predictions.append(predict_clips(bundle, path))
+            predictions.append(predict_clips(bundle, path, parse_channel(channel)))
         except AudioError as error:
             failures.append((path, str(error)))
     if not predictions:
@@ -62,6 +64,7 @@ def nearest(
     kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
     count: Annotated[int, typer.Option(help="How many to show.")] = 10,
     method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
+    channel: Channel = None,
     as_json: Json = False,
 ) -> None:
     """Find the recordings or motif clips that sound most like a recording."""
@@ -73,7 +76,9 @@ def nearest(
     failures = []
     for path in audio:
         try:
-            found = nearest_clips(embeddings, predict_clips(bundle, path), kind, count, method)
+            found = nearest_clips(
+                embeddings, predict_clips(bundle, path, parse_channel(channel)), kind, count, method
+            )
         except CantaorError as error:
             failures.append((path, str(error)))
             continue

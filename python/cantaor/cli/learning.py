@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cantaor.cli.app import Device, Json, Seed, app, model_folder, print_json, print_notes
+from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
 from cantaor.errors import ArgumentError
+from cantaor.io.channels import parse_channel
 from cantaor.report.terminal import print_evaluation, show_progress
 from cantaor.workspace.workspace import open_workspace
 
@@ -54,6 +55,7 @@ def train(
     ] = None,
     class_weights: Annotated[str, typer.Option(help="none or balanced.")] = "none",
     precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -86,10 +88,12 @@ def train(
             if out is None:
                 raise ArgumentError("train --clips needs --out for the model")
             _refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
-            folder = train_clips(clips_manifest(clips), settings, out, progress=progress)
+            manifest = clips_manifest(clips, parse_channel(channel))
+            folder = train_clips(manifest, settings, out, progress=progress)
         else:
             assert work is not None
             workspace = open_workspace(work)
+            _refuse_channel(channel)
             prepared = prepare_clips(
                 workspace,
                 split or "paper",
@@ -114,7 +118,7 @@ def evaluate(
     data: Annotated[str | None, typer.Option(help="Grid: data sets, by commas.")] = None,
     protocols: Annotated[str, typer.Option(help="Grid: splits, by commas.")] = "paper",
     fractions: Annotated[
-        str, typer.Option(help="Grid: shares of the training clips, by commas.")
+        str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
     ] = "1",
     recipe: Recipe = "paper",
     width: Width = None,
@@ -126,6 +130,7 @@ def evaluate(
     minutes: Annotated[
         float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
     ] = None,
+    channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -149,16 +154,20 @@ def evaluate(
     if grid:
         plan = plan_of(models, features, data, protocols, fractions)
         settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
-        _evaluate_grid(model, clips, plan, settings, out, max_clips, minutes, as_json)
+        listened = parse_channel(channel)
+        _evaluate_grid(model, clips, plan, settings, out, max_clips, minutes, listened, as_json)
         return
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
     folder = model_folder(model)
+    if clips is None:
+        _refuse_channel(channel)
     with show_progress(as_json) as progress:
         if clips is None and folder != model:
             result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
         else:
-            manifest = None if clips is None else clips_manifest(clips)
+            listened = parse_channel(channel)
+            manifest = None if clips is None else clips_manifest(clips, listened, folder)
             result = evaluate_model(folder, manifest, progress).to_json()
     notes = model_notes(load_bundle(folder).extra, folder)
     if as_json:
@@ -196,6 +205,7 @@ def _evaluate_grid(
     out: Path | None,
     max_clips: int | None,
     minutes: float | None,
+    channel: str | int | None,
     as_json: bool,
 ) -> None:
     from cantaor.experiments.clip_splits import MAX_CLIPS
@@ -221,8 +231,9 @@ def _evaluate_grid(
         else:
             assert clips is not None
             _refuse_with_clips({"--max-clips": max_clips})
+            manifest = clips_manifest(clips, channel)
             records = run_clips_grid(
-                clips_manifest(clips), plan, settings, folder, minutes=minutes, progress=progress
+                manifest, plan, settings, folder, minutes=minutes, progress=progress
             )
     if as_json:
         print_json(records)
@@ -238,6 +249,14 @@ def _refuse_with_clips(given: dict[str, Any]) -> None:
         raise ArgumentError(
             f"{', '.join(named)} cut a workspace's clips; those of --clips are all used, "
             "with the sides that its column 'split' names"
+        )
+
+
+def _refuse_channel(channel: str | None) -> None:
+    if channel is not None:
+        raise ArgumentError(
+            "--channel is for --clips; a workspace, and a model's own clips, keep the channel that "
+            "mine was given"
         )
 
 

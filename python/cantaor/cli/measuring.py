@@ -27,7 +27,7 @@ def bench(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check every stage's answers, then time it beside the best peers that are installed.
+    """Check every stage's results, then time it beside the best peers that are installed.
 
     With --compare: exit code 1 if a case became slower beyond the noise of both runs.
     """

@@ -8,18 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from cantaor.cli.app import (
+    Channel,
     Device,
     Json,
     Seed,
+    Strict,
     Workers,
     app,
     parse_gap,
     parse_support,
     print_json,
     report_failures,
+    report_warnings,
 )
+from cantaor.corpus.manifest import Manifest
+from cantaor.io.channels import parse_channel
 from cantaor.pipeline.stages import STAGES
 from cantaor.report.terminal import (
+    print_dry_run,
     print_motifs,
     print_rows,
     print_status,
@@ -78,9 +84,20 @@ def mine(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove recordings that the corpus does not have.")
     ] = False,
+    channel: Channel = None,
+    strict: Strict = False,
+    only_look: Annotated[
+        bool, typer.Option("--dry-run", help="Read the headers, say what lies ahead, and stop.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find every singer's motifs and where they are sung."""
+    """Find every singer's motifs and where they are sung.
+
+    A pass over the headers comes first: how much there is, what will fail, what it will take.
+    """
+    from cantaor.corpus.loaders import read_corpus
+    from cantaor.corpus.manifest import select_singers
+    from cantaor.pipeline.dry_run import dry_run
     from cantaor.pipeline.mine import mine as mine_corpus
 
     chosen: dict[str, Any] = {
@@ -92,10 +109,32 @@ def mine(
         "min_support": None if min_support is None else parse_support("--min-support", min_support),
         "min_length": min_length,
         "max_patterns": max_patterns,
+        "channel": parse_channel(channel),
     }
+    found = read_corpus(corpus)
+    chosen_entries = select_singers(found, min_recordings, tuple(style or ()))
+    with show_progress(as_json) as progress:
+        ahead = dry_run(
+            chosen_entries,
+            out,
+            workers=workers,
+            clips=clips or all_clips,
+            progress=lambda done: progress("headers", done, len(chosen_entries)),
+        )
+    names = _ignored(found)
+    if only_look:
+        if as_json:
+            print_json({**ahead.to_json(), **names})
+        else:
+            print_dry_run(ahead.to_json(), names)
+            report_warnings([(row.path, row.reason) for row in ahead.warnings])
+        report_failures([(row.path, row.reason) for row in ahead.failures])
+        return
+    if not as_json:
+        print_dry_run(ahead.to_json(), names)
     with show_stages(as_json) as watch:
         workspace = mine_corpus(
-            corpus,
+            found,
             out,
             config=config,
             workers=workers,
@@ -106,6 +145,7 @@ def mine(
             stage=stage,
             force=force,
             max_failures=max_failures,
+            strict=strict,
             prune=prune,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
@@ -115,15 +155,24 @@ def mine(
         typer.echo(f"passed over: {path}: {kind}", err=True)
     finished = workspace.is_mined and stage in (None, STAGES[-1])
     rows = motif_rows(workspace) if finished else []
-    failures = workspace.table("failures").to_pylist() if finished else state["failures"]
+    failures, warnings = state["failures"], state["warnings"]
+    if finished:
+        noted = workspace.table("failures").to_pylist()
+        failures = [row for row in noted if row["kind"] == "failed"]
+        warnings = [row for row in noted if row["kind"] == "warned"]
+    counts = _counts(found, len(chosen_entries), failures, warnings)
     if as_json:
-        facts = {"workspace": str(workspace.path), "singers": rows, "failures": failures}
+        facts: dict[str, Any] = {"workspace": str(workspace.path), "singers": rows}
+        facts |= {"failures": failures, "warnings": warnings, **names, "counts": counts}
         print_json({**facts, "stages": state["stages"]})
     elif finished:
         print_motifs(rows)
         _explain_missing_motifs(workspace, rows)
     else:
         print_status({**state, "failures": []})
+    if not as_json:
+        typer.echo(", ".join(f"{number} {name}" for name, number in counts.items() if number))
+        report_warnings([(row["path"], row["reason"]) for row in warnings])
     report_failures([(row["path"], row["reason"]) for row in failures])
 
 
@@ -166,6 +215,33 @@ def demo(
     print_rows("Seconds per stage", ["stage", "seconds"], list(result["seconds"].items()))
     typer.echo(f"figure: {result['figure']}")
     typer.echo(f"model: {result['model']}")
+
+
+def _ignored(found: Manifest) -> dict[str, list[dict[str, str]]]:
+    """What lay in the folder and is no recording; hidden names apart."""
+    rows = [{"path": path, "reason": reason} for path, reason in found.ignored]
+    return {
+        "ignored": [row for row in rows if row["reason"] != "hidden"],
+        "hidden": [row for row in rows if row["reason"] == "hidden"],
+    }
+
+
+def _counts(
+    found: Manifest, chosen: int, failures: list[dict[str, Any]], warnings: list[dict[str, Any]]
+) -> dict[str, int]:
+    """What became of everything that was found; all but the first add up to the first."""
+    failed = {(row["path"], row["recording"]) for row in failures}
+    warned = {(row["path"], row["recording"]) for row in warnings} - failed
+    hidden = sum(reason == "hidden" for _, reason in found.ignored)
+    total = len(found) + len(found.skipped) + len(found.ignored)
+    others = {
+        "warned": len(warned),
+        "failed": len(failed),
+        "not chosen": len(found) - chosen,
+        "ignored": len(found.ignored) - hidden,
+        "hidden": hidden,
+    }
+    return {"found": total, "read": total - sum(others.values()), **others}
 
 
 def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) -> None:

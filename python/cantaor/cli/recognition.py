@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from cantaor.cli.app import (
+    Channel,
     Device,
     Force,
     Json,
@@ -27,6 +28,7 @@ from cantaor.cli.app import (
 from cantaor.errors import CantaorError
 from cantaor.inference.batch import Input, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.channels import parse_channel
 from cantaor.io.locations import file_hash, printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
@@ -58,6 +60,7 @@ def identify(
     ] = None,
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +91,8 @@ def identify(
             print_json(line, indent=None)
 
     file = None if out is None else open_predictions(out, _model_digest(model), _SCHEMA, force)
-    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure)
+    listened = parse_channel(channel)
+    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure, listened)
     job.run("identify", out, as_json)
 
 
@@ -99,6 +103,7 @@ def embed(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .jsonl.")],
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -116,7 +121,14 @@ def embed(
 
     file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
     job = _InferenceRun(
-        bundle, audio, file, workers, device, on_prediction, lambda _path, _reason: None
+        bundle,
+        audio,
+        file,
+        workers,
+        device,
+        on_prediction,
+        lambda _path, _reason: None,
+        parse_channel(channel),
     )
     job.run("embed", out, as_json)
 
@@ -132,6 +144,7 @@ class _InferenceRun:
     device: str
     on_prediction: Callable[[ClipPredictions], None]
     on_failure: Callable[[str, str], None]
+    channel: str | int | None = None
     predicted: int = 0
     clips: int = 0
     reused: int = 0
@@ -146,7 +159,7 @@ class _InferenceRun:
         report_failures(self.failures, all_failed=self.predicted + self.reused == 0)
 
     def _infer_new(self, stage: str, quiet: bool) -> None:
-        """Hear what no earlier run has heard; however it ends, the file is closed."""
+        """Process the recordings that the file lacks; however it ends, the file is closed."""
         started = monotonic()
         try:
             passed_over: list[tuple[str, str]] = []
@@ -168,7 +181,8 @@ class _InferenceRun:
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            for one, outcome in infer_recordings(self.bundle, todo, pool, self.device):
+            outcomes = infer_recordings(self.bundle, todo, pool, self.device, self.channel)
+            for one, outcome in outcomes:
                 self._handle(one, outcome)
                 seconds = monotonic() - started
                 count = (len(todo), self.predicted, 0, len(self.failures))

@@ -128,7 +128,7 @@ def prepare_clips(
     max_clips
         Most training clips of one singer, drawn at random where there are more: instances of long
         motifs hold those of their parts, so more add little but time. ``None`` keeps all. Clips
-        that are watched or tested on are never thinned.
+        for validation and test are never thinned.
     seed
         Decides the split, the random spans and what is drawn.
 
@@ -160,7 +160,10 @@ def prepare_clips(
     sides, drawn = _thin(cut.entries, sides, max_clips, seed)
     shared = shared_audio(encode_columns(**cut.columns), sides)
     return PreparedClips(
-        side_manifest(Manifest(tuple(cut.entries), workspace.path), sides),
+        side_manifest(
+            Manifest(tuple(cut.entries), workspace.path, channel=workspace.settings.channel),
+            sides,
+        ),
         finder,
         protocol,
         data,
@@ -240,7 +243,7 @@ def mark_sides(
     split
         Training and test side.
     seed
-        Decides which training clips are watched.
+        Decides which training clips are for validation.
 
     Returns
     -------

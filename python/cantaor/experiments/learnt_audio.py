@@ -41,7 +41,7 @@ def name_subsets(
     clips
         Clips with the keys of their audio.
     settings
-        Say whether clips are watched, and the seed.
+        Say whether there is early stopping, and the seed.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def name_subsets(
     sides = [entry.split or "train" for entry in clips.entries]
     columns = clip_columns(clips)
     notes: tuple[str, ...] = ()
-    # The profile network watches nothing: it learns from all.
+    # The ensemble has no early stopping: it is trained on all clips.
     if settings.model != PROFILE and "validation" not in sides:
         is_test = np.array(sides) == "test"
         split = Split(np.flatnonzero(~is_test), np.flatnonzero(is_test), "column", False)
@@ -86,7 +86,7 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
     ]
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        learnt = list(hash_readable(Manifest(tuple(learnt), own.root))[0].entries)
+        learnt = list(hash_readable(replace(own, entries=tuple(learnt)))[0].entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
     return {"test": _shares(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cantaor.errors import CantaorError, WorkspaceError
@@ -111,8 +112,20 @@ def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         flush()
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet table, or some of its columns.
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """Read a Parquet table, or some of its columns and rows.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Names of the columns to read; None: all.
+    where
+        Condition on rows, such as ``pc.field("singer") == "AM"``; groups of rows whose statistics
+        exclude it are not read.
 
     Raises
     ------
@@ -122,7 +135,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        # Not read_table: its discovery of data sets costs more than such small files.
+        if where is not None:
+            return pq.read_table(
+                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            )
+        # Not pq.read_table: its discovery of data sets costs more than such small files.
         with pq.ParquetFile(path) as file:
             return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:

@@ -1,4 +1,4 @@
-"""How far the probabilities of answers are from the shares of right ones; needs no torch.
+"""Calibration error: confidence against accuracy.
 
 References
 ----------
@@ -17,14 +17,14 @@ from cantaor.types import Float64Array
 def calibration_bins(
     probability: ArrayLike, correct: ArrayLike, bins: int = 10
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Mean probability of the answer, share of right answers, and clips, in equal-width bins.
+    """Mean confidence, accuracy and number of clips in equal-width bins of confidence.
 
     Parameters
     ----------
     probability
-        float (n,), of the answer, 0..1.
+        float (n,), of the predicted singer, 0..1.
     correct
-        bool (n,), whether the answer is right.
+        bool (n,), whether the prediction is correct.
     bins
         Number of bins; empty ones are left out.
 
@@ -50,21 +50,21 @@ def calibration_bins(
 
 
 def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
-    """Mean distance between how sure and how right answers are.
+    """Expected calibration error: mean distance of confidence and accuracy over bins.
 
     Parameters
     ----------
     probability
-        (n,), that of each answer, 0..1.
+        (n,), confidence of each prediction, 0..1.
     right
         bool (n,).
     bins
-        Equally wide bins of probability, each weighted by its answers.
+        Equally wide bins of probability, each weighted by its number of predictions.
 
     Raises
     ------
     ArgumentError
-        There are no answers, or the lengths differ.
+        There are no predictions, or the lengths differ.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def absolute_support(min_support: float | int, sequences: int) -> int:
     Parameters
     ----------
     min_support
-        An int >= 1, or a float in (0, 1]: a share of ``sequences``.
+        An int >= 1, or a float in (0, 1]: a fraction of ``sequences``.
     sequences
         Number of sequences, empty ones included.
 

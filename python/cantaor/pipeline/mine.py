@@ -1,9 +1,9 @@
 """``mine``: a corpus of recordings to pitch, clusters, contours, motifs and their instances.
 
 A map over recordings (pitch), a reduce (clusters), a map (contours), a map and a reduce over
-singers (motifs) and two maps over recordings again (instances, clips). What a piece of work finds
-is kept under a key of all that decides it, so a run goes on where the last one ended. Arronte
-Alvarez & Gómez-Martín 2020, section 3.
+singers (motifs) and two maps over recordings again (instances, clips). Results are cached
+by content, settings and version, so an interrupted run resumes. Arronte Alvarez & Gómez-Martín
+2020, section 3.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def mine(
     stage: str | None = None,
     force: bool = False,
     max_failures: int | None = None,
+    strict: bool = False,
     prune: bool = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -104,6 +105,9 @@ def mine(
         Compute again what is there; with ``stage``, of that stage only.
     max_failures
         Stop with an error once more recordings have failed.
+    strict
+        Whether a recording that would be used with a warning (a header that states another length,
+        damaged frames, channels that cancel, a guitar) fails instead.
     prune
         Remove recordings of the workspace that the corpus does not have, with their clips;
         otherwise such a corpus is refused.
@@ -151,7 +155,7 @@ def mine(
         begin(workspace, chosen)
         log = RunLog(workspace.path, _watching(progress, watch))
         with log.running(len(manifest), manifest.passed_over), _clean_end(workspace):
-            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures)
+            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
             _run(run, manifest, plan, lost)
     return workspace
 

@@ -23,7 +23,7 @@ INK = "#24303a"
 GRID = "#e6eaee"
 _FRAMES = "#9db2bf"
 _SEGMENT = "#b03a2e"
-# Share of the figure's height that one motif's row of bars takes.
+# Fraction of the figure's height that one motif's row of bars takes.
 _LANE = 0.06
 MOTIF_COLOURS = ("#e3b23c", "#5b8e7d", "#6a7fdb", "#c06c84", "#8d6a9f")
 

@@ -21,14 +21,14 @@ _MARKERS = "osD^vP*X"
 
 
 def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = "") -> Figure:
-    """Share of each singer's clips that was given to each singer.
+    """Confusion matrix: fraction of each singer's clips by predicted singer.
 
     Parameters
     ----------
     classes
         Names of the singers.
     confusion
-        int (classes, classes), clips by true (row) and answered (column) singer.
+        int (classes, classes), clips by true (row) and predicted (column) singer.
     title
         Heading.
 
@@ -59,7 +59,7 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
     axes.set_ylim(size - 0.5, -0.5)
     axes.set_xticks(range(size), classes)
     axes.set_yticks(range(size), classes)
-    axes.set_xlabel("answer")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("who sings")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -67,14 +67,14 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
 
 
 def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = "") -> Figure:
-    """Share of right answers over the probability that the model gave them.
+    """Reliability diagram: accuracy over confidence.
 
     Parameters
     ----------
     probability
-        float (n,), of the answer, 0..1.
+        float (n,), of the predicted singer, 0..1.
     correct
-        bool (n,), whether the answer is right.
+        bool (n,), whether the prediction is correct.
     title
         Heading.
 
@@ -92,8 +92,8 @@ def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = ""
     )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("probability of the answer")
-    axes.set_ylabel("share of right answers")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
     axes.grid(color=GRID)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", loc="upper left")

@@ -24,7 +24,7 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
     ----------
     history
         One mapping for each epoch: ``epoch``, ``loss``, ``accuracy`` and, where clips were
-        watched, ``validation_loss`` and ``validation_accuracy``.
+        validation clips, ``validation_loss`` and ``validation_accuracy``.
     title
         Heading of the figure.
 
@@ -42,7 +42,7 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
     for place, name in zip(axes, ("loss", "accuracy"), strict=True):
         for key, label, colour in (
             (name, "learned from", _TRAINING),
-            (f"validation_{name}", "watched", _VALIDATION),
+            (f"validation_{name}", "validation", _VALIDATION),
         ):
             points = [(one["epoch"], one[key]) for one in history if key in one]
             if points:
@@ -52,7 +52,7 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
 
 
 def plot_robustness(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Accuracy over noise and, where a grid has several, over shares of the training clips.
+    """Accuracy over noise and, where a grid has several, over fractions of the training clips.
 
     A column for each protocol and data set, a colour for each network, a stroke for each feature.
 
@@ -129,7 +129,7 @@ def _over_noise(axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str,
 def _over_fractions(
     axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]
 ) -> Line2D:
-    axes.set_xlabel("share of the training clips")
+    axes.set_xlabel("fraction of the training clips")
     return axes.plot(*_columns([(one["fraction"], one["accuracy"]) for one in line]), **stroke)[0]
 
 

@@ -144,7 +144,7 @@ def _confusion(figures: Mapping[str, Any], protocol: str) -> Drawing:
 
 
 def _calibration(probability: np.ndarray, correct: np.ndarray, protocol: str) -> Drawing:
-    label = f"Share of right answers over their probability, split {protocol}"
+    label = f"Accuracy over confidence, split {protocol}"
     figure = plot_calibration(probability, correct)
     return Drawing("Calibration", figure_markup(figure, label, f"calibration-{protocol}"))
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.errors import AudioError, WorkspaceError
@@ -119,9 +121,11 @@ def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
 def _examples(workspace: Workspace, names: set[str]) -> dict[str, list[Example]]:
     """First instances of some motifs, with audio if any have; those in other recordings first."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in workspace.table("instances").to_pylist():
-        if row["motif"] in names:
-            found.setdefault(row["motif"], []).append(row)
+    wanted = workspace.table(
+        "instances", where=pc.field("motif").isin(pa.array(sorted(names), pa.string()))
+    )
+    for row in wanted.to_pylist():
+        found.setdefault(row["motif"], []).append(row)
     return {
         name: [_one(workspace, row) for row in _spread_out([r for r in rows if r["clip"]] or rows)]
         for name, rows in found.items()

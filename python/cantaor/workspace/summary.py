@@ -22,7 +22,7 @@ def workspace_manifest(workspace: Workspace) -> Manifest:
         )
         for row in workspace.table("recordings").to_pylist()
     )
-    return Manifest(entries, workspace.path)
+    return Manifest(entries, workspace.path, channel=workspace.settings.channel)
 
 
 def motif_rows(workspace: Workspace) -> list[dict[str, Any]]:

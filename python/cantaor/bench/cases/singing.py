@@ -42,6 +42,17 @@ def singing(seconds: int) -> Sung:
     return Sung(audio, sung.pitch.hz)
 
 
+@cache
+def rough_singing(seconds: int) -> Sung:
+    """:func:`singing` with cycles that alternate in height by 15 %, still heard at their own f0."""
+    sung = singing(seconds)
+    samples, rate = sung.audio.samples, sung.audio.sample_rate
+    frames = np.arange(sung.hz.size) * 256
+    hz = np.interp(np.arange(samples.size), frames, sung.hz)
+    gain = 1 + 0.15 * np.cos(np.pi * np.cumsum(hz) / rate)
+    return Sung(Audio((samples * gain).astype(np.float32), rate), sung.hz)
+
+
 @dataclass(frozen=True, slots=True)
 class OnDisk:
     """A file or a corpus in a temporary folder that goes when this does."""

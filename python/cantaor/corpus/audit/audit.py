@@ -49,6 +49,7 @@ def audit(
     near: bool = True,
     min_shared: int | None = None,
     seed: int = 0,
+    strict: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
     """Examine every entry of a corpus against every other, in time linear in their length.
@@ -69,6 +70,8 @@ def audit(
         anchors of a large corpus would not fit in memory.
     seed
         Fixes the random splits.
+    strict
+        Whether an entry with a warning counts as unreadable.
     progress
         Called with the number of entries read.
 
@@ -95,7 +98,7 @@ def audit(
         recordings=tuple(entry.recording for entry in manifest.entries),
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
-        faults=faults_of(manifest, sounds),
+        faults=faults_of(manifest, sounds, strict),
         timelines=clips.tracks,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
@@ -104,6 +107,7 @@ def audit(
         near=copies,
         min_shared=run,
         left_out=left_out,
+        ignored=manifest.ignored,
     )
     given |= {name: (split,) for name, split in (splits or {}).items()}
     spans = clip_table(manifest)

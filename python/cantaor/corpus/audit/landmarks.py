@@ -41,7 +41,7 @@ _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
 _MAX_BIN_DISTANCE = 63
-_LOWEST_BIN = 5
+_MIN_BIN = 5
 # Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
 # commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
@@ -178,7 +178,7 @@ def _peaks(level: Float32Array) -> tuple[Int64Array, Int64Array]:
     """Frames and bins of the spectral peaks, ordered by time."""
     around = maximum_filter(level, size=(_PEAK_FRAMES, _PEAK_BINS))
     loud = level > max(float(level.max()) - _RANGE_DB, -100.0)
-    loud[:, :_LOWEST_BIN] = False
+    loud[:, :_MIN_BIN] = False
     frames, bins = np.nonzero((level == around) & loud)
     return frames.astype(np.int64), bins.astype(np.int64)
 

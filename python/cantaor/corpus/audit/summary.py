@@ -15,7 +15,7 @@ from cantaor.types import Float64Array, Int64Array
 
 @dataclass(frozen=True, slots=True)
 class LeakFigures:
-    """How much of a test side is known from training. All shares are 0..1 of the test entries.
+    """Leakage of a split. All figures are fractions (0..1) of the test entries.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class LeakFigures:
     copies
         Share with an exact copy in training.
     shared
-        Share that shares samples with training, exact copies included.
+        Fraction that shares samples with training, exact copies included.
     near
         Share with a near copy (level, rate, codec) in training.
     group
@@ -71,6 +71,8 @@ class AuditReport:
         Leak figures of each split.
     left_out
         Splits without figures: name, and the reason.
+    ignored
+        Names in the folder that are no recordings, with the reason.
     """
 
     paths: tuple[str, ...]
@@ -88,6 +90,7 @@ class AuditReport:
     min_shared: int
     leaks: tuple[LeakFigures, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -130,6 +133,7 @@ class AuditReport:
             "near_copies": len(self.near),
             "groups": dict(sorted(self._groups_per_singer().items())),
             "faults": {kind: sum(f.kind == kind for f in self.faults) for kind in KINDS},
+            "ignored": len(self.ignored),
             "min_shared_samples": self.min_shared,
         }
 
@@ -141,6 +145,7 @@ class AuditReport:
             "left_out": [{"split": name, "reason": why} for name, why in self.left_out],
             "groups": self._group_rows(),
             "faults": [asdict(one) for one in self.faults],
+            "ignored": [{"path": path, "reason": reason} for path, reason in self.ignored],
             "duplicates": [
                 {
                     "content": self.contents[members[0]],

@@ -98,7 +98,7 @@ def split_clips(
     protocol
         One of :data:`PROTOCOLS`.
     test_fraction
-        Share of clips to hold out, in (0, 1); whole units are taken as near to it as they come.
+        Fraction of clips to hold out, in (0, 1), approximated by whole units.
         ``group`` holds out one group per singer whatever its size.
     seed
         Fixes the draw.

@@ -1,4 +1,4 @@
-"""The part of the training side that early stopping watches, cut like the test side was.
+"""Validation clips for early stopping, cut from the training clips by the same protocol.
 
 A singer who has a single unit left in training cannot spare it. Then a smaller unit is taken: a
 recording of the group, or the last part of the recording, without any sample in common with what
@@ -50,15 +50,15 @@ def validation_split(
     labels, recordings, groups, starts_s, ends_s, content, sources
         Columns of all clips, as in :func:`cantaor.corpus.splits.protocols.split_clips`.
     fraction
-        Share of training clips to watch, in (0, 1).
+        Fraction of training clips for validation, in (0, 1).
     seed
         Fixes the draw.
 
     Returns
     -------
-    Split with ``train`` to fit on and ``test`` to watch, both indices into all clips and parts of
-    ``split.train``. Clips that would reach across a cut are on neither side. A ``column`` split
-    is cut by recordings. A singer with nothing to spare is not watched; a note says so.
+    Split with ``train`` to fit on and ``test`` to validate on, both indices into all clips and
+    parts of ``split.train``. Clips that would reach across a cut are in neither. A ``column``
+    split is cut by recordings. A singer with too few clips has none in validation; a note says so.
 
     Raises
     ------
@@ -72,8 +72,8 @@ def validation_split(
     >>> from cantaor.corpus.splits.protocols import split_clips
     >>> labels, recordings = ["AM"] * 3 + ["EC"] * 3, list("abcdef")
     >>> split = split_clips(labels, recordings, protocol="recording")
-    >>> watched = validation_split(split, labels, recordings)
-    >>> watched.train.size, watched.test.size
+    >>> inner = validation_split(split, labels, recordings)
+    >>> inner.train.size, inner.test.size
     (2, 2)
     """
     clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
@@ -132,7 +132,7 @@ def _settle(
 def _spare(
     clips: ClipTable, split: Split, mine: Int64Array, fraction: float, rng: np.random.Generator
 ) -> tuple[Int64Array, str]:
-    """The clips of one singer to watch, and what to say about it."""
+    """Validation clips of one singer, and a note."""
     nothing = np.zeros(0, dtype=np.int64)
     if mine.size < 2:
         return nothing, "a single training clip, not watched"

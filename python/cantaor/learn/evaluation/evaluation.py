@@ -1,6 +1,6 @@
-"""How well a trained model names the singers of clips and of whole recordings.
+"""Accuracy, recall and AUC of a trained model on clips and on whole recordings.
 
-Every metric is a share from 0 to 1. Where a singer has no clip to be tested on, its recall and
+Every metric lies in 0..1. Where a singer has no clip to be tested on, its recall and
 its area under the curve do not exist: they are None, the macro figures are means over the others,
 and ``missing`` names it.
 """
@@ -28,7 +28,7 @@ _MIN_CLIPS = 8
 
 @dataclass(frozen=True, slots=True)
 class RecordingPrediction:
-    """What the clips of one recording say together.
+    """Prediction for one recording, from all its clips.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class RecordingPrediction:
     n
         Clips of the recording.
     accuracy
-        Share of them that are named right one by one.
+        Fraction of the clips whose own prediction is correct.
     """
 
     singer: str
@@ -60,18 +60,18 @@ class Evaluation:
     n
         Clips.
     accuracy
-        Share of clips named right.
+        Fraction of clips predicted correctly.
     balanced_accuracy
         Mean recall over the singers that have clips.
     auc
         Mean over those singers of the area under the curve of one against the rest; None if
         there are fewer than two of them.
     confusion
-        int64 (classes, classes), clips by true (row) and answered (column) singer.
+        int64 (classes, classes), clips by true (row) and predicted (column) singer.
     recall, auc_by_singer
         For each singer; None where it has no clips (or no rest).
     by_recording
-        The vote in each recording, by name; clips of no known recording are left out.
+        The prediction for each recording, by name; clips of no known recording are left out.
     classes
         Names of the singers.
     missing
@@ -98,7 +98,7 @@ class Evaluation:
 
     @property
     def recording_accuracy(self) -> float | None:
-        """Share of recordings whose vote is right, or None if none is known."""
+        """Fraction of recordings predicted correctly, or None if none is known."""
         predictions = list(self.by_recording.values())
         return (
             sum(one.predicted == one.singer for one in predictions) / len(predictions)
@@ -147,7 +147,7 @@ def predict(
         Their labels are not looked at. What passes 4.26 s (426 frames; 10 s for ``"profile"``) is
         cut at its end.
     batch
-        Clips in a batch; the answer does not depend on it.
+        Clips in a batch; the result does not depend on it.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
@@ -170,11 +170,11 @@ def predict(
     embeddings = np.empty((len(clips), module.embedding_size), np.float32)
     # A GPU is kept busy by large batches; a CPU gains more from what needs no masks.
     unmasked = isinstance(module, SingerClassifier) and target.type == "cpu"
-    frames = np.minimum(clips.lengths, module.longest) // (module.hop_length if unmasked else 1)
+    frames = np.minimum(clips.lengths, module.max_samples) // (module.hop_length if unmasked else 1)
     try:
         with torch.inference_mode():
             for index in equal_length_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
-                waveforms, lengths = clips.batch(index, module.longest)
+                waveforms, lengths = clips.batch(index, module.max_samples)
                 probability, embedding = _predict_batch(
                     module,
                     torch.from_numpy(waveforms).to(target),
@@ -254,7 +254,7 @@ def measure(
     clips: ClipSet,
     protocol: str = "",
 ) -> Evaluation:
-    """Figures of given answers.
+    """Metrics of given probabilities.
 
     Parameters
     ----------
@@ -327,7 +327,7 @@ def _aggregate(
 
 
 def aggregate_probabilities(probabilities: Float32Array) -> Float32Array:
-    """One answer from many clips: the normalised geometric mean of their probabilities.
+    """Probabilities of a recording: the normalised geometric mean of those of its clips.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Cell:
     protocol
         Name of how test clips are set apart.
     fraction
-        Share of each singer's training clips that is learned from, above 0 and at most 1.
+        Fraction of each singer's training clips to train on, above 0 and at most 1.
     """
 
     model: str
@@ -70,7 +70,7 @@ def table_2(protocol: str = "paper") -> list[Cell]:
 
 
 def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Cell]:
-    """Every cell with each share of its training clips."""
+    """Every cell with each fraction of its training clips."""
     fractions = sorted(set(fractions), reverse=True)
     return [replace(cell, fraction=fraction) for cell in cells for fraction in fractions]
 
@@ -181,7 +181,7 @@ def _cell(
 
 
 def thin_clips(clips: ClipSet, fraction: float, seed: int) -> ClipSet:
-    """A share of each singer's clips, at least one; a smaller share is part of a larger one."""
+    """A fraction of each singer's clips, at least one; a smaller one is part of a larger one."""
     if not 0 < fraction <= 1:
         raise ArgumentError(f"fraction must be above 0 and at most 1; got {fraction}")
     if fraction == 1:

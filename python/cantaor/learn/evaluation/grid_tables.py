@@ -30,8 +30,8 @@ def grid_table(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def curve_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy by share of the training clips and by noise, one line for each share of a cell."""
-    head = (*_HEAD[:4], "share of clips", "accuracy %", *(f"{db:g} dB %" for db in NOISES_DB))
+    """Accuracy by fraction of the training clips and by noise, one line for each of them."""
+    head = (*_HEAD[:4], "fraction of clips", "accuracy %", *(f"{db:g} dB %" for db in NOISES_DB))
     rows = [
         [
             *_names(record),

@@ -127,13 +127,13 @@ class FromWaveforms(nn.Module):
     def __init__(self, singer: SingerClassifier) -> None:
         super().__init__()
         self.singer = with_scans(singer)
-        self.spare = singer.longest if singer.padded else _SPARE_FRAMES * singer.hop_length
+        self.spare = singer.max_samples if singer.padded else _SPARE_FRAMES * singer.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities and embeddings."""
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
-            waveforms = waveforms[:, : self.singer.longest]
+            waveforms = waveforms[:, : self.singer.max_samples]
         answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
         return answer
 

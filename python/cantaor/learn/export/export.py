@@ -96,7 +96,7 @@ def export_torchscript(
     Raises
     ------
     ModelError
-        The file cannot be written, or its answer differs from the model's by more than 1e-5.
+        The file cannot be written, or its output differs from the model's by more than 1e-5.
     """
     path = Path(path)
     with _written(path) as partial:
@@ -151,7 +151,7 @@ def export_onnx(trained: TrainedModel, path: str | Path, decision: Decision | No
     MissingExtraError
         The ``onnx`` extra is not installed.
     ModelError
-        The file cannot be written, or its answer differs from the model's by more than 1e-4.
+        The file cannot be written, or its output differs from the model's by more than 1e-4.
     """
     path = Path(path)
     for module in ("onnx", "onnxscript", "onnxruntime"):
@@ -237,7 +237,7 @@ def _sizes(trained: TrainedModel) -> dict[str, dict[int, Any]]:
 def _limit(trained: TrainedModel) -> int | None:
     """Most samples that a model takes, or None."""
     module = trained.module
-    return module.longest if isinstance(module, SingerClassifier) and module.padded else None
+    return module.max_samples if isinstance(module, SingerClassifier) and module.padded else None
 
 
 def _outputs(decision: Decision | None) -> tuple[str, ...]:
@@ -289,7 +289,7 @@ def _compare(
     exported: Program,
     tolerance: float = _TOLERANCE,
 ) -> None:
-    """Raise unless the exported program answers as the model does, in a batch and alone."""
+    """Raise unless the exported program gives the outputs of the model, in a batch and alone."""
     waveforms, lengths = _compared_clips(trained)
     eager = _deployed(trained, decision)
     with torch.inference_mode():
@@ -301,8 +301,8 @@ def _compare(
 
 def _compared_clips(trained: TrainedModel) -> tuple[Tensor, Tensor]:
     """Noise that ends in silence, as long as a model may be asked for."""
-    longest = _limit(trained) or _MAX_SAMPLES
-    samples = [min(longest, int(s * trained.module.sample_rate)) for s in _COMPARED_S]
+    most = _limit(trained) or _MAX_SAMPLES
+    samples = [min(most, int(s * trained.module.sample_rate)) for s in _COMPARED_S]
     generator = torch.Generator().manual_seed(0)
     waveforms = torch.randn(len(samples) + 1, max(samples), generator=generator) * 0.1
     return waveforms, torch.tensor([*samples, 1])

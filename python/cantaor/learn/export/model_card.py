@@ -22,7 +22,7 @@ _LIMITS = """\
 - Recordings of one session share room, microphone and noise. Where test clips come from recordings
   that were trained on, the figures mostly measure these; only held-out recordings and sources say
   whether a singer is recognised.
-- Clips are read at {sample_rate} Hz and judged under their own loudest value; what passes
+- Clips are read at {sample_rate} Hz and scaled by their own loudest value; what passes
   {longest_s:.2f} s is cut.
 - Probabilities are not calibrated.
 """
@@ -65,7 +65,7 @@ def model_card(
         "",
         "## Limits",
         "",
-        _LIMITS.format(sample_rate=rate, longest_s=trained.module.longest / rate),
+        _LIMITS.format(sample_rate=rate, longest_s=trained.module.max_samples / rate),
         "## Settings",
         "",
         "| setting | value |",

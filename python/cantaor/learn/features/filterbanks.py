@@ -36,7 +36,7 @@ def dct_matrix(n_mfcc: int) -> Tensor:
 
 
 def linear_bands(n_fft: int) -> Tensor:
-    """Averages over equal shares of the bins above the constant one, (128, n_fft // 2 + 1)."""
+    """Averages over equal parts of the bins above the constant one, (128, n_fft // 2 + 1)."""
     bins = n_fft // 2
     edges = torch.linspace(0, bins, N_BANDS + 1, dtype=torch.float64)
     start = torch.arange(bins, dtype=torch.float64)

@@ -3,7 +3,7 @@
 One module is the same on a CPU, on a GPU and inside an exported model. Conventions:
 
 * Clips are at 16 kHz, as in the paper; the features whose names begin with ``wide-`` take 22,050 Hz
-  and so hear up to 11 kHz.
+  and so cover up to 11 kHz.
 * Windows are 25 ms (400 samples, Hann) every 10 ms (160 samples), centred: frame ``i`` is centred
   on sample ``160 i``, beyond the clip there are zeros. A clip of ``n`` samples has
   ``1 + n // 160`` frames, so 426 frames hold 4.25 s, and a clip of one sample still has one. At
@@ -306,7 +306,7 @@ class Spectrogram(BandLevels):
 
     @staticmethod
     def make_bands(n_fft: int, sample_rate: int) -> Tensor:
-        """Equal shares of the bins, whatever the rate, float32 (128, n_fft // 2 + 1)."""
+        """Averages over equal parts of the bins at any rate, float32 (128, n_fft // 2 + 1)."""
         return linear_bands(n_fft)
 
 

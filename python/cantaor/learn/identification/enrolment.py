@@ -66,7 +66,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class ScoringBackend:
-    """What turns the mean answer over a recording's clips into the answer that is given.
+    """What turns the mean probabilities over a recording's clips into its result.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ def merge_enrolled(
     Parameters
     ----------
     probabilities
-        float64 (singers,), the network's answer among those it was trained on.
+        float64 (singers,), probabilities among those the network was trained on.
     embedding
         (dim,), mean embedding of the recording's clips.
     gallery
@@ -212,7 +212,7 @@ def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dic
 
 
 def backend_from_bundle(bundle: Bundle) -> ScoringBackend:
-    """What a bundle keeps for reading its answers."""
+    """Calibration and gallery that a bundle keeps."""
     facts, gallery = bundle.extra.get("calibration"), bundle.extra.get("gallery")
     return ScoringBackend(
         None if facts is None else Calibration(**facts),
@@ -248,7 +248,9 @@ def cosine_temperature(profiles: WindowFeatures) -> float:
             labels.append(int(profiles.labels[mine][0]))
     if not scores:
         return 0.1
-    return fit_temperature(np.stack(scores), np.asarray(labels, np.int64), len(labels), lowest=0.01)
+    return fit_temperature(
+        np.stack(scores), np.asarray(labels, np.int64), len(labels), min_temperature=0.01
+    )
 
 
 def _embed(values: ArrayLike, centre: Float64Array, whitening: Float64Array) -> Float64Array:

@@ -1,4 +1,4 @@
-"""Who sings in a recording never heard before: votes of its motif clips.
+"""Identification of the singer of a new recording from its motif clips.
 
 A recording's motif instances are those of the union of the training dictionaries; each clip gets
 class probabilities from the network, and the recording gets their mean.
@@ -47,7 +47,7 @@ class SingerScore:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One motif clip that speaks for the first-ranked singer.
+    """One motif clip that supports the first-ranked singer.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Identification:
-    """The answer for one recording.
+    """The result for one recording.
 
     Attributes
     ----------
@@ -76,9 +76,9 @@ class Identification:
     ranked
         All known singers, most probable first.
     evidence
-        The clips that speak most for the first of them.
+        The clips that contributed most to the first of them.
     clips
-        Number of motif clips that voted.
+        Number of motif clips the result is the mean of.
     embedding
         float32 (dim,), mean embedding of the clips.
     unknown
@@ -137,7 +137,7 @@ class ClipPredictions:
     embeddings
         float32 (n, dim).
     backend
-        What the model keeps for reading its answers.
+        What turns the mean probabilities into the result: calibration, enrolled singers.
     """
 
     path: str
@@ -176,8 +176,10 @@ def identify(
     return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
 
 
-def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> ClipPredictions:
-    """Find the known motifs in a recording and let the network judge each clip.
+def predict_clips(
+    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+) -> ClipPredictions:
+    """Find the known motifs in a recording and classify each clip.
 
     Parameters
     ----------
@@ -185,6 +187,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
         A model trained on a mined workspace.
     audio
         A recording, or the path of one.
+    channel
+        Which channel of a file is listened to; None: that of the model's recordings.
 
     Raises
     ------
@@ -199,7 +203,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with blame(printable(os.fspath(audio))), open_audio(audio) as stream:
+    listened = finder.settings.channel if channel is None else channel
+    with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
@@ -211,7 +216,7 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LocatedRecording:
-    """A recording whose clips are found and not yet judged.
+    """A recording whose clips are found and not yet classified.
 
     Attributes
     ----------
@@ -234,7 +239,7 @@ def predict_recordings(
     device: str = "auto",
     portion: int = 2048,
 ) -> Iterator[ClipPredictions]:
-    """Let the network judge the clips of several recordings together.
+    """Classify the clips of several recordings in common batches.
 
     Parameters
     ----------
@@ -245,7 +250,7 @@ def predict_recordings(
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     portion
-        Clips in memory at once; the answers do not depend on it.
+        Clips in memory at once; the results do not depend on it.
 
     Yields
     ------
@@ -293,7 +298,7 @@ def native_threads(number: int) -> Iterator[None]:
 
 
 def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
-    """The recording's answer: the mean of its clips' probabilities, read as the model says.
+    """Result for a recording: the mean of its clips' probabilities, calibrated.
 
     Parameters
     ----------
@@ -342,7 +347,7 @@ def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) 
 
 
 def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
-    """What every clip says for one singer, trained or enrolled."""
+    """Probability of one singer, trained or enrolled, in every clip."""
     if singer < predictions.probabilities.shape[1] or predictions.backend.gallery is None:
         return predictions.probabilities[:, singer].astype(np.float64)
     rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)

@@ -44,7 +44,7 @@ class CRNN(Network):
     pooling
         ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.masked_pool`.
     dropout
-        Share of activations dropped after each block while training.
+        Fraction of activations dropped after each block while training.
 
     Examples
     --------

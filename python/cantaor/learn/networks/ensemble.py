@@ -1,9 +1,9 @@
-"""A network for recordings never heard: it sees what a microphone and a room change least.
+"""A classifier for new recordings, on features that microphone and room change least.
 
-A clip becomes one spectral profile, the mean over its frames of three views of a log-mel spectrum
-from which what changes slowly along frequency was taken away: that part (level, tilt, broad
-colour) is where rooms, microphones and codecs act. Several small perceptrons, which differ in
-their random start alone, vote on the profile.
+A clip becomes one spectral profile: the mean over its frames of three views of a log-mel spectrum,
+each without what changes slowly along frequency (level, tilt, broad colour), where rooms,
+microphones and codecs act. The probabilities of several small perceptrons, which differ in their
+random start alone, are averaged.
 
 References
 ----------
@@ -174,7 +174,7 @@ class EnsembleClassifier(nn.Module):
     n_classes
         Singers to tell apart.
     members
-        Perceptrons that vote.
+        Perceptrons, whose probabilities are averaged.
 
     Attributes
     ----------
@@ -182,10 +182,10 @@ class EnsembleClassifier(nn.Module):
         Hz, of the waveforms.
     embedding_size
         Length of an embedding, which is not fitted to the singers, so that others can be enrolled
-        whom training has not heard.
+        unknown to training.
     centre, whitening
         float32 (96,) and (96, 96): an embedding is ``(profile - centre) @ whitening``.
-    longest
+    max_samples
         Samples after which clips are cut.
     """
 
@@ -193,7 +193,7 @@ class EnsembleClassifier(nn.Module):
     whitening: Tensor
     sample_rate = PROFILE_RATE
     embedding_size = MeanSpectralFeatures.size
-    longest = 10 * PROFILE_RATE
+    max_samples = 10 * PROFILE_RATE
 
     def __init__(self, n_classes: int, members: int) -> None:
         super().__init__()
@@ -225,8 +225,8 @@ def _decibels(power: Tensor, floor: float) -> Tensor:
     return 10 * torch.log10(ratio)
 
 
-def _mel(highest_hz: float) -> Tensor:
+def _mel(max_hz: float) -> Tensor:
     bank: Tensor = melscale_fbanks(
-        _POINTS // 2 + 1, 50.0, highest_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
+        _POINTS // 2 + 1, 50.0, max_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
     )
     return bank.double()

@@ -1,7 +1,7 @@
 """Layers that treat the frames after the end of a clip as if they were not there.
 
 Images are float32 (clips, channels, rows, frames); ``lengths`` is int64 (clips,), the real frames
-of each clip, at least 1, or None: all frames are real. The rules that make a clip's answer the
+of each clip, at least 1, or None: all frames are real. The rules that make a clip's output the
 same alone, in a batch and padded to any length:
 
 * the input of every convolution is zero after the clip, just as beyond the image's border;
@@ -262,7 +262,7 @@ class Head(nn.Module):
     units
         Units of the hidden layer.
     n_classes
-        Length of the answer.
+        Length of the output.
     """
 
     def __init__(self, features: int, units: int, n_classes: int) -> None:

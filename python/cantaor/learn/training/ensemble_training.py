@@ -1,7 +1,8 @@
 """Training of :mod:`cantaor.learn.networks.ensemble`: every source group weighs the same.
 
 A batch draws a singer, then one of the singer's source groups, then a window of it, so that
-neither long recordings nor many motifs decide. Nothing is watched: the number of steps is fixed.
+neither long recordings nor many motifs decide. There is no early stopping: the number of steps is
+fixed.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.networks.ensemble import PROFILE_RATE, EnsembleClassifier, MLPEnsemble
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
-#: Perceptrons that vote.
+#: Perceptrons of the ensemble.
 MEMBERS = 5
-#: Samples of a training window, 0.2 s: all clips are heard for as long, so length says nothing.
+#: Samples of a training window, 0.2 s: clips are cut into windows, so their length says nothing.
 WINDOW = PROFILE_RATE // 5
 
 _STEPS, _BATCH = 400, 96
@@ -56,7 +57,7 @@ def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
     clips
         Clips at 22,050 Hz whose ``recording`` is the source group.
     batch
-        Windows at a time; the answer does not depend on it.
+        Windows at a time; the result does not depend on it.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def fit_ensemble_classifier(
     profiles
         Training windows.
     n_classes
-        Singers; those without a window are never answered with certainty.
+        Singers; those without a window are never predicted with certainty.
     seed
         Decides the start and the order.
     members

@@ -3,7 +3,7 @@
 ``paper`` is the paper's protocol. ``accurate`` is ours: features up to 11 kHz, the embedding holds
 mean and deviation of the steps, clips are blended in pairs (mixup), the step size rises and falls,
 and all clips of the training side are learned from for a fixed number of epochs. ``robust`` is for
-recordings never heard: the network of :mod:`cantaor.learn.networks.ensemble`, every source group
+new recordings: the classifier of :mod:`cantaor.learn.networks.ensemble`, every source group
 with the same weight. A recipe only gives defaults; any setting can be named beside it.
 """
 

@@ -60,14 +60,14 @@ class TrainingSettings:
         ``"constant"``, or ``"cosine"``: ``lr`` rises over the first tenth of all steps and falls
         to 0 along a cosine over the rest.
     weight_decay
-        Share of the weights taken away by a step of size 1, apart from the gradient (AdamW).
+        Decoupled weight decay of AdamW: fraction of the weights subtracted at a step of size 1.
     epochs
         Epochs at most.
     patience
         Epochs without a smaller validation loss after which training stops.
     early_stopping
         True: the weights of the smallest validation loss are kept. False: all epochs are run, on
-        the validation clips as well, and the last weights are kept; nothing is watched.
+        the validation clips as well, and the last weights are kept: there is no early stopping.
     seed
         Decides weights, dropout and the order of the clips.
     device

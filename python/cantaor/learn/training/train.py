@@ -37,8 +37,8 @@ def train(
 ) -> TrainedModel:
     """Train a network and keep the weights of its best epoch.
 
-    The same clips, settings and machine give the same result, also when training was killed and
-    taken up again. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
+    The same clips, settings and machine give the same result, also when training was interrupted
+    and resumed. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
     are cut at their end.
 
     Parameters
@@ -46,7 +46,7 @@ def train(
     train_clips
         What is learned from; the features' scale is fitted on them alone.
     validation_clips
-        What early stopping watches; learned from as well if nothing is watched. Neither side may
+        For early stopping; trained on as well where there is none. Neither set may
         hold clips that are tested on later.
     settings
         How to train; None: the paper's protocol.
@@ -89,7 +89,7 @@ def train(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         singer = _build_network(settings, len(train_clips.classes))
-        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.longest))
+        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.max_samples))
         history = run_epochs(
             singer,
             train_clips,
@@ -129,10 +129,10 @@ def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def _scale_batches(clips: ClipSet, size: int, longest: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _scale_batches(clips: ClipSet, size: int, max_samples: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = np.argsort(clips.lengths, kind="stable")
     for part in np.split(order, np.arange(size, order.size, size)):
-        waveforms, lengths = clips.batch(part, longest)
+        waveforms, lengths = clips.batch(part, max_samples)
         yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 

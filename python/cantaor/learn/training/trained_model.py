@@ -25,7 +25,7 @@ class TrainedModel:
         How it was trained.
     history
         One mapping for each epoch: ``epoch``, ``loss``, ``accuracy``, ``validation_loss``,
-        ``validation_accuracy``, ``seconds``; the validation figures only if clips were watched.
+        ``validation_accuracy``, ``seconds``; the validation figures only with early stopping.
     """
 
     module: SingerClassifier | EnsembleClassifier
