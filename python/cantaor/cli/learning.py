@@ -199,10 +199,10 @@ def export(
     """Export a model to one file that runs without cantaor, with a model card beside it."""
     from cantaor.experiments.train_evaluate import write_card
     from cantaor.learn.export.bundle import load_bundle
-    from cantaor.learn.export.formats import export_model
+    from cantaor.learn.identification.deployment import export_bundle
 
     folder = model_folder(model)
-    path = export_model(load_bundle(folder).trained, out)
+    path = export_bundle(load_bundle(folder), out)
     card = write_card(folder, path.with_suffix(".md"))
     if as_json:
         print_json({"path": str(path), "card": str(card)})
