@@ -21,6 +21,7 @@ from cantaor.corpus.manifest import Manifest, select_singers
 from cantaor.errors import ArgumentError
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.clip_files import Rows
+from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
 from cantaor.pipeline.stages import (
     STAGES,
@@ -184,7 +185,10 @@ def _run(run: Run, manifest: Manifest, plan: Plan) -> None:
         return
     dictionary, singers = count_usage(run, mined, contours, motifs)
     table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
-    run.write("motifs", table)
+    sung: dict[str, list[str]] = {}
+    for one, key in zip(mined, contours, strict=True):
+        sung.setdefault(one.entry.singer, []).append(key)
+    run.write("motifs", add_families(table, dictionary, sung, run.workspace.path))
     if not plan.goes_past("distinctive"):
         return
     instances = find_instances(run, mined, contours, motifs)

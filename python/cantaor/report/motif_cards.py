@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.io.audio import read_audio
+from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -41,7 +42,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class MotifCard:
-    """One distinctive motif as the page shows it.
+    """One family of motifs as the page shows it: by the motif that stands for it.
 
     Attributes
     ----------
@@ -53,6 +54,8 @@ class MotifCard:
         Points of its contour in an SVG of 150 x 44 units.
     heard
         Its first instances, one a recording where there are several.
+    members
+        Symbols of the family's other motifs, the longest first.
     """
 
     name: str
@@ -62,16 +65,12 @@ class MotifCard:
     z_score: float
     sketch: str
     heard: tuple[Heard, ...]
+    members: tuple[tuple[int, ...], ...] = ()
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
-    """The motifs that mark each singer most, at most ``count`` of each, by singer."""
-    chosen: dict[str, list[dict[str, Any]]] = {}
-    rows = workspace.table("motifs").to_pylist()
-    for row in sorted(rows, key=lambda motif: (-motif["z_score"], motif["motif"])):
-        kept = chosen.setdefault(row["singer"], [])
-        if len(kept) < count:
-            kept.append(row)
+    """The first families of each singer, at most ``count`` of each, by singer."""
+    chosen = {name: rows[:count] for name, rows in family_rows(workspace).items()}
     names = {row["motif"] for kept in chosen.values() for row in kept}
     heard = _heard(workspace, names)
     return {
@@ -112,6 +111,7 @@ def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
         row["z_score"],
         sketch_points(row["symbols"]),
         tuple(heard),
+        tuple(tuple(member) for member in row["members"]),
     )
 
 
