@@ -23,7 +23,11 @@ PITCH_METHODS = ("salience", "essentia")
 # Whole numbers reach the kernels as 32 bits.
 _MOST = 2**31 - 1
 
+#: What a channel of a recording may be called; or its index, counted from 0.
+CHANNELS = ("mean", "left", "right", "first", "loudest")
+
 _COMMENTS = {
+    "channel": "mean of all channels, left, right, first, loudest, or an index from 0",
     "pitch_method": '"salience" (native) or "essentia" (extra)',
     "hop": "samples between pitch frames at 44,100 Hz",
     "min_hz": "lowest pitch, Hz; what is sung lower is unvoiced",
@@ -45,6 +49,8 @@ class Settings:
 
     Attributes
     ----------
+    channel
+        What is listened to: one of :data:`CHANNELS`, or the index of a channel.
     pitch_method
         ``"salience"`` or ``"essentia"``.
     hop
@@ -79,6 +85,7 @@ class Settings:
     min_length: int = 5
     max_length: int | None = None
     max_patterns: int | None = None
+    channel: str | int = "mean"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -172,7 +179,23 @@ def _is_whole(value: object, low: int, high: int = _MOST) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def check_channel(channel: object) -> None:
+    """Refuse what is no channel.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither one of :data:`CHANNELS` nor an index of at least 0.
+    """
+    if channel not in CHANNELS and not _is_whole(channel, 0):
+        raise ArgumentError(
+            f"channel must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, or an index from 0, "
+            f"not {channel!r}"
+        )
+
+
 def _check(settings: Settings) -> None:
+    check_channel(settings.channel)
     if settings.pitch_method not in PITCH_METHODS:
         raise ArgumentError(
             f"pitch_method must be {' or '.join(PITCH_METHODS)}, not {settings.pitch_method!r}"

@@ -45,10 +45,13 @@ class Audio:
         float32 (n,), full scale is -1..1 (decoders may slightly exceed it).
     sample_rate
         Samples per second, Hz.
+    warnings
+        What was wrong with the file it was read from, in words.
     """
 
     samples: Float32Array
     sample_rate: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

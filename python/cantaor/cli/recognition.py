@@ -1,4 +1,4 @@
-"""`identify` and `embed`: a model listens to recordings, to one or to thousands."""
+"""`identify` and `embed`: apply a model to one recording or to thousands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from cantaor.cli.app import (
+    Channel,
     Device,
     Force,
     Json,
@@ -27,6 +28,7 @@ from cantaor.cli.app import (
 from cantaor.errors import CantaorError
 from cantaor.inference.batch import Input, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.channels import parse_channel
 from cantaor.io.locations import file_hash, printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
@@ -54,10 +56,14 @@ def identify(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
     audio: Recordings,
     out: Annotated[
-        Path | None, typer.Option(help="Answers to write, .jsonl or .parquet; completed if there.")
+        Path | None,
+        typer.Option(
+            help="File for the predictions, .jsonl or .parquet; an existing one is completed."
+        ),
     ] = None,
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +94,8 @@ def identify(
             print_json(line, indent=None)
 
     file = None if out is None else open_predictions(out, _model_digest(model), _SCHEMA, force)
-    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure)
+    listened = parse_channel(channel)
+    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure, listened)
     job.run("identify", out, as_json)
 
 
@@ -99,6 +106,7 @@ def embed(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .jsonl.")],
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -116,14 +124,21 @@ def embed(
 
     file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
     job = _InferenceRun(
-        bundle, audio, file, workers, device, on_prediction, lambda _path, _reason: None
+        bundle,
+        audio,
+        file,
+        workers,
+        device,
+        on_prediction,
+        lambda _path, _reason: None,
+        parse_channel(channel),
     )
     job.run("embed", out, as_json)
 
 
 @dataclass(slots=True)
 class _InferenceRun:
-    """One command's way through its recordings."""
+    """One run of a model over the recordings of a command."""
 
     bundle: Bundle
     audio: list[str]
@@ -132,6 +147,7 @@ class _InferenceRun:
     device: str
     on_prediction: Callable[[ClipPredictions], None]
     on_failure: Callable[[str, str], None]
+    channel: str | int | None = None
     predicted: int = 0
     clips: int = 0
     reused: int = 0
@@ -139,7 +155,7 @@ class _InferenceRun:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self, stage: str, out: Path | None, as_json: bool) -> None:
-        """The whole command, from its recordings to what it says of them."""
+        """Process all recordings, then report successes and failures."""
         self._infer_new(stage, quiet=as_json or out is None)
         if out is not None:
             self._summarise(out, as_json)
@@ -168,7 +184,8 @@ class _InferenceRun:
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            for one, outcome in infer_recordings(self.bundle, todo, pool, self.device):
+            outcomes = infer_recordings(self.bundle, todo, pool, self.device, self.channel)
+            for one, outcome in outcomes:
                 self._handle(one, outcome)
                 seconds = monotonic() - started
                 count = (len(todo), self.predicted, 0, len(self.failures))
@@ -184,7 +201,7 @@ class _InferenceRun:
             self.on_prediction(outcome)
 
     def _summarise(self, out: Path, as_json: bool) -> None:
-        """Say what was written."""
+        """Report what was written."""
         if as_json:
             errors = [{"path": path, "error": reason} for path, reason in self.failures]
             facts: dict[str, Any] = {

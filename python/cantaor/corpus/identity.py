@@ -191,7 +191,9 @@ def hash_entries(manifest: Manifest) -> Manifest:
     """
     hashed = list(manifest.entries)
     for location, indices in _by_file(manifest).items():
-        source, contents = _hash_file(location, [manifest.entries[i] for i in indices])
+        source, contents = _hash_file(
+            location, [manifest.entries[i] for i in indices], manifest.channel
+        )
         for index, content in zip(indices, contents, strict=True):
             hashed[index] = replace(hashed[index], content_hash=content, source_hash=source)
     return replace(manifest, entries=tuple(hashed))
@@ -206,7 +208,7 @@ def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
     unread, files = [], _by_file(manifest)
     for location, indices in files.items():
         try:
-            source, contents = _hash_file(location, [hashed[i] for i in indices])
+            source, contents = _hash_file(location, [hashed[i] for i in indices], manifest.channel)
         except AudioError:
             unread.append(location)
             continue
@@ -224,7 +226,9 @@ def _by_file(manifest: Manifest) -> dict[str, list[int]]:
     return found
 
 
-def _hash_file(location: str, entries: Sequence[ManifestEntry]) -> tuple[str, list[str]]:
+def _hash_file(
+    location: str, entries: Sequence[ManifestEntry], channel: str | int
+) -> tuple[str, list[str]]:
     """Key of a whole file, and of the span of each entry."""
     whole = SamplesHash()
     contents = [""] * len(entries)
@@ -235,7 +239,7 @@ def _hash_file(location: str, entries: Sequence[ManifestEntry]) -> tuple[str, li
             whole.update(block)
             yield block
 
-    with open_audio(location) as stream:
+    with open_audio(location, channel) as stream:
         rate = stream.sample_rate
         times = [entries[i].span for i in spans]
         first = [round(start * rate) for start, _ in times]

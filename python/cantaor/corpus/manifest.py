@@ -1,4 +1,4 @@
-"""The one table that describes a corpus: which audio, who sings, from which source.
+"""Manifest: the table of a corpus with audio, singer, recording and source of every entry.
 
 An entry is a whole file or a span of one. Several entries may share a ``recording`` (the clips of
 one performance); several recordings may share a ``group`` (the same session, album or file set).
@@ -22,7 +22,7 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One entry of a manifest: a file, or a span of one, and what is known of it.
+    """One entry of a manifest: a file or a span of it, with its labels.
 
     Attributes
     ----------
@@ -107,6 +107,11 @@ class Manifest:
         Folder that relative paths start from.
     skipped
         Files that were found but cannot be entries: how to print their path, and the reason.
+    ignored
+        Names in the folder that are no recordings, and why: ``"hidden"``, no audio by the
+        extension, a folder called like a file, a link back into the corpus.
+    channel
+        Which channel of the files is listened to; see :func:`cantaor.io.audio.read_audio`.
     passed_over
         Folders that hold no recordings, such as a workspace: how to print their path, and why.
 
@@ -122,6 +127,8 @@ class Manifest:
     root: Path
     skipped: tuple[tuple[str, str], ...] = ()
     passed_over: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    channel: str | int = "mean"
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cantaor.clips.spans import clip_bounds
 from cantaor.corpus.identity import plain_name, unique_recordings
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
 from cantaor.io.audio import read_audio
 from cantaor.learn.data.clips import ClipSet
@@ -57,7 +57,7 @@ def load_clipset(
         by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows, sample_rate)
+        _cut_file(file, clips, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
     named = unique_recordings(clips).entries
@@ -77,13 +77,13 @@ def load_clipset(
 
 def _cut_file(
     file: str,
-    entries: Sequence[ManifestEntry],
+    clips: Manifest,
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],
     sample_rate: int,
 ) -> None:
-    audio = read_audio(file, sample_rate)
-    spans = [entries[i].span for i in indices]
+    audio = read_audio(file, sample_rate, clips.channel)
+    spans = [clips.entries[i].span for i in indices]
     starts = [start for start, _ in spans]
     ends = [min(end, audio.duration_s) for _, end in spans]
     for index, first, last in zip(indices, *clip_bounds(audio, starts, ends), strict=True):

@@ -160,7 +160,10 @@ def prepare_clips(
     sides, drawn = _thin(cut.entries, sides, max_clips, seed)
     shared = shared_audio(encode_columns(**cut.columns), sides)
     return PreparedClips(
-        side_manifest(Manifest(tuple(cut.entries), workspace.path), sides),
+        side_manifest(
+            Manifest(tuple(cut.entries), workspace.path, channel=workspace.settings.channel),
+            sides,
+        ),
         finder,
         protocol,
         data,

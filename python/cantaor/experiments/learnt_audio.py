@@ -1,4 +1,4 @@
-"""What a model learnt from, and how much of what it is tested on is among that."""
+"""Overlap of the test audio of a model with its training audio."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
     unread: tuple[str, ...] = ()
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        found, unread = hash_readable(Manifest(tuple(learnt), own.root))
+        found, unread = hash_readable(replace(own, entries=tuple(learnt)))
         learnt = list(found.entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]

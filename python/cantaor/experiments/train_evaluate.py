@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
@@ -36,7 +37,7 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.export.bundle import Bundle, load_bundle, model_channel, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
 from cantaor.learn.identification.identification import finder_arrays, finder_facts
@@ -48,6 +49,7 @@ from cantaor.pipeline.mine import Progress
 from cantaor.pipeline.publishing import stage_versions
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
+from cantaor.settings import check_channel
 from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
@@ -129,7 +131,8 @@ def train_clips(
     clips, notes, shared = name_subsets(clips, settings)
     trained, backend = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
-    facts = {"protocol": protocol, "data": "clips", "notes": list(notes), "shared_audio": shared}
+    facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    facts |= {"shared_audio": shared, "channel": clips.channel}
     save_bundle(out, trained, arrays, {**facts, **kept})
     _finish(out, trained, clips)
     return out
@@ -166,7 +169,7 @@ def evaluate_model(
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = _held_out(model, None if clips is None else checked_clips(clips))
+    tested = _held_out(model, None if clips is None else checked_clips(clips), bundle)
     shared = own_share(model, bundle) if clips is None else share_with(model, tested)
     rate = bundle.trained.module.sample_rate
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
@@ -225,7 +228,7 @@ def evaluate_workspace(
     """
     folder = model or workspace.path / "model"
     bundle = load_bundle(folder)
-    tested = _held_out(folder, None)
+    tested = _held_out(folder, None, bundle)
     rate = bundle.trained.module.sample_rate
     clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     labels = labels_in_order_of(bundle.trained, clips)
@@ -262,11 +265,12 @@ def _write_figures(
     write_text(path, json.dumps(figures, indent=2) + "\n")
 
 
-def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
     if clips is None:
         clips = own_clips(model)
         if clips is None:
             raise ModelError(f"{model}: has no {CLIPS}; name the clips to test on")
+        clips = replace(clips, channel=model_channel(bundle))
     has_sides = any(entry.split for entry in clips.entries)
     tested = select_split(clips, "test") if has_sides else clips
     if len(tested) == 0:
@@ -311,7 +315,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
 ) -> tuple[TrainedModel, ScoringBackend]:
-    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    """Train, or resume an interrupted training from its checkpoint beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
     held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)
@@ -353,6 +357,22 @@ def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
     shutil.rmtree(_unfinished(folder), ignore_errors=True)
 
 
-def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``)."""
-    return read_clips(path)
+def clips_manifest(
+    path: str | os.PathLike[str], channel: str | int | None = None, model: Path | None = None
+) -> Manifest:
+    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``).
+
+    Parameters
+    ----------
+    path
+        The table.
+    channel
+        Which channel of its files is listened to; see :func:`cantaor.io.audio.read_audio`.
+    model
+        Folder of the model whose channel it is where none is named; else the mean.
+    """
+    clips = read_clips(path)
+    if channel is None:
+        channel = "mean" if model is None else model_channel(load_bundle(model))
+    check_channel(channel)
+    return replace(clips, channel=channel)

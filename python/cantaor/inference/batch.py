@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
-from cantaor.corpus.loaders import audio_files
+from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
 from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
 from cantaor.io.audio import open_audio, resampled
+from cantaor.io.formats import EXTENSIONS
 from cantaor.io.locations import (
     Location,
     is_folder,
     is_url,
     join,
-    list_files,
     parent_of,
     printable,
 )
@@ -122,6 +122,7 @@ def infer_recordings(
     inputs: Iterable[Input],
     pool: WorkerPool | None = None,
     device: str = "auto",
+    channel: str | int | None = None,
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
     """Hear many recordings with one model; the answers are those of one-by-one calls.
 
@@ -135,6 +136,8 @@ def infer_recordings(
         Workers that decode and track; None works in this process.
     device
         Where the network runs.
+    channel
+        Which channel is listened to; None: that of the model's recordings.
 
     Yields
     ------
@@ -149,6 +152,8 @@ def infer_recordings(
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    if channel is not None:
+        finder = replace(finder, settings=replace(finder.settings, channel=channel))
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
         submitted: list[Input] = []
@@ -183,7 +188,7 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
         with (
             blame(one.name),
             _scratch(job.samples_path) as sink,
-            open_audio(one.location) as stream,
+            open_audio(one.location, job.finder.settings.channel) as stream,
         ):
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
@@ -326,11 +331,9 @@ def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[Pure
     """Audio below a folder or its URL; None where it is neither."""
     if not is_url(text):
         return list(audio_files(Path(text), passed_over)) if Path(text).is_dir() else None
-    from cantaor.io.audio import EXTENSIONS
-
     if PurePath(text).suffix.lower() in EXTENSIONS:
         return None
     try:
-        return list_files(text, EXTENSIONS) if is_folder(text) else None
+        return audio_urls(text) if is_folder(text) else None
     except OSError as error:
         raise CorpusError(f"{text}: cannot be listed: {error}") from error

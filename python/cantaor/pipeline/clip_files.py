@@ -55,6 +55,8 @@ class ClipJob:
         Which of them.
     fresh
         Write them also where they are there.
+    channel
+        Which channel is cut.
     """
 
     location: str
@@ -65,6 +67,7 @@ class ClipJob:
     instances: str
     rows: Rows
     fresh: bool = False
+    channel: str | int = "mean"
 
 
 def choose_examples(
@@ -130,7 +133,8 @@ def cut_recording(job: ClipJob) -> tuple[int, bool, str]:
 
 def _cut_recording(job: ClipJob) -> tuple[int, bool, str]:
     note = note_name(job.entry.singer, job.entry.recording)
-    parts = {"instances": job.instances, "content": job.content_hash, "rows": job.rows}
+    parts: dict[str, Any] = {"instances": job.instances, "content": job.content_hash}
+    parts |= {"rows": job.rows, "channel": job.channel}
     key = stage_key("clips", CLIP_VERSION, parts)
     for place, waiting in ((job.folder, ""), (job.folder / STAGING, note)):
         found = read_note(place, note)
@@ -160,7 +164,7 @@ def _cut(
 ) -> dict[str, int]:
     """Write clips below a folder; returns their bytes by name."""
     origin_s, sizes = job.entry.span[0], {}
-    with open_audio(job.location) as stream:
+    with open_audio(job.location, job.channel) as stream:
         first = np.rint((start_s - origin_s) * stream.sample_rate).astype(np.int64)
         last = np.rint((end_s - origin_s) * stream.sample_rate).astype(np.int64)
         # Nothing before the first span is decoded, and nothing after the last.

@@ -22,6 +22,7 @@ from cantaor.corpus.manifest import Manifest, require_unique_recordings, select_
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.clip_files import Rows
+from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
 from cantaor.pipeline.publishing import publish, publish_part, refuse_loss
 from cantaor.pipeline.stages import (
@@ -61,6 +62,7 @@ def mine(
     stage: str | None = None,
     force: bool = False,
     max_failures: int | None = None,
+    strict: bool = False,
     prune: bool = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -104,6 +106,9 @@ def mine(
         Compute again what is there; with ``stage``, of that stage only.
     max_failures
         Stop with an error once more recordings have failed.
+    strict
+        Whether a recording that would be used with a warning (a header that states another length,
+        damaged frames, channels that cancel, a guitar) fails instead.
     prune
         Remove recordings of the workspace that the corpus does not have, with their clips;
         otherwise such a corpus is refused.
@@ -151,7 +156,7 @@ def mine(
         begin(workspace, chosen)
         log = RunLog(workspace.path, _watching(progress, watch))
         with log.running(len(manifest), manifest.passed_over), _clean_end(workspace):
-            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures)
+            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
             _run(run, manifest, plan, lost)
     return workspace
 
@@ -257,7 +262,10 @@ def _dictionary(
     """The motifs of all singers, also as a table; names of what it was made from."""
     dictionary, singers = count_usage(run, mined, contours, motifs)
     table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
-    run.tables["motifs"] = table
+    sung: dict[str, list[str]] = {}
+    for one, key in zip(mined, contours, strict=True):
+        sung.setdefault(one.entry.singer, []).append(key)
+    run.tables["motifs"] = add_families(table, dictionary, sung, run.workspace.path)
     return dictionary, singers
 
 

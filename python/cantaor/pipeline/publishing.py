@@ -170,10 +170,10 @@ def publish_part(run: Run) -> None:
 
 
 def failures_table(run: Run) -> pa.Table:
-    """The table of what failed so far."""
-    columns = ("path", "singer", "recording", "stage", "reason")
+    """The table of what failed so far, or was used with a warning (``kind``)."""
+    columns = ("path", "singer", "recording", "stage", "reason", "kind")
     schema = pa.schema([(column, pa.string()) for column in columns])
-    rows = [failure.to_json() for failure in run.log.failures]
+    rows = [failure.to_json() for failure in (*run.log.failures, *run.log.warnings)]
     # They come in the order in which workers end; the table must not depend on it.
     rows.sort(key=lambda row: (row["path"], row["recording"], row["stage"]))
     return pa.Table.from_pylist(rows, schema)

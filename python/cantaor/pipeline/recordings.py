@@ -20,6 +20,7 @@ from cantaor.io.audio import open_audio
 from cantaor.io.files import is_table, read_table, write_table, write_text
 from cantaor.io.locations import Stamp, file_hash, printable, stamp_of
 from cantaor.pipeline.source_audio import hashed, source_hash
+from cantaor.pitch.monophony import MonophonyProbe, accompaniment_warning
 from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
 from cantaor.units import hz_to_cents
@@ -29,6 +30,7 @@ from cantaor.workspace.records import (
     samples_hash_of,
     track_from_table,
     track_to_table,
+    track_warnings,
 )
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
@@ -57,6 +59,8 @@ class PitchJob:
         Settings of the run.
     fresh
         Track it also where a table is there.
+    strict
+        Whether what would be a warning is an error.
     """
 
     location: str
@@ -64,6 +68,7 @@ class PitchJob:
     folder: Path
     settings: Settings
     fresh: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,6 +92,8 @@ class Tracked:
         Arrays of the recording's :class:`~cantaor.clustering.histogram.ClusterHistogram`.
     reused
         Whether the table was there from an earlier run.
+    warnings
+        What is wrong with the recording, in words.
     """
 
     pitch_key: str
@@ -98,6 +105,7 @@ class Tracked:
     voiced_s: float
     histogram: Mapping[str, np.ndarray[Any, Any]]
     reused: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,8 @@ def track_recording(job: PitchJob) -> Tracked:
     ------
     AudioError
         The recording cannot be read, is silent, holds no voice, or changed while it was read; or
-        whatever else it does to the code that reads it.
+        whatever else it does to the code that reads it; or there is something to warn of and the
+        job is strict.
     WorkspaceError
         The table cannot be written.
     """
@@ -139,21 +148,34 @@ def _track_recording(job: PitchJob, name: str) -> Tracked:
         "hop": job.settings.hop,
         "min_hz": float(job.settings.min_hz),
         "max_hz": float(job.settings.max_hz),
+        "channel": job.settings.channel,
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
     path = job.folder / "pitch" / f"{key}.parquet"
     kept = None if job.fresh else _kept_track(path)
-    track, duration_s, samples = kept or _decode_and_track(job, name)
-    source = source_hash(job.location, job.entry, digest, samples, job.folder)
+    track, duration_s, samples, warnings = kept or _decode_and_track(job, name)
+    channel = job.settings.channel
+    source = source_hash(job.location, job.entry, digest, samples, job.folder, channel)
     if _stamp(job.location, name) != stamp:
         raise AudioError(f"{name}: changed while it was read; run again when it is complete")
     if kept is None:
         maker = made_by_stage("pitch", PITCH_VERSION, job.settings)
-        write_table(path, maker.label(track_to_table(track, duration_s, samples)))
+        write_table(path, maker.label(track_to_table(track, duration_s, samples, warnings)))
+    if warnings and job.strict:
+        raise AudioError(f"{name}: {'; '.join(warnings)}")
     voiced_s = float(np.count_nonzero(track.hz)) * track.hop_s
     histogram = _histogram(track).to_arrays()
     return Tracked(
-        key, digest, samples, source, stamp, duration_s, voiced_s, histogram, kept is not None
+        key,
+        digest,
+        samples,
+        source,
+        stamp,
+        duration_s,
+        voiced_s,
+        histogram,
+        kept is not None,
+        warnings,
     )
 
 
@@ -193,21 +215,24 @@ def _reduce_recording(job: ContourJob) -> tuple[str, bool]:
     return key, False
 
 
-def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float, str]:
+def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float, str, tuple[str, ...]]:
     key = SamplesHash()
-    with open_audio(job.location) as stream:
-        blocks = hashed(stream.blocks(*job.entry.span), key)
+    with open_audio(job.location, job.settings.channel) as stream:
+        probe = MonophonyProbe(stream.sample_rate, job.settings.hop)
+        blocks = probe.watch(hashed(stream.blocks(*job.entry.span), key))
         track, samples = track_blocks(blocks, stream.sample_rate, job.settings, name)
-        return track, samples / stream.sample_rate, key.key()
+        alone = accompaniment_warning(*probe.explained(track))
+        warnings = (*stream.warnings, alone) if alone else stream.warnings
+        return track, samples / stream.sample_rate, key.key(), warnings
 
 
-def _kept_track(path: Path) -> tuple[PitchTrack, float, str] | None:
+def _kept_track(path: Path) -> tuple[PitchTrack, float, str, tuple[str, ...]] | None:
     """The track of an earlier run, if its table is there and whole."""
     if not path.exists():
         return None
     try:
         table = read_table(path)
-        return *track_from_table(table), samples_hash_of(table)
+        return *track_from_table(table), samples_hash_of(table), track_warnings(table)
     except (WorkspaceError, KeyError, TypeError, ValueError):
         return None  # damaged by the disk: it is made again
 

@@ -26,7 +26,12 @@ def hashed(blocks: Iterable[Float32Array], into: SamplesHash) -> Iterator[Float3
 
 
 def source_hash(
-    location: str, entry: ManifestEntry, content_hash: str, own: str, folder: Path
+    location: str,
+    entry: ManifestEntry,
+    content_hash: str,
+    own: str,
+    folder: Path,
+    channel: str | int = "mean",
 ) -> str:
     """Key of the whole file that a recording is a span of; empty where all of it cannot be read.
 
@@ -40,23 +45,25 @@ def source_hash(
         Key of the recording's own samples, which are the whole file's where it is no span.
     folder
         The workspace.
+    channel
+        Which channel of the file is listened to.
     """
     if entry.start_s is None and entry.end_s is None:
         return own
-    key = stage_key("source", KEY_VERSION, {"content": content_hash})
+    key = stage_key("source", KEY_VERSION, {"content": content_hash, "channel": channel})
     note = folder / "seen" / f"{key}.json"
     try:
         return str(json.loads(note.read_text(encoding="utf-8"))["source_hash"])
     except (OSError, ValueError, KeyError, TypeError):
-        found = _whole_file(location)
+        found = _whole_file(location, channel)
     write_text(note, json.dumps({"source_hash": found}))
     return found
 
 
-def _whole_file(location: str) -> str:
+def _whole_file(location: str, channel: str | int) -> str:
     whole = SamplesHash()
     try:
-        with open_audio(location) as stream:
+        with open_audio(location, channel) as stream:
             for block in stream.blocks():
                 whole.update(block)
     except AudioError:

@@ -85,7 +85,7 @@ Watch: TypeAlias = Callable[[StageCount], None]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One recording that could not be used.
+    """One recording that could not be used, or only with a warning.
 
     Attributes
     ----------
@@ -95,6 +95,8 @@ class Failure:
         Where it failed.
     reason
         Why, in words.
+    kind
+        ``"failed"``, or ``"warned"``: it is used all the same.
     """
 
     path: str
@@ -102,6 +104,7 @@ class Failure:
     recording: str
     stage: str
     reason: str
+    kind: str = "failed"
 
     def to_json(self) -> dict[str, str]:
         """Plain values that every terminal and table takes."""
@@ -124,6 +127,7 @@ class RunLog:
     watch: Watch
     _stages: dict[str, StageCount] = field(default_factory=dict)
     _failures: list[Failure] = field(default_factory=list)
+    _warnings: list[Failure] = field(default_factory=list)
     _facts: dict[str, Any] = field(default_factory=dict)
     _started: float = 0.0
     _written: float = 0.0
@@ -183,6 +187,16 @@ class RunLog:
             count = self._stages[failure.stage]
             self._update(replace(count, failed=count.failed + 1))
 
+    def warned(self, warning: Failure) -> None:
+        """A piece was done although something is wrong with it."""
+        self._warnings.append(warning)
+        self._note({"event": "warned", **warning.to_json()})
+
+    @property
+    def warnings(self) -> tuple[Failure, ...]:
+        """Everything that was warned of so far."""
+        return tuple(self._warnings)
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Everything that failed so far."""
@@ -223,7 +237,8 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``state`` (``"running"``, ``"done"``, ``"stopped"`` by an error, ``"killed"``), ``reason``,
         ``recordings``, ``done``, ``failed``, ``left`` (recordings of the stage it is in),
         ``stage``, ``left_s`` (estimate for that stage), ``times_real_time``, ``started``,
-        ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` of the last run, and
+        ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` and
+        ``warnings`` of the last run, and
         ``passed_over``: folders in the corpus that are no recordings.
 
     Raises
@@ -252,11 +267,12 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         "left": total - done,
         "left_s": current.get("left_s"),
         "times_real_time": current.get("times_real_time", 0.0),
-        "failures": _failures_of_last_run(place),
+        "failures": _noted_in_last_run(place, "failed"),
+        "warnings": _noted_in_last_run(place, "warned"),
     }
 
 
-def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
+def _noted_in_last_run(folder: Path, kind: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     try:
         lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
@@ -269,8 +285,8 @@ def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
             continue  # the line that a killed run did not finish
         if event["event"] == "start":
             found = []
-        elif event["event"] == "failed":
-            found.append({name: event[name] for name in ("path", "stage", "reason")})
+        elif event["event"] == kind:
+            found.append({name: event[name] for name in ("path", "recording", "stage", "reason")})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,8 +98,13 @@ def _inner(segment_offsets: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.bo
     return inner
 
 
-def track_to_table(track: PitchTrack, audio_duration_s: float, samples_hash: str = "") -> pa.Table:
-    """A pitch track as a table; hop, method, duration and key of the audio are in its metadata."""
+def track_to_table(
+    track: PitchTrack,
+    audio_duration_s: float,
+    samples_hash: str = "",
+    warnings: Sequence[str] = (),
+) -> pa.Table:
+    """A pitch track as a table; what is known of it and of its audio is in the metadata."""
     columns = {"hz": track.hz, "salience": track.salience}
     if track.octave_confidence is not None:
         columns["octave_confidence"] = track.octave_confidence
@@ -108,6 +114,7 @@ def track_to_table(track: PitchTrack, audio_duration_s: float, samples_hash: str
         "method": track.method,
         "duration_s": audio_duration_s,
         "samples_hash": samples_hash,
+        "warnings": list(warnings),
     }
     return table.replace_schema_metadata({"cantaor": json.dumps(facts)})
 
@@ -123,6 +130,11 @@ def track_from_table(table: pa.Table) -> tuple[PitchTrack, float]:
 def samples_hash_of(table: pa.Table) -> str:
     """Key of the samples that a track was made from, from its table; empty where not kept."""
     return str(json.loads(table.schema.metadata[b"cantaor"]).get("samples_hash", ""))
+
+
+def track_warnings(table: pa.Table) -> tuple[str, ...]:
+    """What was wrong with the recording of a pitch track, in words."""
+    return tuple(json.loads(table.schema.metadata[b"cantaor"]).get("warnings", ()))
 
 
 def clusters_to_table(clusters: Clusters) -> pa.Table:

@@ -1,8 +1,8 @@
-"""What is wrong with a corpus before anything is learnt from it.
+"""Audit of a corpus before training: copies, shared audio, conflicting labels, leakage.
 
 One pass over the audio finds exact copies, clips that share samples at any offset, recordings that
-are copies but for level, rate or codec, and labels that contradict each other. Whatever shares
-audio is joined to source groups, which a fair split keeps on one side.
+are copies up to level, rate or codec, and conflicting labels. Entries that share audio form source
+groups, which a split without leakage keeps together.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def audit(
     near: bool = True,
     min_shared: int | None = None,
     seed: int = 0,
+    strict: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
-    """Examine every entry of a corpus against every other, in time linear in their length.
+    """Compare every entry of a corpus with every other, in time linear in their total length.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def audit(
         anchors of a large corpus would not fit in memory.
     seed
         Fixes the random splits.
+    strict
+        Whether an entry with a warning counts as unreadable.
     progress
         Called with the number of entries read.
 
@@ -95,7 +98,7 @@ def audit(
         recordings=tuple(entry.recording for entry in manifest.entries),
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
-        faults=faults_of(manifest, sounds),
+        faults=faults_of(manifest, sounds, strict),
         timelines=clips.tracks,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
@@ -104,6 +107,7 @@ def audit(
         near=copies,
         min_shared=run,
         left_out=left_out,
+        ignored=manifest.ignored,
     )
     given |= {name: (split,) for name, split in (splits or {}).items()}
     spans = _span_table(manifest)
@@ -112,7 +116,7 @@ def audit(
 
 
 def fix(manifest: Manifest, report: AuditReport) -> Manifest:
-    """A clean manifest: readable, one entry per content, no contradicted label, groups filled in.
+    """Cleaned manifest: readable entries, one per content, no conflicting label, groups filled in.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""One pass over the audio of a corpus: what is wrong with a file, and what identifies it.
+"""One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
 
-Files are decoded one at a time and forgotten; only hashes, anchors and fingerprints are kept, so
-memory does not grow with the length of the recordings.
+Files are decoded one at a time and only hashes, anchors and fingerprints are kept, so memory does
+not grow with the length of the recordings.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from cantaor.corpus.identity import SILENT_PEAK, match_keys, samples_hash
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, blame
 from cantaor.io.audio import probe, read_audio
+from cantaor.pitch.monophony import accompaniment_warning, explained_share
 from cantaor.types import Audio, Float32Array
 
 #: Shorter audio is called too short, in seconds: it holds no motif.
 MIN_DURATION_S = 0.05
 
-KINDS = ("unreadable", "silent", "too short", "label")
+KINDS = ("unreadable", "silent", "too short", "warned", "label")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with one entry.
+    """A fault of one entry.
 
     Attributes
     ----------
@@ -75,6 +76,8 @@ class AudioInspection:
         Kind of fault, empty where there is none.
     detail
         What exactly.
+    warnings
+        What is wrong with the file and does not keep it from being used.
     """
 
     exact: str
@@ -86,6 +89,7 @@ class AudioInspection:
     prints: Landmarks
     fault: str = ""
     detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 _NO_PRINTS = Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
@@ -135,7 +139,7 @@ def cut_entry(audio: Audio, entry: ManifestEntry) -> Audio | AudioError:
             f"{entry.path}: span {start} to {end} s lies outside the file of "
             f"{audio.duration_s:.3f} s"
         )
-    return Audio(audio.samples[first:last], audio.sample_rate)
+    return Audio(audio.samples[first:last], audio.sample_rate, audio.warnings)
 
 
 def inspect_entries(
@@ -145,7 +149,7 @@ def inspect_entries(
     near: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> list[AudioInspection]:
-    """Read every entry once and keep what identifies it.
+    """Read every entry once and compute its hashes, anchors and fingerprint.
 
     Parameters
     ----------
@@ -189,12 +193,27 @@ def validate(manifest: Manifest) -> tuple[Fault, ...]:
     return faults_of(manifest, inspect_entries(manifest, min_shared=1 << 20, near=False))
 
 
-def faults_of(manifest: Manifest, sounds: list[AudioInspection]) -> tuple[Fault, ...]:
-    """Faults of entries already examined; see :func:`validate`."""
+def faults_of(
+    manifest: Manifest, sounds: list[AudioInspection], strict: bool = False
+) -> tuple[Fault, ...]:
+    """Faults of entries already examined; see :func:`validate`.
+
+    Parameters
+    ----------
+    manifest, sounds
+        The corpus, and what was found in its audio.
+    strict
+        Whether an entry with a warning is unreadable.
+    """
     faults = [
         Fault(index, entry.path, sound.fault, sound.detail)
         for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
         if sound.fault
+    ]
+    faults += [
+        Fault(index, entry.path, "unreadable" if strict else "warned", warning)
+        for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
+        for warning in sound.warnings
     ]
     faults += _label_faults(manifest, sounds)
     return tuple(sorted(faults, key=lambda fault: (fault.entry, KINDS.index(fault.kind))))
@@ -215,7 +234,7 @@ def total_samples(manifest: Manifest) -> int:
 def _decode_file(manifest: Manifest, entry: ManifestEntry) -> Audio | AudioError:
     try:
         with blame(entry.path):
-            return read_audio(manifest.location(entry))
+            return read_audio(manifest.location(entry), channel=manifest.channel)
     except AudioError as error:
         return error
 
@@ -250,7 +269,13 @@ def _sound(
         _NO_PRINTS if known or not near else landmarks(audio),
         fault,
         detail,
+        audio.warnings if fault == "silent" or known else _warnings(audio),
     )
+
+
+def _warnings(audio: Audio) -> tuple[str, ...]:
+    alone = accompaniment_warning(*explained_share(audio))
+    return (*audio.warnings, alone) if alone else audio.warnings
 
 
 def _no_anchors(samples: int) -> ClipAnchors:

@@ -1,4 +1,4 @@
-"""What an audit found, as one record that prints, goes to JSON and to tables."""
+"""Result of an audit: summary, tables, JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LeakFigures:
 
 @dataclass(frozen=True, eq=False)
 class AuditReport:
-    """Everything an audit found; one value per entry where not said otherwise.
+    """Result of an audit; one value per entry unless stated otherwise.
 
     Attributes
     ----------
@@ -71,6 +71,8 @@ class AuditReport:
         Leak figures of each split.
     left_out
         Splits without figures: name, and the reason.
+    ignored
+        Names in the folder that are no recordings, with the reason.
     """
 
     paths: tuple[str, ...]
@@ -88,6 +90,7 @@ class AuditReport:
     min_shared: int
     leaks: tuple[LeakFigures, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -114,7 +117,7 @@ class AuditReport:
         )
 
     def summary(self) -> dict[str, Any]:
-        """The figures a reader wants first."""
+        """The main figures."""
         distinct = len({content for content in self.contents if content})
         members = {index for part in self.overlapping for index in part}
         return {
@@ -130,6 +133,7 @@ class AuditReport:
             "near_copies": len(self.near),
             "groups": dict(sorted(self._groups_per_singer().items())),
             "faults": {kind: sum(f.kind == kind for f in self.faults) for kind in KINDS},
+            "ignored": len(self.ignored),
             "min_shared_samples": self.min_shared,
         }
 
@@ -141,6 +145,7 @@ class AuditReport:
             "left_out": [{"split": name, "reason": why} for name, why in self.left_out],
             "groups": self._group_rows(),
             "faults": [asdict(one) for one in self.faults],
+            "ignored": [{"path": path, "reason": reason} for path, reason in self.ignored],
             "duplicates": [
                 {
                     "content": self.contents[members[0]],

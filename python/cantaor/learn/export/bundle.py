@@ -128,6 +128,13 @@ def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     return {name.replace("committee.", "ensemble.", 1): value for name, value in weights.items()}
 
 
+def model_channel(bundle: Bundle) -> str | int:
+    """The channel of its recordings that a model was trained on."""
+    facts = bundle.extra.get("finder", {}).get("settings", {})
+    channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
+    return channel
+
+
 def companions(path: Path) -> list[Path]:
     """Files in a bundle's folder that are not the bundle's own, such as its list of clips."""
     own = (_MODEL, _WEIGHTS, _ARRAYS)

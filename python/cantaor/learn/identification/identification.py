@@ -176,7 +176,9 @@ def identify(
     return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
 
 
-def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> ClipPredictions:
+def predict_clips(
+    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+) -> ClipPredictions:
     """Find the known motifs in a recording and classify each clip.
 
     Parameters
@@ -185,6 +187,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
         A model trained on a mined workspace.
     audio
         A recording, or the path of one.
+    channel
+        Which channel of a file is listened to; None: that of the model's recordings.
 
     Raises
     ------
@@ -199,7 +203,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with blame(printable(os.fspath(audio))), open_audio(audio) as stream:
+    listened = finder.settings.channel if channel is None else channel
+    with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
