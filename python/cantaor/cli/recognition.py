@@ -1,4 +1,4 @@
-"""`identify` and `embed`: a model listens to recordings, to one or to thousands."""
+"""`identify` and `embed`: apply a model to one recording or to thousands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from cantaor.cli.app import (
+    Channel,
     Device,
     Force,
     Json,
@@ -27,6 +28,7 @@ from cantaor.cli.app import (
 from cantaor.errors import CantaorError
 from cantaor.inference.batch import Input, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.channels import parse_channel
 from cantaor.io.locations import file_hash, printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions, Identification
 
-#: Of `identify --out answers.parquet`; ``answer`` is the whole answer as JSON.
-_ANSWERS = pa.schema(
+#: Of `identify --out answers.parquet`; ``answer`` is the whole identification as JSON.
+_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
         ("singer", pa.string()),
@@ -54,10 +56,14 @@ def identify(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
     audio: Recordings,
     out: Annotated[
-        Path | None, typer.Option(help="Answers to write, .jsonl or .parquet; completed if there.")
+        Path | None,
+        typer.Option(
+            help="File for the predictions, .jsonl or .parquet; an existing one is completed."
+        ),
     ] = None,
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -69,8 +75,8 @@ def identify(
     bundle = load_bundle(model_folder(model))
     print_notes(model_notes(bundle.extra, model_folder(model)))
 
-    def answer(heard: ClipPredictions) -> None:
-        found = aggregate_clips(heard, bundle.trained.classes)
+    def on_prediction(predictions: ClipPredictions) -> None:
+        found = aggregate_clips(predictions, bundle.trained.classes)
         line = found.to_json()
         if job.file is not None:
             facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
@@ -78,18 +84,19 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
         else:
-            _print_answer(found)
+            _print_identification(found)
 
-    def failure(path: str, reason: str) -> None:
+    def on_failure(path: str, reason: str) -> None:
         line = {"path": path, "error": reason}
         if job.file is not None:
             job.file.add(line, [line])
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_predictions(out, _model_digest(model), _ANSWERS, force)
-    job = _InferenceOptions(bundle, audio, file, workers, device, answer, failure)
-    job.carry_out("identify", out, as_json)
+    file = None if out is None else open_predictions(out, _model_digest(model), _SCHEMA, force)
+    listened = parse_channel(channel)
+    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure, listened)
+    job.run("identify", out, as_json)
 
 
 @app.command(epilog="Example: `cantaor embed work/model a.flac b.flac --out embeddings.parquet`")
@@ -99,6 +106,7 @@ def embed(
     out: Annotated[Path, typer.Option(help="File to write, .parquet or .jsonl.")],
     workers: Workers = None,
     device: Device = "auto",
+    channel: Channel = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -110,43 +118,51 @@ def embed(
     bundle = load_bundle(model_folder(model))
     print_notes(model_notes(bundle.extra, model_folder(model)))
 
-    def answer(heard: ClipPredictions) -> None:
-        rows = embedding_rows(heard)
+    def on_prediction(predictions: ClipPredictions) -> None:
+        rows = embedding_rows(predictions)
         file.add({**rows[0], "motifs": rows[1:]}, rows)
 
     file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
-    job = _InferenceOptions(
-        bundle, audio, file, workers, device, answer, lambda _path, _reason: None
+    job = _InferenceRun(
+        bundle,
+        audio,
+        file,
+        workers,
+        device,
+        on_prediction,
+        lambda _path, _reason: None,
+        parse_channel(channel),
     )
-    job.carry_out("embed", out, as_json)
+    job.run("embed", out, as_json)
 
 
 @dataclass(slots=True)
-class _InferenceOptions:
-    """One command's way through its recordings."""
+class _InferenceRun:
+    """One run of a model over the recordings of a command."""
 
     bundle: Bundle
     audio: list[str]
     file: PredictionWriter | None
     workers: int | None
     device: str
-    answer: Callable[[ClipPredictions], None]
-    failure: Callable[[str, str], None]
-    answered: int = 0
+    on_prediction: Callable[[ClipPredictions], None]
+    on_failure: Callable[[str, str], None]
+    channel: str | int | None = None
+    predicted: int = 0
     clips: int = 0
     reused: int = 0
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
 
-    def carry_out(self, stage: str, out: Path | None, as_json: bool) -> None:
-        """The whole command, from its recordings to what it says of them."""
-        self._run(stage, quiet=as_json or out is None)
+    def run(self, stage: str, out: Path | None, as_json: bool) -> None:
+        """Process all recordings, then report successes and failures."""
+        self._infer_new(stage, quiet=as_json or out is None)
         if out is not None:
             self._summarise(out, as_json)
-        report_failures(self.failures, all_failed=self.answered + self.reused == 0)
+        report_failures(self.failures, all_failed=self.predicted + self.reused == 0)
 
-    def _run(self, stage: str, quiet: bool) -> None:
-        """Hear what no earlier run has heard; however it ends, the file is closed."""
+    def _infer_new(self, stage: str, quiet: bool) -> None:
+        """Process the recordings that the file lacks; however it ends, the file is closed."""
         started = monotonic()
         try:
             passed_over: list[tuple[str, str]] = []
@@ -156,40 +172,41 @@ class _InferenceOptions:
             done = frozenset() if self.file is None else self.file.done
             todo = [one for one in asked if one.name not in done]
             self.reused = len(asked) - len(todo)
-            self._hear(todo, stage, quiet)
+            self._infer(todo, stage, quiet)
         finally:
             self.seconds = monotonic() - started
             if self.file is not None:
                 self.file.close()
 
-    def _hear(self, todo: list[Input], stage: str, quiet: bool) -> None:
+    def _infer(self, todo: list[Input], stage: str, quiet: bool) -> None:
         from cantaor.workspace.journal import StageCount
 
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            for one, outcome in infer_recordings(self.bundle, todo, pool, self.device):
-                self._take(one, outcome)
+            outcomes = infer_recordings(self.bundle, todo, pool, self.device, self.channel)
+            for one, outcome in outcomes:
+                self._handle(one, outcome)
                 seconds = monotonic() - started
-                count = (len(todo), self.answered, 0, len(self.failures))
+                count = (len(todo), self.predicted, 0, len(self.failures))
                 watch(StageCount(stage, *count, seconds=seconds))
 
-    def _take(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
+    def _handle(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
         if isinstance(outcome, CantaorError):
             self.failures.append((one.name, printable(str(outcome))))
-            self.failure(*self.failures[-1])
+            self.on_failure(*self.failures[-1])
         else:
-            self.answered += 1
+            self.predicted += 1
             self.clips += len(outcome.motifs)
-            self.answer(outcome)
+            self.on_prediction(outcome)
 
     def _summarise(self, out: Path, as_json: bool) -> None:
-        """Say what was written."""
+        """Report what was written."""
         if as_json:
             errors = [{"path": path, "error": reason} for path, reason in self.failures]
             facts: dict[str, Any] = {
                 "out": str(out),
-                "recordings": self.answered,
+                "recordings": self.predicted,
                 "reused": self.reused,
                 "clips": self.clips,
                 "seconds": round(self.seconds, 2),
@@ -199,7 +216,7 @@ class _InferenceOptions:
             return
         there = f", {self.reused} were there" if self.reused else ""
         typer.echo(
-            f"written: {out} ({self.answered} recordings{there}, {self.clips} motif clips, "
+            f"written: {out} ({self.predicted} recordings{there}, {self.clips} motif clips, "
             f"{self.seconds:.1f} s)"
         )
 
@@ -209,13 +226,13 @@ def _model_digest(model: Path) -> str:
     return file_hash(model_folder(model) / "model.json")[:16]
 
 
-def _print_answer(answer: Identification) -> None:
-    rows = [[i, one.singer, one.probability] for i, one in enumerate(answer.ranked, 1)]
-    title = f"{answer.path} ({answer.clips} motif clips)"
+def _print_identification(found: Identification) -> None:
+    rows = [[i, one.singer, one.probability] for i, one in enumerate(found.ranked, 1)]
+    title = f"{found.path} ({found.clips} motif clips)"
     print_rows(title, ["", "singer", "probability"], rows)
-    if answer.unknown:
+    if found.unknown:
         typer.echo("unknown: likely none of these singers")
-    best = answer.evidence[0]
+    best = found.evidence[0]
     typer.echo(
         f"strongest: motif {' '.join(map(str, best.motif))} "
         f"at {best.start_s:.2f}-{best.end_s:.2f} s"

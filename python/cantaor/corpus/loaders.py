@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cantaor.corpus.folders import OWN_KINDS, list_folder, sort_names
 from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.io.audio import EXTENSIONS
-from cantaor.io.locations import is_url, join, list_files, printable
+from cantaor.io.locations import is_url, join, list_names, printable
 from cantaor.io.own_output import own_folders, own_output
 
-# How a folder that cantaor wrote is called.
-_KINDS = {
-    "workspace": "workspace of cantaor",
-    "model": "model of cantaor",
-    "clips": "folder of clips that cantaor cut",
-}
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
 # starts with a sign, a digit or a bracket.
@@ -42,8 +37,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     Parameters
     ----------
     path
-        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
-        depth below ``SINGER``), or a manifest as
+        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (any of
+        :data:`cantaor.io.formats.EXTENSIONS`; any depth below ``SINGER``), or a manifest as
         :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
         either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
         left out and listed as ``skipped``, as is one whose singer cannot be told.
@@ -62,7 +57,7 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
         return require_unique_recordings(_read_url(os.fspath(path)))
     place = Path(path)
     if kind := own_output(place):
-        raise CorpusError(f"{place}: is a {_KINDS[kind]}, no corpus of recordings")
+        raise CorpusError(f"{place}: is a {OWN_KINDS[kind]}, no corpus of recordings")
     if place.is_dir():
         return require_unique_recordings(_read_folder(place))
     if place.is_file():
@@ -207,43 +202,35 @@ def audio_files(
     Raises
     ------
     CorpusError
-        The folder is missing, or a name is not valid UTF-8.
+        The folder is missing.
     """
-    if not folder.is_dir():
-        raise CorpusError(f"no folder at {folder}")
-    root = folder.resolve()
-    seen = {root}
-    for place, folders, files in os.walk(folder, followlinks=True):
-        inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
-        own = {entry: kind for entry in inner if (kind := own_output(entry))}
-        if passed_over is not None:
-            passed_over += [(printable(str(one)), f"a {_KINDS[own[one]]}") for one in own]
-        folders[:] = [e.name for e in inner if e not in own and _is_new(e, root, seen)]
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
-                yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
+    found = list_folder(folder)
+    if passed_over is not None:
+        passed_over += found.passed_over
+    yield from found.audio
 
 
-def _is_new(place: Path, root: Path, seen: set[Path]) -> bool:
-    # A link back into the corpus would show its files twice, or never end.
-    target = place.resolve()
-    if target in seen or (place.is_symlink() and target.is_relative_to(root)):
-        return False
-    seen.add(target)
-    return True
+def audio_urls(url: str) -> list[PurePosixPath]:
+    """Audio files below a URL, relative to it, in sorted order.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be listed.
+    """
+    return list(sort_names(list_names(url)).audio)
 
 
 def _read_folder(folder: Path) -> Manifest:
-    own: list[tuple[str, str]] = []
-    files = sorted(audio_files(folder, own))
-    if not files:
-        passed = "".join(f"; passed over {path}: {kind}" for path, kind in own)
+    found = list_folder(folder)
+    if not found.audio:
+        passed = "".join(f"; passed over {path}: {kind}" for path, kind in found.passed_over)
         looked = _nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext")
         raise CorpusError(looked + passed)
-    entries, skipped = _entries_of(files, folder)
+    entries, skipped = _entries_of(sorted(found.audio), folder)
     if not entries:
         raise CorpusError(f"no recording in {folder}: {skipped[0][1]}")
-    return Manifest(entries, folder, skipped, tuple(own))
+    return Manifest(entries, folder, skipped, found.passed_over, found.ignored)
 
 
 def _entries_of(
@@ -276,17 +263,17 @@ def _read_url(url: str) -> Manifest:
     if PurePosixPath(url).suffix.lower() in (".csv", ".parquet"):
         return read_manifest(url)
     try:
-        files, own = list_files(url, EXTENSIONS), own_folders(url)
+        listed, own = sort_names(list_names(url)), own_folders(url)
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
-    kept = [file for file in files if not own.keys() & {str(p) for p in file.parents}]
+    kept = [file for file in listed.audio if not own.keys() & {str(p) for p in file.parents}]
     entries, skipped = _entries_of(kept, Path(url))
-    passed = tuple((join(url, name), f"a {_KINDS[own[name]]}") for name in sorted(own))
+    passed = tuple((join(url, name), f"a {OWN_KINDS[own[name]]}") for name in sorted(own))
     if not entries:
         why = [*(reason for _, reason in skipped[:1]), *(f"{p}: {kind}" for p, kind in passed)]
         raise CorpusError("; ".join([f"no audio at {url}", *why]))
     found = tuple(replace(e, path=join(url, e.path)) for e in entries)
-    return Manifest(found, Path(), skipped, passed)
+    return Manifest(found, Path(), skipped, passed, listed.ignored)
 
 
 def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
@@ -298,12 +285,13 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
             f"cannot tell the singer of {file.name!r} in {folder}: "
             "name it SINGER-anything or put it in a folder named after the singer"
         )
-    return ManifestEntry(str(file), singer.strip(), file.with_suffix("").as_posix())
+    # One name may be spelt in two ways (é as one character, or e with an accent): one singer.
+    singer = unicodedata.normalize("NFC", singer.strip())
+    return ManifestEntry(str(file), singer, file.with_suffix("").as_posix())
 
 
 def _nothing_found(folder: Path, layout: str) -> str:
-    kinds = ", ".join(extension[1:] for extension in EXTENSIONS)
-    return f"no audio in {folder}: looked for {layout} ({kinds})"
+    return f"no audio in {folder}: looked for {layout} (`cantaor formats` lists the extensions)"
 
 
 def _looks_published(folder: Path) -> bool:
@@ -333,7 +321,8 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Manifest:
-    files = sorted(audio_files(folder))
+    found = list_folder(folder)
+    files = sorted(found.audio)
     if not files:
         raise CorpusError(_nothing_found(folder, layout))
     matches = [(file, expression.fullmatch(str(file))) for file in files]
@@ -343,7 +332,8 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
             f"{len(strangers)} of {len(files)} audio files in {folder} do not follow {layout}: "
             + ", ".join(repr(name) for name in strangers[:3])
         )
-    return Manifest(tuple(_matched(file, match) for file, match in matches if match), folder)
+    entries = tuple(_matched(file, match) for file, match in matches if match)
+    return Manifest(entries, folder, (), found.passed_over, found.ignored)
 
 
 def _matched(file: PurePosixPath, match: re.Match[str]) -> ManifestEntry:

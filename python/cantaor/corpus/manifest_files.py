@@ -1,8 +1,8 @@
 """Manifests on disk: CSV or Parquet, one row per entry, paths relative to the file.
 
 Columns: ``path``, ``singer``, and where known ``recording``, ``group``, ``style``, ``start_s``,
-``end_s``, ``content_hash``, ``duration_s``, ``split``. Further columns are left alone. Without a
-``recording`` the path without its extension names it.
+``end_s``, ``content_hash``, ``duration_s``, ``split``, ``source_hash``. Further columns are left
+alone. Without a ``recording`` the path without its extension names it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.manifest import Manifest, ManifestEntry, side_of
 from cantaor.errors import CorpusError, WorkspaceError
 from cantaor.io.files import read_table, replacing, write_table
 from cantaor.io.locations import Location, is_url, join, open_bytes, parent_of
@@ -51,6 +51,29 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         return Manifest(tuple(entries), Path(path).parent)
     parent = parent_of(path)
     return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
+
+
+def read_clips(path: Location) -> Manifest:
+    """Read labelled clips: a manifest whose column ``split``, if it has one, names sides.
+
+    Returns
+    -------
+    Manifest whose ``split`` is ``"train"``, ``"validation"``, ``"test"`` or empty.
+
+    Raises
+    ------
+    CorpusError
+        As :func:`read_manifest`.
+    SplitError
+        A row names another side; the message has its line.
+    """
+    clips = read_manifest(path)
+    places = [where for where, _ in read_rows(path, REQUIRED)]
+    entries = tuple(
+        replace(entry, split=side_of(entry.split, where))
+        for entry, where in zip(clips.entries, places, strict=True)
+    )
+    return replace(clips, entries=entries)
 
 
 def read_rows(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cantaor.clips.spans import clip_bounds
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.identity import unique_recordings
+from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
 from cantaor.io.audio import read_audio
 from cantaor.learn.data.clips import ClipSet
@@ -28,7 +29,8 @@ def load_clipset(
     Parameters
     ----------
     clips
-        One entry a clip; entries without a span are whole files.
+        One entry a clip; entries without a span are whole files. Where two singers have a
+        recording of one name, the set's recordings have the singer before it.
     classes
         All singers, in the order of the labels.
     progress
@@ -55,11 +57,12 @@ def load_clipset(
         by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows, sample_rate)
+        _cut_file(file, clips, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
+    named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
+        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(
@@ -74,13 +77,13 @@ def load_clipset(
 
 def _cut_file(
     file: str,
-    entries: Sequence[ManifestEntry],
+    clips: Manifest,
     indices: Sequence[int],
     rows: list[np.ndarray[Any, np.dtype[np.float32]]],
     sample_rate: int,
 ) -> None:
-    audio = read_audio(file, sample_rate)
-    spans = [entries[i].span for i in indices]
+    audio = read_audio(file, sample_rate, clips.channel)
+    spans = [clips.entries[i].span for i in indices]
     starts = [start for start, _ in spans]
     ends = [min(end, audio.duration_s) for _, end in spans]
     for index, first, last in zip(indices, *clip_bounds(audio, starts, ends), strict=True):

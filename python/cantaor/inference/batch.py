@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
-from cantaor.corpus.loaders import audio_files
+from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
 from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
 from cantaor.io.audio import open_audio, resampled
+from cantaor.io.formats import EXTENSIONS
 from cantaor.io.locations import (
     Location,
     is_folder,
     is_url,
     join,
-    list_files,
     parent_of,
     printable,
 )
@@ -80,13 +80,13 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class InferenceJob:
-    """One recording for a worker: its voice goes to ``voice``, raw float32 at ``rate`` Hz."""
+    """One recording for a worker: samples go to ``samples_path``, raw float32 at ``rate`` Hz."""
 
     input: Input
     finder: MotifFinder
     kind: str
     rate: int
-    voice: Path
+    samples_path: Path
 
 
 def find_inputs(
@@ -122,6 +122,7 @@ def infer_recordings(
     inputs: Iterable[Input],
     pool: WorkerPool | None = None,
     device: str = "auto",
+    channel: str | int | None = None,
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
     """Hear many recordings with one model; the answers are those of one-by-one calls.
 
@@ -135,6 +136,8 @@ def infer_recordings(
         Workers that decode and track; None works in this process.
     device
         Where the network runs.
+    channel
+        Which channel is listened to; None: that of the model's recordings.
 
     Yields
     ------
@@ -149,23 +152,25 @@ def infer_recordings(
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    if channel is not None:
+        finder = replace(finder, settings=replace(finder.settings, channel=channel))
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
-        taken: list[Input] = []
+        submitted: list[Input] = []
 
         def jobs() -> Iterator[InferenceJob]:
             for number, one in enumerate(inputs):
-                taken.append(one)
+                submitted.append(one)
                 yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(
             locate_recording_clips, jobs(), pool, lambda job: job.input.name, _AHEAD
         )
         on_cpu = pick_device(device).type == "cpu"
-        desk = InferenceBatcher(bundle, taken, Path(scratch), device)
+        batcher = InferenceBatcher(bundle, submitted, Path(scratch), device)
         with _open_network(pool.workers if pool is not None and on_cpu else 1) as network:
-            for judged in network.results(desk.ask, _groups(outcomes)):
-                yield from judged
+            for predicted in network.results(batcher.predict, _groups(outcomes)):
+                yield from predicted
 
 
 def locate_recording_clips(job: InferenceJob) -> FoundClips:
@@ -180,7 +185,11 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
     """
     one = job.input
     try:
-        with blame(one.name), _scratch(job.voice) as sink, open_audio(one.location) as stream:
+        with (
+            blame(one.name),
+            _scratch(job.samples_path) as sink,
+            open_audio(one.location, job.finder.settings.channel) as stream,
+        ):
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
@@ -189,7 +198,7 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
             )
             return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
     except CantaorError:
-        job.voice.unlink(missing_ok=True)
+        job.samples_path.unlink(missing_ok=True)
         raise
 
 
@@ -217,28 +226,30 @@ class InferenceBatcher:
     """Where the clips of found recordings are judged."""
 
     bundle: Bundle
-    taken: list[Input]
+    submitted: list[Input]
     scratch: Path
     device: str
 
-    def ask(self, group: list[Found]) -> Predicted:
+    def predict(self, group: list[Found]) -> Predicted:
         """Let the network judge some recordings, and drop their voices; errors pass."""
         from cantaor.learn.identification.identification import LocatedRecording, predict_recordings
 
-        voices = [
+        located = [
             LocatedRecording(
-                self.taken[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
+                self.submitted[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
             )
             for i, found in group
             if isinstance(found, FoundClips)
         ]
-        heard = iter(list(predict_recordings(self.bundle, voices, self.device)) if voices else [])
-        judged: Predicted = []
+        predictions = iter(
+            list(predict_recordings(self.bundle, located, self.device)) if located else []
+        )
+        predicted: Predicted = []
         for index, found in group:
-            answer = found if isinstance(found, CantaorError) else next(heard)
-            judged.append((self.taken[index], answer))
+            outcome = found if isinstance(found, CantaorError) else next(predictions)
+            predicted.append((self.submitted[index], outcome))
             (self.scratch / f"{index}.f32").unlink(missing_ok=True)
-        return judged
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +260,15 @@ class _Network:
     number: int
 
     def results(
-        self, ask: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
+        self, predict: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
     ) -> Iterator[Predicted]:
         """What becomes of groups, in order; no more than one waits."""
         if self.threads is None:
-            yield from map(ask, groups)
+            yield from map(predict, groups)
             return
         pending: deque[Future[Predicted]] = deque()
         for group in groups:
-            pending.append(self.threads.submit(ask, group))
+            pending.append(self.threads.submit(predict, group))
             while len(pending) > self.number or (pending and pending[0].done()):
                 yield pending.popleft().result()
         for future in pending:
@@ -320,11 +331,9 @@ def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[Pure
     """Audio below a folder or its URL; None where it is neither."""
     if not is_url(text):
         return list(audio_files(Path(text), passed_over)) if Path(text).is_dir() else None
-    from cantaor.io.audio import EXTENSIONS
-
     if PurePath(text).suffix.lower() in EXTENSIONS:
         return None
     try:
-        return list_files(text, EXTENSIONS) if is_folder(text) else None
+        return audio_urls(text) if is_folder(text) else None
     except OSError as error:
         raise CorpusError(f"{text}: cannot be listed: {error}") from error

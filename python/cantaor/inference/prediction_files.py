@@ -103,15 +103,15 @@ def _whole_lines(path: Path, model: str) -> list[str]:
     kept = []
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
         try:
-            answer = json.loads(line)
-            other = answer["model"] != model
+            record = json.loads(line)
+            other = record["model"] != model
         except (ValueError, KeyError, TypeError) as error:
             raise ArgumentError(f"{path}, line {number}: not an answer; name another file") from (
                 error
             )
         if other:
             raise _other_model(path)
-        if "error" not in answer:
+        if "error" not in record:
             kept.append(line)
     return kept
 
@@ -160,9 +160,9 @@ class _Parts:
                 shutil.rmtree(self._folder)
             raise _other_model(self._path)
         if "error" in table.column_names:
-            answered = table["error"].is_null()
-            if table.filter(answered).num_rows < table.num_rows:
-                table = table.filter(answered)
+            succeeded = table["error"].is_null()
+            if table.filter(succeeded).num_rows < table.num_rows:
+                table = table.filter(succeeded)
                 write_table(part, table)
         return frozenset(table["path"].to_pylist())
 

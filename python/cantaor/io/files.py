@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cantaor.errors import WorkspaceError
+from cantaor.errors import CantaorError, WorkspaceError
 from cantaor.io.locations import require_local
 
 # Rows that a growing table gathers before it writes them.
@@ -23,7 +24,7 @@ _NAME_BYTES = 100
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterator[Path]:
     """A temporary name beside ``path`` to write to; it replaces ``path`` once the block ends well.
 
     Yields
@@ -33,8 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     WorkspaceError
-        The file cannot be written. Whatever ends the block, nothing is left under the temporary
-        name, and ``path`` is as it was unless the block ended well.
+        Or ``raises``: the file cannot be written. Whatever ends the block, nothing is left under
+        the temporary name, and ``path`` is as it was unless the block ended well.
     """
     require_local(path, "what is written")
     draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
@@ -44,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         draft.replace(path)
     except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+        raise raises(f"{path}: cannot be written: {error}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -111,8 +112,20 @@ def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         flush()
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet table, or some of its columns.
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """Read a Parquet table, or some of its columns and rows.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Names of the columns to read; None: all.
+    where
+        Condition on rows, such as ``pc.field("singer") == "AM"``; groups of rows whose statistics
+        exclude it are not read.
 
     Raises
     ------
@@ -122,7 +135,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        # Not read_table: its discovery of data sets costs more than such small files.
+        if where is not None:
+            return pq.read_table(
+                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            )
+        # Not pq.read_table: its discovery of data sets costs more than such small files.
         with pq.ParquetFile(path) as file:
             return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:

@@ -148,21 +148,6 @@ def file_hash(location: Location) -> str:
     return digest.hexdigest()
 
 
-def list_files(url: str, suffixes: tuple[str, ...]) -> list[PurePosixPath]:
-    """Files below a URL that end in one of some suffixes, relative to it, sorted; none hidden.
-
-    Raises
-    ------
-    OSError
-        The URL cannot be listed.
-    """
-    return sorted(
-        name
-        for name in list_names(url)
-        if name.suffix.lower() in suffixes and not any(p.startswith(".") for p in name.parts)
-    )
-
-
 def list_names(url: str) -> list[PurePosixPath]:
     """All files below a URL, relative to it.
 

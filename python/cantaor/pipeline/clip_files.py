@@ -55,6 +55,8 @@ class ClipJob:
         Which of them.
     fresh
         Write them also where they are there.
+    channel
+        Which channel is cut.
     """
 
     location: str
@@ -65,10 +67,14 @@ class ClipJob:
     instances: str
     rows: Rows
     fresh: bool = False
+    channel: str | int = "mean"
 
 
 def choose_examples(
-    folder: Path, tables: Iterable[tuple[str, str]], motifs: Mapping[str, int], most: int = EXAMPLES
+    folder: Path,
+    tables: Iterable[tuple[str, str]],
+    motifs: Mapping[str, int],
+    max_examples: int = EXAMPLES,
 ) -> list[Rows]:
     """The first instances of every motif, over the recordings in their order.
 
@@ -80,24 +86,24 @@ def choose_examples(
         Each recording's singer and the name of its table of instances; empty: it has none.
     motifs
         How many motifs each singer has: once all are heard, tables are no longer read.
-    most
+    max_examples
         Instances of a motif.
 
     Returns
     -------
     Rows of each recording's table.
     """
-    heard: Counter[str] = Counter()
-    unheard = dict(motifs)
+    counts: Counter[str] = Counter()
+    incomplete = dict(motifs)
     chosen: list[Rows] = []
     for singer, key in tables:
         rows: list[int] = []
-        wanted = key != "" and unheard.get(singer, 0) > 0
+        wanted = key != "" and incomplete.get(singer, 0) > 0
         names = read_instances(folder, key, ["motif"])["motif"].to_pylist() if wanted else []
         for row, motif in enumerate(names):
-            if heard[motif] < most:
-                heard[motif] += 1
-                unheard[singer] -= heard[motif] == most
+            if counts[motif] < max_examples:
+                counts[motif] += 1
+                incomplete[singer] -= counts[motif] == max_examples
                 rows.append(row)
         chosen.append(tuple(rows))
     return chosen
@@ -127,7 +133,8 @@ def cut_recording(job: ClipJob) -> tuple[int, bool, str]:
 
 def _cut_recording(job: ClipJob) -> tuple[int, bool, str]:
     note = note_name(job.entry.singer, job.entry.recording)
-    parts = {"instances": job.instances, "content": job.content_hash, "rows": job.rows}
+    parts: dict[str, Any] = {"instances": job.instances, "content": job.content_hash}
+    parts |= {"rows": job.rows, "channel": job.channel}
     key = stage_key("clips", CLIP_VERSION, parts)
     for place, waiting in ((job.folder, ""), (job.folder / STAGING, note)):
         found = read_note(place, note)
@@ -157,7 +164,7 @@ def _cut(
 ) -> dict[str, int]:
     """Write clips below a folder; returns their bytes by name."""
     origin_s, sizes = job.entry.span[0], {}
-    with open_audio(job.location) as stream:
+    with open_audio(job.location, job.channel) as stream:
         first = np.rint((start_s - origin_s) * stream.sample_rate).astype(np.int64)
         last = np.rint((end_s - origin_s) * stream.sample_rate).astype(np.int64)
         # Nothing before the first span is decoded, and nothing after the last.

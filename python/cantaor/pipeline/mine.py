@@ -1,9 +1,9 @@
 """``mine``: a corpus of recordings to pitch, clusters, contours, motifs and their instances.
 
 A map over recordings (pitch), a reduce (clusters), a map (contours), a map and a reduce over
-singers (motifs) and two maps over recordings again (instances, clips). What a piece of work finds
-is kept under a key of all that decides it, so a run goes on where the last one ended. Arronte
-Alvarez & Gómez-Martín 2020, section 3.
+singers (motifs) and two maps over recordings again (instances, clips). Results are cached
+by content, settings and version, so an interrupted run resumes. Arronte Alvarez & Gómez-Martín
+2020, section 3.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cantaor.corpus.manifest import Manifest, require_unique_recordings, select_
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.clip_files import Rows
+from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
 from cantaor.pipeline.publishing import publish, publish_part, refuse_loss
 from cantaor.pipeline.stages import (
@@ -49,6 +50,7 @@ from cantaor.workspace.workspace import Workspace, begin, create_workspace, lock
 def mine(
     corpus: str | os.PathLike[str] | Manifest,
     out: str | os.PathLike[str],
+    settings: Settings | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
     workers: int | None = 1,
@@ -60,10 +62,11 @@ def mine(
     stage: str | None = None,
     force: bool = False,
     max_failures: int | None = None,
+    strict: bool = False,
     prune: bool = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
-    **settings: Any,
+    **overrides: Any,
 ) -> Workspace:
     """Find the motifs of every singer of a corpus and where they are sung.
 
@@ -79,8 +82,10 @@ def mine(
         the URL of either, or a :class:`~cantaor.corpus.manifest.Manifest`.
     out
         Folder of the workspace: new, empty, or a workspace.
+    settings
+        Settings of every stage; None: the defaults, or those of ``config``.
     config
-        TOML file with a ``[mine]`` table; ``settings`` override it.
+        TOML file with a ``[mine]`` table, in place of ``settings``.
     workers
         Processes, ``None`` for one a core (fewer for a few recordings); the results do not depend
         on it.
@@ -101,6 +106,9 @@ def mine(
         Compute again what is there; with ``stage``, of that stage only.
     max_failures
         Stop with an error once more recordings have failed.
+    strict
+        Whether a recording that would be used with a warning (a header that states another length,
+        damaged frames, channels that cancel, a guitar) fails instead.
     prune
         Remove recordings of the workspace that the corpus does not have, with their clips;
         otherwise such a corpus is refused.
@@ -108,8 +116,9 @@ def mine(
         Called as ``progress(stage, done, total)``.
     watch
         Called with a :class:`~cantaor.workspace.journal.StageCount` for every piece done.
-    **settings
-        Fields of :class:`~cantaor.settings.Settings`.
+    **overrides
+        Single fields of :class:`~cantaor.settings.Settings`, such as ``min_length=4``; they
+        override ``settings`` or ``config``.
 
     Returns
     -------
@@ -124,12 +133,15 @@ def mine(
         ``out`` cannot be written, is something else, is in use by another run, or has recordings
         that the corpus lacks.
     ArgumentError
-        A setting or the stage is unknown or out of range.
+        A setting or the stage is unknown or out of range, or both ``settings`` and ``config``
+        are given.
     MissingExtraError
         The pitch method needs a package that is not installed.
     """
-    base = read_settings(config) if config is not None else None
-    chosen = make_settings(settings, base)
+    if settings is not None and config is not None:
+        raise ArgumentError(f"settings and config ({os.fspath(config)}) exclude each other")
+    base = read_settings(config) if config is not None else settings
+    chosen = make_settings(overrides, base)
     plan = Plan(stage or STAGES[-1], stage, force, clips, max_failures)
     manifest = corpus if isinstance(corpus, Manifest) else read_corpus(corpus)
     manifest = select_singers(
@@ -144,7 +156,7 @@ def mine(
         begin(workspace, chosen)
         log = RunLog(workspace.path, _watching(progress, watch))
         with log.running(len(manifest), manifest.passed_over), _clean_end(workspace):
-            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures)
+            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
             _run(run, manifest, plan, lost)
     return workspace
 
@@ -250,7 +262,10 @@ def _dictionary(
     """The motifs of all singers, also as a table; names of what it was made from."""
     dictionary, singers = count_usage(run, mined, contours, motifs)
     table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
-    run.tables["motifs"] = table
+    sung: dict[str, list[str]] = {}
+    for one, key in zip(mined, contours, strict=True):
+        sung.setdefault(one.entry.singer, []).append(key)
+    run.tables["motifs"] = add_families(table, dictionary, sung, run.workspace.path)
     return dictionary, singers
 
 

@@ -39,7 +39,7 @@ class Processes:
         """An executor of so many processes."""
         return ProcessPoolExecutor(workers, mp_context=self._watched(), initializer=enter_worker)
 
-    def deaths(self) -> str:
+    def exit_reasons(self) -> str:
         """How the last process that did not end well ended; empty where none is known."""
         for process in reversed(self._started):
             if code := process.exitcode:

@@ -175,10 +175,10 @@ def publish_part(run: Run) -> None:
 
 
 def failures_table(run: Run) -> pa.Table:
-    """The table of what failed so far."""
-    columns = ("path", "singer", "recording", "stage", "reason")
+    """The table of what failed so far, or was used with a warning (``kind``)."""
+    columns = ("path", "singer", "recording", "stage", "reason", "kind")
     schema = pa.schema([(column, pa.string()) for column in columns])
-    rows = [failure.to_json() for failure in run.log.failures]
+    rows = [failure.to_json() for failure in (*run.log.failures, *run.log.warnings)]
     # They come in the order in which workers end; the table must not depend on it.
     rows.sort(key=lambda row: (row["path"], row["recording"], row["stage"]))
     return pa.Table.from_pylist(rows, schema)
@@ -210,7 +210,10 @@ def _recordings_table(mined: Sequence[Mined], contours: Sequence[str]) -> pa.Tab
             name: pa.array([getattr(one.entry, name) for one in mined], pa.float64())
             for name in ("start_s", "end_s")
         },
-        "content_hash": pa.array([one.content_hash for one in mined], pa.string()),
+        **{
+            name: pa.array([getattr(one, name) for one in mined], pa.string())
+            for name in ("content_hash", "samples_hash", "source_hash")
+        },
         "duration_s": pa.array([one.duration_s for one in mined], pa.float64()),
         "voiced_s": pa.array([one.voiced_s for one in mined], pa.float64()),
         "pitch_key": pa.array([one.pitch_key for one in mined], pa.string()),

@@ -69,6 +69,8 @@ class Run:
         Stages that compute again what is there.
     max_failures
         Most recordings that may fail, ``None`` for any number.
+    strict
+        Whether warnings are failures.
     tables
         Small tables of the new state, by name; written together at the end.
     """
@@ -79,6 +81,7 @@ class Run:
     log: RunLog
     fresh: frozenset[str]
     max_failures: int | None
+    strict: bool = False
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
     def fail(self, failure: Failure) -> None:
@@ -156,6 +159,8 @@ class Mined:
     entry: ManifestEntry
     stamp: Stamp
     content_hash: str
+    samples_hash: str
+    source_hash: str
     pitch_key: str
     duration_s: float
     voiced_s: float
@@ -171,7 +176,8 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
     entries, folder = manifest.entries, run.workspace.path
     fresh = "pitch" in run.fresh
     jobs = (
-        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh) for entry in entries
+        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh, run.strict)
+        for entry in entries
     )
     for path, reason in manifest.skipped:
         run.fail(Failure(path, "", "", "corpus", reason))
@@ -187,6 +193,9 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
             continue
         histogram.add(outcome.histogram)
         mined[index] = _mined(location, entry, outcome)
+        if outcome.warnings:
+            who = (location, entry.singer, entry.recording)
+            run.log.warned(Failure(*who, "pitch", "; ".join(outcome.warnings), "warned"))
         run.count("pitch", outcome.reused, outcome.duration_s)
     usable = [one for one in mined if one is not None]
     require_some(run, usable, len(entries))
@@ -350,6 +359,8 @@ def _mined(location: str, entry: ManifestEntry, tracked: Tracked) -> Mined:
         entry,
         tracked.stamp,
         tracked.content_hash,
+        tracked.samples_hash,
+        tracked.source_hash,
         tracked.pitch_key,
         tracked.duration_s,
         tracked.voiced_s,
@@ -366,6 +377,7 @@ def _clip_job(run: Run, one: Mined, instances: str, rows: Rows) -> ClipJob:
         instances,
         rows,
         "clips" in run.fresh,
+        run.settings.channel,
     )
 
 

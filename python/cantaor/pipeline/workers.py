@@ -53,7 +53,7 @@ class WorkerPool:
         Makes another executor of so many workers; ``None`` where that is not ours to do.
     crash_types
         What its futures raise when a worker died.
-    deaths
+    exit_reasons
         Tells how worker processes ended, as far as known.
     """
 
@@ -61,7 +61,7 @@ class WorkerPool:
     workers: int = 1
     renew: Callable[[int], Executor] | None = None
     crash_types: tuple[type[BaseException], ...] = (BrokenExecutor,)
-    deaths: Callable[[], str] = str
+    exit_reasons: Callable[[], str] = str
 
 
 @contextmanager
@@ -108,7 +108,10 @@ def open_pool(
             start_server()
             processes = open_processes()
             pool = WorkerPool(
-                processes.executor(number), number, processes.executor, deaths=processes.deaths
+                processes.executor(number),
+                number,
+                processes.executor,
+                exit_reasons=processes.exit_reasons,
             )
             try:
                 yield pool
@@ -194,7 +197,7 @@ class _Queue(Generic[Item, Result]):
     ) -> None:
         self._most = ahead * pool.workers + 2
         self._function = function
-        self._crew = pool
+        self._pool = pool
         self._name = name
         self._together = together
         self._pending: dict[Future[list[Result | CantaorError]], list[Work[Item]]] = {}
@@ -217,7 +220,7 @@ class _Queue(Generic[Item, Result]):
                 future.cancel()
 
     def _fill(self, todo: Iterator[Work[Item]]) -> None:
-        executor = self._crew.executor
+        executor = self._pool.executor
         assert executor is not None
         while len(self._pending) < self._most and not self._lost:
             task = list(islice(todo, self._together))
@@ -226,7 +229,7 @@ class _Queue(Generic[Item, Result]):
             try:
                 future = executor.submit(_outcomes, self._function, [item for _, item in task])
                 self._pending[future] = task
-            except self._crew.crash_types:
+            except self._pool.crash_types:
                 self._lost.extend(task)
 
     def _settle(
@@ -235,7 +238,7 @@ class _Queue(Generic[Item, Result]):
         task = self._pending.pop(future)
         try:
             outcomes = future.result()
-        except self._crew.crash_types:
+        except self._pool.crash_types:
             self._lost.extend(task)
         except CancelledError as error:
             raise WorkspaceError("the work was cancelled; run again, it resumes") from error
@@ -245,7 +248,7 @@ class _Queue(Generic[Item, Result]):
 
     def _recover(self) -> Iterator[tuple[int, Result | CantaorError]]:
         """Do what was under way when a worker died, one piece at a time."""
-        pool = self._crew
+        pool = self._pool
         if isinstance(pool.executor, ProcessPoolExecutor) or pool.renew is not None:
             # One death breaks the whole pool: what it was given ends with it.
             for future in wait(self._pending).done:
@@ -263,19 +266,19 @@ class _Queue(Generic[Item, Result]):
             yield index, self._alone(item)
 
     def _alone(self, item: Item) -> Result | CantaorError:
-        if self._crew.renew is None:
+        if self._pool.renew is None:
             return self._died(item)
-        executor = self._crew.renew(1)
+        executor = self._pool.renew(1)
         try:
             return executor.submit(_outcome, self._function, item).result()
-        except self._crew.crash_types:
+        except self._pool.crash_types:
             executor.shutdown(wait=True, cancel_futures=True)
             return self._died(item)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
     def _died(self, item: Item) -> WorkerError:
-        how = self._crew.deaths() or "killed by the system, perhaps for memory"
+        how = self._pool.exit_reasons() or "killed by the system, perhaps for memory"
         return WorkerError(f"{self._name(item)}: the worker process died on it twice ({how})")
 
 

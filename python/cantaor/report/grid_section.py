@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cantaor.metrics.paper_table import paper_figures
 from cantaor.workspace.changes import changed_state
 from cantaor.workspace.confinement import own_files
 from cantaor.workspace.workspace import Workspace
@@ -41,12 +42,10 @@ def grid_section(workspace: Workspace) -> GridSection:
     cells = [one for one in found if isinstance(one, dict) and all(n in one for n in _CELL)]
     if not cells:
         return GridSection()
-    from cantaor.learn.evaluation.grid import Cell, paper_figures
-
     reference = _reference(_read(folder / "grid.json"), cells)
     same, others = [], []
     for one in cells:
-        shown = {**one, "paper": paper_figures(Cell(*(one[name] for name in _CELL)))}
+        shown = {**one, "paper": paper_figures(one["model"], one["features"], one["data"])}
         why = [*_other_settings(one, reference), *_other_source(one, workspace)]
         if why:
             others.append({**shown, "why": ", ".join(why)})

@@ -67,6 +67,12 @@ class TestedModel:
     drawings: tuple[Drawing, ...]
     changed: str = ""
 
+    @property
+    def shared(self) -> float | None:
+        """Fraction of the held-out clips that share audio with training; None: not kept."""
+        found: float | None = self.figures.get("shared_audio", {}).get("test")
+        return found
+
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
     """Every evaluation that a workspace keeps."""
@@ -139,7 +145,7 @@ def _confusion(figures: Mapping[str, Any], protocol: str) -> Drawing:
 
 
 def _calibration(probability: np.ndarray, correct: np.ndarray, protocol: str) -> Drawing:
-    label = f"Share of right answers over their probability, split {protocol}"
+    label = f"Accuracy over confidence, split {protocol}"
     figure = plot_calibration(probability, correct)
     return Drawing("Calibration", figure_markup(figure, label, f"calibration-{protocol}"))
 

@@ -76,7 +76,7 @@ def write_report(
         versions=_versions(),
         singers=motif_rows(workspace),
         total_recordings=workspace.table("recordings").num_rows,
-        failures=workspace.table("failures").to_pylist(),
+        failures=_failures(workspace),
         audit=None if audit is None else audit.summary(),
         leaks=() if audit is None else audit.leaks,
         cards=cards,
@@ -90,6 +90,11 @@ def write_report(
         made_by=str(workspace.made_by or "code that did not name itself"),
         settings=settings_to_plain(workspace.settings),
     )
+
+
+def _failures(workspace: Workspace) -> list[dict[str, Any]]:
+    rows = workspace.table("failures").to_pylist()
+    return [row for row in rows if row.get("kind", "failed") == "failed"]
 
 
 def _json_block(value: object) -> str:

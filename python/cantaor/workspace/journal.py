@@ -23,6 +23,8 @@ from cantaor.workspace.provenance import CANTAOR
 from cantaor.workspace.workspace import is_locked
 
 _PROGRESS, _JOURNAL = "progress.json", "journal.jsonl"
+# What is told of a recording that was noted.
+_NOTED = ("path", "recording", "stage", "reason")
 # Seconds between two states on disk.
 _EVERY = 1.0
 
@@ -85,7 +87,7 @@ Watch: TypeAlias = Callable[[StageCount], None]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One recording that could not be used.
+    """One recording that could not be used, or only with a warning.
 
     Attributes
     ----------
@@ -95,6 +97,8 @@ class Failure:
         Where it failed.
     reason
         Why, in words.
+    kind
+        ``"failed"``, or ``"warned"``: it is used all the same.
     """
 
     path: str
@@ -102,6 +106,7 @@ class Failure:
     recording: str
     stage: str
     reason: str
+    kind: str = "failed"
 
     def to_json(self) -> dict[str, str]:
         """Plain values that every terminal and table takes."""
@@ -124,6 +129,7 @@ class RunLog:
     watch: Watch
     _stages: dict[str, StageCount] = field(default_factory=dict)
     _failures: list[Failure] = field(default_factory=list)
+    _warnings: list[Failure] = field(default_factory=list)
     _facts: dict[str, Any] = field(default_factory=dict)
     _started: float = 0.0
     _written: float = 0.0
@@ -183,6 +189,16 @@ class RunLog:
             count = self._stages[failure.stage]
             self._update(replace(count, failed=count.failed + 1))
 
+    def warned(self, warning: Failure) -> None:
+        """A piece was done although something is wrong with it."""
+        self._warnings.append(warning)
+        self._note({"event": "warned", **warning.to_json()})
+
+    @property
+    def warnings(self) -> tuple[Failure, ...]:
+        """Everything that was warned of so far."""
+        return tuple(self._warnings)
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Everything that failed so far."""
@@ -223,7 +239,8 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``state`` (``"running"``, ``"done"``, ``"stopped"`` by an error, ``"killed"``), ``reason``,
         ``recordings``, ``done``, ``failed``, ``left`` (recordings of the stage it is in),
         ``stage``, ``left_s`` (estimate for that stage), ``times_real_time``, ``started``,
-        ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` of the last run, and
+        ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` and
+        ``warnings`` of the last run, and
         ``passed_over``: folders in the corpus that are no recordings.
 
     Raises
@@ -254,7 +271,8 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         "left": total - done,
         "left_s": current.get("left_s"),
         "times_real_time": current.get("times_real_time", 0.0),
-        "failures": _failures_of_last_run(place),
+        "failures": _noted_in_last_run(place, "failed"),
+        "warnings": _noted_in_last_run(place, "warned"),
     }
 
 
@@ -269,7 +287,7 @@ def _is_state(state: object) -> bool:
     )
 
 
-def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
+def _noted_in_last_run(folder: Path, kind: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     try:
         lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
@@ -278,14 +296,14 @@ def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
     for line in lines:
         try:
             event = json.loads(line)
-            kind = event["event"]
-            failed = {name: str(event.get(name, "")) for name in ("path", "stage", "reason")}
+            noted = event["event"]
+            facts = {name: str(event.get(name, "")) for name in _NOTED}
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # the line that a killed run did not finish
-        if kind == "start":
+        if noted == "start":
             found = []
-        elif kind == "failed":
-            found.append(failed)
+        elif noted == kind:
+            found.append(facts)
     return found
 
 

@@ -1,8 +1,7 @@
 """A workspace: the folder where ``mine`` keeps its tables, and the only door to them.
 
-Every file is written under a temporary name and renamed, so a file that exists is complete. What a
-recording costs is kept under a key of its content, the settings that matter and the stage's
-version; a run finds it again there. The tables are replaced together, see
+Every file is written under a temporary name and renamed, so a file that exists is complete. Results
+are cached by content, settings and version of the stage. The tables are replaced together, see
 :mod:`cantaor.workspace.staging`.
 """
 
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from cantaor.errors import WorkspaceError
@@ -70,15 +70,22 @@ class Workspace:
         """What made the tables; None where they do not say."""
         return maker_of(read_schema(self.path / "recordings.parquet"))
 
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A table of the workspace by name, such as ``"motifs"``, or some of its columns.
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+    ) -> pa.Table:
+        """A table of the workspace by name, such as ``"motifs"``, or some columns and rows of it.
+
+        ``columns`` and ``where`` are those of :func:`cantaor.io.files.read_table`.
 
         Raises
         ------
         WorkspaceError
             There is no such table, or it cannot be read.
         """
-        return read_table(self.path / f"{name}.parquet", columns)
+        return read_table(self.path / f"{name}.parquet", columns, where)
 
     def clusters(self) -> Clusters:
         """The pitch clusters of the corpus, in cents."""

@@ -1,7 +1,7 @@
-"""One pass over the audio of a corpus: what is wrong with a file, and what identifies it.
+"""One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
 
-Files are decoded one at a time and forgotten; only hashes, anchors and fingerprints are kept, so
-memory does not grow with the length of the recordings.
+Files are decoded one at a time and only hashes, anchors and fingerprints are kept, so memory does
+not grow with the length of the recordings.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import numpy as np
 
 from cantaor.corpus.audit.landmarks import Landmarks, landmarks
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors, clip_anchors
+from cantaor.corpus.identity import SILENT_PEAK, match_keys, samples_hash
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, blame
 from cantaor.io.audio import probe, read_audio
+from cantaor.pitch.monophony import accompaniment_warning, explained_share
 from cantaor.types import Audio, Float32Array
 
 #: Shorter audio is called too short, in seconds: it holds no motif.
 MIN_DURATION_S = 0.05
-#: Audio whose largest sample stays below is called silent: -60 dB of full scale.
-SILENT_PEAK = 1e-3
 
-KINDS = ("unreadable", "silent", "too short", "label")
+KINDS = ("unreadable", "silent", "too short", "warned", "label")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with one entry.
+    """A fault of one entry.
 
     Attributes
     ----------
@@ -57,14 +57,17 @@ class AudioInspection:
 
     Attributes
     ----------
+    exact
+        Hash of the samples to the last bit; empty where unreadable.
     content
-        Hash of the samples, 32 hexadecimal digits; empty where unreadable.
+        Key of the samples, see :mod:`cantaor.corpus.identity`; ``exact`` where they are silent,
+        empty where unreadable.
     duration_s
         Length in seconds, 0 where unreadable.
     sample_rate
         Hz, 0 where unreadable.
     is_first
-        Whether no entry with the same content was read before.
+        Whether no entry with exactly the same samples was read before.
     anchors
         For shared samples; empty where not the first.
     prints
@@ -73,8 +76,11 @@ class AudioInspection:
         Kind of fault, empty where there is none.
     detail
         What exactly.
+    warnings
+        What is wrong with the file and does not keep it from being used.
     """
 
+    exact: str
     content: str
     duration_s: float
     sample_rate: int
@@ -83,13 +89,14 @@ class AudioInspection:
     prints: Landmarks
     fault: str = ""
     detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 _NO_PRINTS = Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
 
 
-def samples_hash(samples: Float32Array) -> str:
-    """Hash of decoded samples, the same on every machine; 0 and -0 are equal.
+def exact_hash(samples: Float32Array) -> str:
+    """Hash of decoded samples to the last bit, the same on every machine; 0 and -0 are equal.
 
     Parameters
     ----------
@@ -98,7 +105,7 @@ def samples_hash(samples: Float32Array) -> str:
 
     Examples
     --------
-    >>> samples_hash(np.zeros(2, np.float32)) == samples_hash(-np.zeros(2, np.float32))
+    >>> exact_hash(np.zeros(2, np.float32)) == exact_hash(-np.zeros(2, np.float32))
     True
     """
     plain = np.ascontiguousarray(samples + np.float32(0.0), dtype="<f4")
@@ -132,7 +139,7 @@ def cut_entry(audio: Audio, entry: ManifestEntry) -> Audio | AudioError:
             f"{entry.path}: span {start} to {end} s lies outside the file of "
             f"{audio.duration_s:.3f} s"
         )
-    return Audio(audio.samples[first:last], audio.sample_rate)
+    return Audio(audio.samples[first:last], audio.sample_rate, audio.warnings)
 
 
 def inspect_entries(
@@ -142,7 +149,7 @@ def inspect_entries(
     near: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> list[AudioInspection]:
-    """Read every entry once and keep what identifies it.
+    """Read every entry once and compute its hashes, anchors and fingerprint.
 
     Parameters
     ----------
@@ -164,7 +171,9 @@ def inspect_entries(
         sounds[index] = _sound(audio, seen, min_shared, near)
         if progress is not None:
             progress(len(sounds))
-    return [sounds[index] for index in range(len(manifest))]
+    found = [sounds[index] for index in range(len(manifest))]
+    contents = match_keys([sound.content for sound in found])
+    return [replace(one, content=key) for one, key in zip(found, contents, strict=True)]
 
 
 def validate(manifest: Manifest) -> tuple[Fault, ...]:
@@ -184,12 +193,27 @@ def validate(manifest: Manifest) -> tuple[Fault, ...]:
     return faults_of(manifest, inspect_entries(manifest, min_shared=1 << 20, near=False))
 
 
-def faults_of(manifest: Manifest, sounds: list[AudioInspection]) -> tuple[Fault, ...]:
-    """Faults of entries already examined; see :func:`validate`."""
+def faults_of(
+    manifest: Manifest, sounds: list[AudioInspection], strict: bool = False
+) -> tuple[Fault, ...]:
+    """Faults of entries already examined; see :func:`validate`.
+
+    Parameters
+    ----------
+    manifest, sounds
+        The corpus, and what was found in its audio.
+    strict
+        Whether an entry with a warning is unreadable.
+    """
     faults = [
         Fault(index, entry.path, sound.fault, sound.detail)
         for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
         if sound.fault
+    ]
+    faults += [
+        Fault(index, entry.path, "unreadable" if strict else "warned", warning)
+        for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
+        for warning in sound.warnings
     ]
     faults += _label_faults(manifest, sounds)
     return tuple(sorted(faults, key=lambda fault: (fault.entry, KINDS.index(fault.kind))))
@@ -210,7 +234,7 @@ def total_samples(manifest: Manifest) -> int:
 def _decode_file(manifest: Manifest, entry: ManifestEntry) -> Audio | AudioError:
     try:
         with blame(entry.path):
-            return read_audio(manifest.location(entry))
+            return read_audio(manifest.location(entry), channel=manifest.channel)
     except AudioError as error:
         return error
 
@@ -220,9 +244,9 @@ def _sound(
 ) -> AudioInspection:
     if isinstance(audio, AudioError):
         return AudioInspection(
-            "", 0.0, 0, True, _no_anchors(0), _NO_PRINTS, "unreadable", str(audio)
+            "", "", 0.0, 0, True, _no_anchors(0), _NO_PRINTS, "unreadable", str(audio)
         )
-    content, size = samples_hash(audio.samples), audio.samples.size
+    exact, size = exact_hash(audio.samples), audio.samples.size
     peak = float(np.abs(audio.samples).max(initial=0.0))
     fault, detail = "", ""
     if peak < SILENT_PEAK:
@@ -232,11 +256,12 @@ def _sound(
             "too short",
             f"{audio.duration_s:.4f} s, at least {MIN_DURATION_S} s are needed",
         )
-    is_first = content not in seen
+    is_first = exact not in seen
     known = not is_first or not audio.samples.any()
-    seen.add(content)
+    seen.add(exact)
     return AudioInspection(
-        content,
+        exact,
+        samples_hash(audio.samples) or exact,
         audio.duration_s,
         audio.sample_rate,
         is_first,
@@ -244,7 +269,13 @@ def _sound(
         _NO_PRINTS if known or not near else landmarks(audio),
         fault,
         detail,
+        audio.warnings if fault == "silent" or known else _warnings(audio),
     )
+
+
+def _warnings(audio: Audio) -> tuple[str, ...]:
+    alone = accompaniment_warning(*explained_share(audio))
+    return (*audio.warnings, alone) if alone else audio.warnings
 
 
 def _no_anchors(samples: int) -> ClipAnchors:

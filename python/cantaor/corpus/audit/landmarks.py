@@ -1,4 +1,4 @@
-"""Landmark fingerprints: the same recording again after gain, resampling or lossy coding.
+"""Landmark fingerprints: copies of a recording after gain, resampling or lossy coding.
 
 A landmark is a constellation of three spectral peaks: their frequencies and the times between
 them. Copies of a recording have many landmarks in common at one time shift; other recordings have
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
+from cantaor.io.arguments import Recording, as_audio
 from cantaor.io.audio import resample
-from cantaor.types import Audio, Float32Array, Int32Array, Int64Array
+from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]
 
@@ -40,7 +41,7 @@ _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
 _MAX_BIN_DISTANCE = 63
-_LOWEST_BIN = 5
+_MIN_BIN = 5
 # Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
 # commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
@@ -48,7 +49,7 @@ _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Landmarks:
     """Fingerprint of one recording.
 
@@ -67,7 +68,7 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class NearCopy:
-    """Two recordings that hold the same sound.
+    """Two recordings of the same audio.
 
     Attributes
     ----------
@@ -88,19 +89,20 @@ class NearCopy:
     share: float
 
 
-def landmarks(audio: Audio) -> Landmarks:
+def landmarks(audio: Recording) -> Landmarks:
     """Fingerprint of a recording.
 
     Parameters
     ----------
     audio
-        Any rate and level; above 4 kHz nothing is looked at.
+        A recording or the path of one, at any rate and level; above 4 kHz nothing is looked at.
 
     Returns
     -------
     Landmarks; none in silence and in audio shorter than :data:`MIN_DURATION_S`; of more than 4,000
     those with the smallest hashes, which a copy keeps as well.
     """
+    audio = as_audio(audio)
     if audio.duration_s < MIN_DURATION_S:
         return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
     samples = resample(audio, _RATE).samples
@@ -114,7 +116,7 @@ def landmarks(audio: Audio) -> Landmarks:
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    """Pairs of recordings with far more landmarks in common at one offset than chance gives.
+    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
 
     Parameters
     ----------
@@ -162,7 +164,8 @@ def _spectrogram(samples: Float32Array) -> Float32Array:
     padded = np.pad(samples, (0, max(_WINDOW - samples.size, 0)))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
-    # In blocks: the windowed copies of a long recording would take four times its memory.
+    # In blocks: the windowed copies of a long recording would take four times its memory. Not by
+    # scipy.signal.ShortTimeFFT, whose loop over frames in Python takes twenty times as long.
     blocks = [
         np.abs(rfft(pieces[i : i + 4096] * window, axis=1)) for i in range(0, len(pieces), 4096)
     ]
@@ -175,7 +178,7 @@ def _peaks(level: Float32Array) -> tuple[Int64Array, Int64Array]:
     """Frames and bins of the spectral peaks, ordered by time."""
     around = maximum_filter(level, size=(_PEAK_FRAMES, _PEAK_BINS))
     loud = level > max(float(level.max()) - _RANGE_DB, -100.0)
-    loud[:, :_LOWEST_BIN] = False
+    loud[:, :_MIN_BIN] = False
     frames, bins = np.nonzero((level == around) & loud)
     return frames.astype(np.int64), bins.astype(np.int64)
 

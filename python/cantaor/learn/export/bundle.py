@@ -32,7 +32,7 @@ _FORMAT, _VERSION = "cantaor-model", 1
 _MODEL, _WEIGHTS, _ARRAYS = "model.json", "model.safetensors", "arrays.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Bundle:
     """A model as it was saved.
 
@@ -116,11 +116,23 @@ def load_bundle(path: str | Path) -> Bundle:
             TrainingSettings(**record["settings"]),
             tuple(record["history"]),
         )
-        trained.module.load_state_dict(safe_torch.load(weights))
+        trained.module.load_state_dict(_current_names(safe_torch.load(weights)))
         arrays = safe_numpy.load(kept)
         return Bundle(trained, arrays, record["extra"])
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"model {path} does not fit together: {error}") from error
+
+
+def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights under today's names: up to version 0.1 the ensemble's began with "committee"."""
+    return {name.replace("committee.", "ensemble.", 1): value for name, value in weights.items()}
+
+
+def model_channel(bundle: Bundle) -> str | int:
+    """The channel of its recordings that a model was trained on."""
+    facts = bundle.extra.get("finder", {}).get("settings", {})
+    channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
+    return channel
 
 
 def companions(path: Path) -> list[Path]:
