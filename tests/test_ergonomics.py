@@ -37,7 +37,7 @@ from cantaor.corpus.splits.protocols import split_clips
 from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.export.bundle import save_bundle
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
