@@ -140,7 +140,7 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip is empty, has more than ``frames`` frames without ``crop``, or has a wrong length.
+            A clip is empty, too long for ``frames`` without ``crop``, or its length does not match.
         """
         flat, lengths = self.check(waveforms, lengths, frames, crop)
         rows = self.rows_of(self.levels(flat, lengths))
@@ -239,7 +239,7 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip is empty, has more than ``frames`` frames without ``crop``, or has a wrong length.
+            A clip is empty, too long for ``frames`` without ``crop``, or its length does not match.
         """
         samples = waveforms.shape[-1]
         if samples == 0:
