@@ -259,7 +259,7 @@ def _hash_file(
     return whole.key(), contents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Places:
     """Where clips lie on the audio they come from.
 

@@ -26,7 +26,7 @@ MEMBER = 2 / 3
 SHARED = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Families:
     """The families of one singer's motifs.
 
