@@ -327,7 +327,7 @@ def test_grid_cells_of_other_settings_stand_apart(work: Workspace) -> None:
     source = workspace_facts(work, work.path / "grid")
     (work.path / "grid").mkdir()
     for name, width, state in (("a", 4, source["state"]), ("b", 8, source["state"]), ("c", 4, "x")):
-        record = {**cell, "accuracy": 0.5, "auc": None, "settings": {"width": width, **cell}}
+        record = {**cell, "accuracy": 0.5, "auc": None, "settings": {"width": width}}
         record["source"] = {**source, "state": state}
         (work.path / "grid" / f"{name}.json").write_text(json.dumps(record))
     (work.path / "grid" / "grid.json").write_text(json.dumps([{**cell, "settings": {"width": 4}}]))

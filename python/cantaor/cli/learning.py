@@ -1,4 +1,4 @@
-"""`train`, `evaluate` and `export`: models made, tested and given away."""
+"""`train`, `evaluate` and `export` models."""
 
 from __future__ import annotations
 
@@ -18,44 +18,55 @@ if TYPE_CHECKING:
     from cantaor.experiments.grid import GridPlan
     from cantaor.learn.training.settings import TrainingSettings
 
-Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
-Width = Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")]
-Epochs = Annotated[int | None, typer.Option(help="At most so many passes; else the recipe's.")]
+Recipe = Annotated[str, typer.Option(help="Named training settings: paper, accurate or robust.")]
+Width = Annotated[int | None, typer.Option(help="Network width (channels); default: the paper's.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Maximum number of epochs; default: the recipe's.")
+]
 
 
 @app.command(epilog="Example: `cantaor train work --split recording`")
 def train(
     work: Annotated[Path | None, typer.Argument(help="A mined workspace.")] = None,
-    clips: Annotated[str | None, typer.Option(help="CSV of clips instead of a workspace.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
+    clips: Annotated[
+        str | None, typer.Option(help="CSV of labelled clips, instead of a workspace.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the model to.")] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Of a workspace: paper (if not given), audio, recording or group."),
+        typer.Option(help="Split of a workspace: paper (default), audio, recording or group."),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Of a workspace: motifs (if not given), motifs+segment or random."),
+        typer.Option(help="Clips of a workspace: motifs (default), motifs+segment or random."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
+        str | None,
+        typer.Option(help="Network: crnn, residual50 or residual-blstm; default: the recipe's."),
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(help="log-mel, mfcc, spectrogram, wide-log-mel, or several joined by +."),
+        typer.Option(
+            help="Features: log-mel, mfcc, spectrogram, wide-log-mel, or several joined by +."
+        ),
     ] = None,
     recipe: Recipe = "paper",
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
         int | None,
-        typer.Option(help="Of a workspace: most training clips of one singer, 1000; 0 keeps all."),
+        typer.Option(help="Maximum training clips per singer of a workspace (1000); 0: no limit."),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
+    batch: Annotated[int, typer.Option(help="Batch size, clips.")] = 64,
     augmentation: Annotated[
-        str | None, typer.Option(help="Changes to training clips, joined by commas.")
+        str | None, typer.Option(help="Augmentations of training clips, separated by commas.")
     ] = None,
-    class_weights: Annotated[str, typer.Option(help="none or balanced.")] = "none",
-    precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    class_weights: Annotated[
+        str, typer.Option(help="Class weights in the loss: none or balanced.")
+    ] = "none",
+    precision: Annotated[
+        str, typer.Option(help="Numeric precision: float32, float16 or bfloat16.")
+    ] = "float32",
     channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -112,16 +123,18 @@ def evaluate(
         Path | None, typer.Argument(help="A workspace with a model, or a model.")
     ] = None,
     clips: Annotated[str | None, typer.Option(help="CSV of clips to test on.")] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Train and test a whole grid.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Grid: its folder.")] = None,
-    models: Annotated[str | None, typer.Option(help="Grid: networks, by commas.")] = None,
-    features: Annotated[str | None, typer.Option(help="Grid: features, by commas.")] = None,
-    data: Annotated[str | None, typer.Option(help="Grid: data sets, by commas.")] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Train and test a grid of models.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Grid: folder of the results.")] = None,
+    models: Annotated[str | None, typer.Option(help="Grid: networks, separated by commas.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Grid: features, separated by commas.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Grid: data sets, separated by commas.")] = None,
     protocols: Annotated[
         str | None,
         typer.Option(
-            help="Grid: splits, by commas: paper, audio, recording, group; of --clips also file, "
-            "the column split. Not given: file if that names a test side, else paper."
+            help="Grid: splits, separated by commas: paper, audio, recording, group; of --clips "
+            "also file, its column split. Not given: file where that names a test side, else paper."
         ),
     ] = None,
     fractions: Annotated[
@@ -132,17 +145,17 @@ def evaluate(
     epochs: Epochs = None,
     max_clips: Annotated[
         int | None,
-        typer.Option(help="Grid of a workspace: most training clips of a singer, 1000; 0: all."),
+        typer.Option(help="Grid: maximum training clips per singer (1000); 0: no limit."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
+        float | None, typer.Option(help="Grid: start no new cell after this many minutes.")
     ] = None,
     channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Test a model on the clips that were held out, or on others; or run the grid of Table 2.
+    """Test a model on its held-out clips or on other clips, or run the grid of Table 2.
 
     What a workspace's own model did on its held-out clips is kept there for the report. With
     --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
@@ -188,10 +201,10 @@ def evaluate(
 @app.command(epilog="Example: `cantaor export work/model --out singer.ts`")
 def export(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    out: Annotated[Path, typer.Option(help="File to write; .ts, .pt2 or .onnx.")],
+    out: Annotated[Path, typer.Option(help="File to write: .ts, .pt2 or .onnx.")],
     as_json: Json = False,
 ) -> None:
-    """Write a model as one file that runs without cantaor, and a model card beside it."""
+    """Export a model to one file that runs without cantaor, with a model card beside it."""
     from cantaor.experiments.train_evaluate import write_card
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.deployment import export_bundle

@@ -73,9 +73,10 @@ class SamplesHash:
             turn, first = divmod(self._count, _PERIOD)
             part, whole = whole[: _PERIOD - first], whole[_PERIOD - first :]
             # Every period has other signs: a sign of each row for the period as a whole.
-            turned = 1 - 2 * (_mix(np.arange(_PROJECTIONS) + 7919 * (turn + 1)) >> np.uint64(63))
-            self._sums += turned.astype(np.float64) * (signs[:, first : first + part.size] @ part)
-            self._energy += int(part @ part)
+            turned = _random_signs(np.arange(_PROJECTIONS) - (turn + 1) * _PROJECTIONS)
+            self._sums += turned * (signs[:, first : first + part.size] @ part)
+            # Not part @ part: threads of a linear-algebra library cost more than they save here.
+            self._energy += int(np.square(part).sum())
             self._peak = max(self._peak, int(np.abs(part).max()))
             self._count += part.size
 
@@ -115,17 +116,15 @@ def samples_hash(samples: Float32Array) -> str:
 @lru_cache(maxsize=1)
 def _signs() -> Float64Array:
     """float64 (projections, period) of 1 and -1, the same on every machine."""
-    numbers = _mix(np.arange(_PROJECTIONS * _PERIOD)) >> np.uint64(63)
-    signs = np.asarray(1.0 - 2.0 * numbers, dtype=np.float64)
-    return signs.reshape(_PROJECTIONS, _PERIOD)
+    return _random_signs(np.arange(_PROJECTIONS * _PERIOD)).reshape(_PROJECTIONS, _PERIOD)
 
 
-def _mix(numbers: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Numbers to well-mixed ones (splitmix64; Steele, Lea and Flood 2014)."""
+def _random_signs(numbers: Int64Array) -> Float64Array:
+    """1 or -1 for each number, as good as random (splitmix64; Steele, Lea and Flood 2014)."""
     mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    return 1.0 - 2.0 * ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(63)).astype(np.float64)
 
 
 def match_keys(keys: Sequence[str]) -> list[str]:

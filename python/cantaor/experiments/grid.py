@@ -7,10 +7,11 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
@@ -18,7 +19,7 @@ from cantaor.corpus.splits.columns import clip_columns
 from cantaor.corpus.splits.protocols import PROTOCOLS, split_clips
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.experiments.clip_splits import mark_sides, prepare_clips, side_manifest
-from cantaor.experiments.learnt_audio import checked_clips
+from cantaor.experiments.learnt_audio import checked_clips, name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_text
 from cantaor.learn.data.subsets import ClipSubsets
@@ -36,6 +37,10 @@ from cantaor.workspace.workspace import Workspace
 COMBINED = ("log-mel+mfcc",)
 #: Protocol of clips whose file names their sides.
 FILE = "file"
+
+
+#: What test and validation clips share with training, by data set and protocol.
+Shares: TypeAlias = dict[tuple[str, str], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +99,19 @@ def run_workspace_grid(
 
     Returns
     -------
-    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`.
+    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`; with
+    ``shared_audio``, the fractions of test and validation clips that share audio with what was
+    learnt from.
     """
+    shares: Shares = {}
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
+        shares[data, protocol] = prepared.shared_audio
         return clip_subsets(prepared.clips, sample_rate)
 
     source = workspace_facts(workspace, out)
-    return _run(plan, load_subsets, settings, out, minutes, progress, source)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -137,15 +146,27 @@ def run_clips_grid(
             "the file of clips names no test side: its column split must say test; or cut one "
             f"by --protocols {','.join(PROTOCOLS[:-1])}"
         )
-    hashed = hash_entries(checked_clips(clips))
+    shares: Shares = {}
+    named: dict[str, Manifest] = {}
+
+    @cache
+    def hashed() -> Manifest:
+        return hash_entries(checked_clips(clips))
+
+    def sides_under(protocol: str) -> Manifest:
+        if protocol == FILE:
+            return name_subsets(clips, settings)[0]
+        return cut_sides(hashed(), protocol, settings.seed)
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        sides = hashed if protocol == FILE else cut_sides(hashed, protocol, settings.seed)
-        return clip_subsets(sides, sample_rate, settings.seed)
+        if protocol not in named:
+            named[protocol] = sides_under(protocol)
+        shares[data, protocol] = shared_in(named[protocol])
+        return clip_subsets(named[protocol], sample_rate)
 
-    return _run(plan, load_subsets, settings, out, minutes, progress)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress)
 
 
 def cut_sides(clips: Manifest, protocol: str, seed: int = 0) -> Manifest:
@@ -228,6 +249,7 @@ def _fraction(text: str) -> float:
 def _run(
     plan: GridPlan,
     load_subsets: Callable[[str, str, int], ClipSubsets],
+    shares: Shares,
     settings: TrainingSettings,
     out: Path,
     minutes: float | None,
@@ -259,6 +281,12 @@ def _run(
         go_on=lambda: time.monotonic() < end,
         source=source,
     )
+    records = [
+        one
+        if "empty" in one
+        else one | {"shared_audio": dict(shares.get((one["data"], one["protocol"]), {}))}
+        for one in records
+    ]
     _write(out, records)
     return records
 

@@ -1,4 +1,4 @@
-"""What a model learnt from, and how much of what it is tested on is among that."""
+"""Overlap of the test audio of a model with its training audio."""
 
 from __future__ import annotations
 
@@ -39,15 +39,21 @@ def name_subsets(
     Parameters
     ----------
     clips
-        Clips with the keys of their audio.
+        Clips as a file lists them; their audio is read.
     settings
         Say whether there is early stopping, and the seed.
 
     Returns
     -------
-    The clips with their sides, notes, and the fractions of test and validation clips that share
-    audio with what is learnt from.
+    The clips with their sides and the keys of their audio, notes, and the fractions of test and
+    validation clips that share audio with what is learnt from.
+
+    Raises
+    ------
+    SplitError
+        A clip names a side that there is not.
     """
+    clips = hash_entries(checked_clips(clips))
     sides = [entry.split or "train" for entry in clips.entries]
     columns = clip_columns(clips)
     notes: tuple[str, ...] = ()
@@ -71,7 +77,7 @@ def own_share(model: Path, bundle: Bundle) -> dict[str, float]:
     if kept is not None:
         return {name: float(fraction) for name, fraction in kept.items()}
     own = own_clips(model)
-    return {} if own is None else _shares(hash_entries(own))
+    return {} if own is None else shared_in(hash_entries(own))
 
 
 def share_with(model: Path, tested: Manifest) -> dict[str, float]:
@@ -89,8 +95,9 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
         learnt = list(hash_readable(replace(own, entries=tuple(learnt)))[0].entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
-    return {"test": _shares(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}
+    return {"test": shared_in(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}
 
 
-def _shares(clips: Manifest) -> dict[str, float]:
+def shared_in(clips: Manifest) -> dict[str, float]:
+    """What the test and validation clips of a manifest share with what is learnt from."""
     return shared_audio(clip_table(clips), [entry.split for entry in clips.entries])

@@ -66,7 +66,7 @@ def mine_closed(
         from 0 to ``len(values)``; or a list column of Arrow, pandas or Polars. Any int32 symbols
         or strings, at most 2**31 - 1 of them. Strings are numbered once, in their own order.
     min_support
-        Least number of sequences that contain a pattern, an int >= 1; or a fraction of the
+        Minimum number of sequences that contain a pattern, an int >= 1; or a fraction of the
         sequences, a float in (0, 1], which stands for ``ceil(share * n - 1e-9)``. Empty
         sequences count among the ``n``.
     gap

@@ -81,9 +81,7 @@ def _swift_f0(data: Sung) -> Any:
     import soxr
 
     samples = soxr.resample(data.audio.samples, data.audio.sample_rate, 16_000)
-    found = _swift_f0_model().detect(
-        samples.astype(np.float32), 16_000, fmin=LOWEST_HZ, fmax=HIGHEST_HZ
-    )
+    found = _swift_f0_model().detect(samples.astype(np.float32), 16_000, fmin=MIN_HZ, fmax=MAX_HZ)
     hz = np.where(found.confidence >= 0.5, found.pitch_hz, 0.0)
     return _on_grid(found.timestamps, hz, data.hz.size)
 
@@ -107,8 +105,8 @@ def _fcpe(data: Sung) -> Any:
                 sr=data.audio.sample_rate,
                 decoder_mode="local_argmax",
                 threshold=0.006,
-                f0_min=LOWEST_HZ,
-                f0_max=HIGHEST_HZ,
+                f0_min=MIN_HZ,
+                f0_max=MAX_HZ,
             )[0, :, 0]
             .numpy()
         )

@@ -1,8 +1,8 @@
-"""What is wrong with a corpus before anything is learnt from it.
+"""Audit of a corpus before training: copies, shared audio, conflicting labels, leakage.
 
 One pass over the audio finds exact copies, clips that share samples at any offset, recordings that
-are copies but for level, rate or codec, and labels that contradict each other. Whatever shares
-audio is joined to source groups, which a fair split keeps on one side.
+are copies up to level, rate or codec, and conflicting labels. Entries that share audio form source
+groups, which a split without leakage keeps together.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def audit(
     strict: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
-    """Examine every entry of a corpus against every other, in time linear in their length.
+    """Compare every entry of a corpus with every other, in time linear in their total length.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def audit(
 
 
 def fix(manifest: Manifest, report: AuditReport) -> Manifest:
-    """A clean manifest: readable, one entry per content, no contradicted label, groups filled in.
+    """Cleaned manifest: readable entries, one per content, no conflicting label, groups filled in.
 
     Parameters
     ----------

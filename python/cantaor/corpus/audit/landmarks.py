@@ -1,4 +1,4 @@
-"""Landmark fingerprints: the same recording again after gain, resampling or lossy coding.
+"""Landmark fingerprints: copies of a recording after gain, resampling or lossy coding.
 
 A landmark is a constellation of three spectral peaks: their frequencies and the times between
 them. Copies of a recording have many landmarks in common at one time shift; other recordings have
@@ -68,7 +68,7 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class NearCopy:
-    """Two recordings that hold the same sound.
+    """Two recordings of the same audio.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def landmarks(audio: Recording) -> Landmarks:
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    """Pairs of recordings with far more landmarks in common at one offset than chance gives.
+    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From a pitch curve to sound: source and filter, then room, microphone and noise.
+"""Source-filter synthesis of a pitch curve, then room, microphone and noise.
 
 The source is one band-limited period read at the speed of the pitch curve; a vowel filters each
 syllable; one impulse response stands for room and microphone of a recording.

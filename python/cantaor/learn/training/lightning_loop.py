@@ -1,8 +1,7 @@
 """The training loop on Lightning: epochs, early stopping, checkpoints; imported by training only.
 
 Every epoch draws its order and its dropout from the seed and its own number, and the state is
-written after an epoch only, so training that was killed anywhere repeats the interrupted epoch
-exactly.
+written after every epoch, so an interrupted training repeats the unfinished epoch exactly.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class _EpochMetrics:
 
 
 class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped here
-    """What happens to a batch; the epochs' metrics end in ``history``."""
+    """Training and validation steps; ``history`` holds the metrics of every epoch."""
 
     def __init__(
         self,
@@ -191,7 +190,7 @@ def warmup_cosine(optimiser: Optimizer, steps: int) -> SequentialLR:
 
 
 class _Record(Callback):  # type: ignore[misc]
-    """Write down what each epoch came to, before any other callback asks for it."""
+    """Append the metrics of each epoch to the history, before any other callback reads them."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
         pl_module.history.append(pl_module.epoch_metrics())
