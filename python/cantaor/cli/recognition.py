@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -24,9 +24,10 @@ from cantaor.cli.app import (
     report_failures,
 )
 from cantaor.errors import CantaorError
-from cantaor.inference.batch import Input, find_inputs, infer_recordings
+from cantaor.inference.batch import Input, content_of, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
-from cantaor.io.locations import file_hash, printable
+from cantaor.io.files import json_text
+from cantaor.io.locations import printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from cantaor.inference.prediction_files import PredictionWriter
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions, Identification
+
+# Files that are hashed at once, to see which have changed.
+_READERS = 4
 
 #: Of `identify --out answers.parquet`; ``answer`` is the whole answer as JSON.
 _ANSWERS = pa.schema(
@@ -44,7 +48,9 @@ _ANSWERS = pa.schema(
         ("clips", pa.int64()),
         ("error", pa.string()),
         ("answer", pa.string()),
-    ]
+        ("content", pa.string()),
+    ],
+    {"cantaor.answers": "singers"},
 )
 
 
@@ -64,16 +70,17 @@ def identify(
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.identification import aggregate_clips
 
-    bundle = load_bundle(model_folder(model))
+    bundle, asked = load_bundle(model_folder(model)), find_inputs(audio)
 
     def answer(heard: ClipPredictions) -> None:
         found = aggregate_clips(heard, bundle.trained.classes)
-        line = found.to_json()
+        line = {**found.to_json(), "content": heard.content}
         if job.file is not None:
-            facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
-            job.file.add(line, [{**facts, "answer": json.dumps(line)}])
+            names = ("path", "singer", "probability", "clips", "content")
+            facts = {name: line[name] for name in names}
+            job.file.add(line, [{**facts, "answer": json_text(line)}])
         elif as_json:
-            print_json(line, indent=None)
+            print_json(found.to_json(), indent=None)
         else:
             _print_answer(found)
 
@@ -84,8 +91,8 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_predictions(out, _model_digest(model), _ANSWERS, force)
-    job = _InferenceOptions(bundle, audio, file, workers, device, answer, failure)
+    file = None if out is None else open_predictions(out, bundle.digest, _ANSWERS, force)
+    job = _InferenceOptions(bundle, asked, file, workers, device, answer, failure)
     job.carry_out("identify", out, as_json)
 
 
@@ -103,16 +110,17 @@ def embed(
     from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows
     from cantaor.learn.export.bundle import load_bundle
 
-    bundle = load_bundle(model_folder(model))
+    bundle, asked = load_bundle(model_folder(model)), find_inputs(audio)
 
     def answer(heard: ClipPredictions) -> None:
         rows = embedding_rows(heard)
         file.add({**rows[0], "motifs": rows[1:]}, rows)
 
-    file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
-    job = _InferenceOptions(
-        bundle, audio, file, workers, device, answer, lambda _path, _reason: None
-    )
+    def failure(path: str, _reason: str) -> None:
+        file.drop(path)
+
+    file = open_predictions(out, bundle.digest, EMBEDDINGS, force)
+    job = _InferenceOptions(bundle, asked, file, workers, device, answer, failure)
     job.carry_out("embed", out, as_json)
 
 
@@ -121,7 +129,7 @@ class _InferenceOptions:
     """One command's way through its recordings."""
 
     bundle: Bundle
-    audio: list[str]
+    asked: list[Input]
     file: PredictionWriter | None
     workers: int | None
     device: str
@@ -141,18 +149,29 @@ class _InferenceOptions:
         report_failures(self.failures, all_failed=self.answered + self.reused == 0)
 
     def _run(self, stage: str, quiet: bool) -> None:
-        """Hear what no earlier run has heard; however it ends, the file is closed."""
+        """Hear what no earlier run has heard as it is; however it ends, the file is closed."""
         started = monotonic()
         try:
-            asked = find_inputs(self.audio)
-            done = frozenset() if self.file is None else self.file.done
-            todo = [one for one in asked if one.name not in done]
-            self.reused = len(asked) - len(todo)
+            todo = self._changed()
+            self.reused = len(self.asked) - len(todo)
             self._hear(todo, stage, quiet)
         finally:
             self.seconds = monotonic() - started
             if self.file is not None:
                 self.file.close()
+
+    def _changed(self) -> list[Input]:
+        """Recordings without an answer for the audio that they hold now."""
+        if self.file is None:
+            return self.asked
+        known = self.file.contents
+        there = [one for one in self.asked if known.get(one.name)]
+        with ThreadPoolExecutor(_READERS) as readers:
+            hashes = readers.map(lambda one: content_of(one.location), there)
+            now = dict(zip((one.name for one in there), hashes, strict=True))
+        return [
+            one for one in self.asked if one.name not in now or now[one.name] != known[one.name]
+        ]
 
     def _hear(self, todo: list[Input], stage: str, quiet: bool) -> None:
         from cantaor.workspace.journal import StageCount
@@ -169,7 +188,9 @@ class _InferenceOptions:
     def _take(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
         if isinstance(outcome, CantaorError):
             self.failures.append((one.name, printable(str(outcome))))
-            self.failure(*self.failures[-1])
+            # An answer that is there stays if its recording is gone: nothing speaks against it.
+            if self.file is None or one.name not in self.file.done or content_of(one.location):
+                self.failure(*self.failures[-1])
         else:
             self.answered += 1
             self.clips += len(outcome.motifs)
@@ -194,11 +215,6 @@ class _InferenceOptions:
             f"written: {out} ({self.answered} recordings{there}, {self.clips} motif clips, "
             f"{self.seconds:.1f} s)"
         )
-
-
-def _model_digest(model: Path) -> str:
-    # model.json holds the digests of the weights and arrays beside it.
-    return file_hash(model_folder(model) / "model.json")[:16]
 
 
 def _print_answer(answer: Identification) -> None:

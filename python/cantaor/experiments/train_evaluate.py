@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from cantaor.errors import ModelError, SplitError
 from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import PreparedClips, mark_validation
 from cantaor.inference.embeddings import held_out_table
-from cantaor.io.files import write_table, write_text
+from cantaor.io.files import file_name, write_json, write_table
 from cantaor.learn.data.clips import ClipSet, join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
 from cantaor.learn.evaluation.evaluation import (
@@ -29,7 +30,7 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.export.bundle import Bundle, load_bundle, require_model_folder, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
 from cantaor.learn.identification.identification import finder_arrays, finder_facts
@@ -73,9 +74,15 @@ def train_workspace(
     -------
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
+
+    Raises
+    ------
+    ModelError
+        The folder is there and is no model; nothing was trained.
     """
     folder = out or workspace.path / "model"
-    trained, backend = _train(prepared.clips, settings, folder, progress)
+    require_model_folder(folder)
+    trained, backend, unfinished = _train(prepared.clips, settings, folder, progress)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
@@ -85,7 +92,7 @@ def train_workspace(
         **kept,
     }
     save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
-    _finish(folder, trained, prepared.clips)
+    _finish(folder, trained, prepared.clips, unfinished)
     return folder
 
 
@@ -110,13 +117,16 @@ def train_clips(
     ------
     SplitError
         There are fewer than two singers on the training side.
+    ModelError
+        ``out`` is there and is no model; nothing was trained.
     """
+    require_model_folder(out)
     clips, notes = _name_subsets(clips, settings)
-    trained, backend = _train(clips, settings, out, progress)
+    trained, backend, unfinished = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
     facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
     save_bundle(out, trained, arrays, {**facts, **kept})
-    _finish(out, trained, clips)
+    _finish(out, trained, clips, unfinished)
     return out
 
 
@@ -152,7 +162,7 @@ def evaluate_model(
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = evaluate(bundle.trained, loaded, protocol=protocol)
     if clips is None:
-        _write_figures(model / _FIGURES, result)
+        _write_figures(model / _FIGURES, result, bundle)
     return result
 
 
@@ -167,8 +177,7 @@ def write_card(model: Path, out: Path) -> Path:
         The card, Markdown.
     """
     bundle = load_bundle(model)
-    figures = model / _FIGURES
-    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
+    known = _figures_of(model, bundle)
     learned = "clips that are not listed"
     if (model / _CLIPS).exists():
         clips = read_manifest(model / _CLIPS)
@@ -212,17 +221,31 @@ def evaluate_workspace(
     probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
     result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
+    # The protocol's name is the model's, which may come from elsewhere.
+    name = file_name(protocol)
     write_table(
-        workspace.path / f"heldout-{protocol}.parquet",
+        workspace.path / f"heldout-{name}.parquet",
         held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
     )
-    _write_figures(folder / _FIGURES, result)
-    _write_figures(workspace.path / f"evaluation-{protocol}.json", result)
+    _write_figures(folder / _FIGURES, result, bundle)
+    _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle)
     return result
 
 
-def _write_figures(path: Path, result: Evaluation) -> None:
-    write_text(path, json.dumps(result.to_json(), indent=2) + "\n")
+def _write_figures(path: Path, result: Evaluation, bundle: Bundle) -> None:
+    write_json(path, {**result.to_json(), "model": bundle.digest})
+
+
+def _figures_of(model: Path, bundle: Bundle) -> Mapping[str, object] | None:
+    """Figures beside a model, or None: there are none, or they are of the model before it."""
+    file = model / _FIGURES
+    if not file.exists():
+        return None
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file}: is damaged: {error}; evaluate the model again") from error
+    return known if isinstance(known, dict) and known.get("model") == bundle.digest else None
 
 
 def _held_out(model: Path, clips: Manifest | None) -> Manifest:
@@ -268,7 +291,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
-) -> tuple[TrainedModel, ScoringBackend]:
+) -> tuple[TrainedModel, ScoringBackend, Path]:
     """Train; what was killed goes on where the same command stopped, from beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
@@ -281,10 +304,9 @@ def _train(
             report("training", epoch, total)
 
     key = training_digest(learning, held_out, settings)[:16]
-    trained = train(
-        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
-    )
-    return trained, make_backend(trained, join_clips(learning, held_out))
+    unfinished = _unfinished(folder) / key
+    trained = train(learning, held_out, settings, checkpoint_dir=unfinished, progress=epochs)
+    return trained, make_backend(trained, join_clips(learning, held_out)), unfinished
 
 
 def _load_for(
@@ -302,13 +324,21 @@ def _unfinished(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.training")
 
 
-def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest, unfinished: Path) -> None:
     """Complete a saved model: its clips, its learning curves; the training's state can go."""
     write_manifest(clips, folder / _CLIPS)
     if find_spec("matplotlib") is not None:
         title = f"{trained.settings.model} on {trained.settings.features}"
         save_figure(plot_training(trained.history, title), folder / _CURVES)
-    shutil.rmtree(_unfinished(folder), ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with suppress(OSError):
+        unfinished.parent.rmdir()  # Other settings' trainings that were stopped stay.
+
+
+def copy_clips(model: Path, other: Path) -> None:
+    """Give another model the list of clips of the one that it was made from."""
+    if (model / _CLIPS).exists() and other.resolve() != model.resolve():
+        write_manifest(read_manifest(model / _CLIPS), other / _CLIPS)
 
 
 def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from cantaor.corpus.loaders import audio_files
 from cantaor.corpus.manifest_files import read_rows
 from cantaor.errors import CantaorError, CorpusError, WorkspaceError
 from cantaor.io.audio import open_audio, resampled
-from cantaor.io.locations import Location, is_url, join, list_files, printable
+from cantaor.io.locations import Location, file_hash, is_url, join, list_files, printable
 from cantaor.pipeline.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions
 
-Found: TypeAlias = tuple[int, FoundClips | CantaorError]
+Found: TypeAlias = "tuple[int, LocatedClips | CantaorError]"
 Predicted: TypeAlias = "list[tuple[Input, ClipPredictions | CantaorError]]"
 
 _TABLES = (".csv", ".parquet")
@@ -44,6 +44,8 @@ _CLIPS = 1024
 _TOGETHER = 32
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
+# No recording is longer, in seconds (30 years): a time beyond is a mistake.
+_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,18 @@ class Input:
 
     @property
     def name(self) -> str:
-        """How answers call it: the location, and the span as a media fragment."""
+        """How answers call it: the location, and the span as a media fragment.
+
+        Different inputs have different names: times keep all their digits, and a backslash is
+        doubled, since it begins the escapes of what cannot be printed.
+        """
         whole = self.start_s == 0 and self.end_s == float("inf")
-        span = "" if whole else f"#t={self.start_s:g},{self.end_s:g}".removesuffix(",inf")
-        return printable(self.location) + span
+        span = f"#t={_digits(self.start_s)},{_digits(self.end_s)}".removesuffix(",inf")
+        return printable(self.location.replace("\\", "\\\\")) + ("" if whole else span)
+
+
+def _digits(seconds: float) -> str:
+    return repr(float(seconds)).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,14 @@ class InferenceJob:
     kind: str
     rate: int
     voice: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedClips:
+    """The clips of one recording, and the hash of the file that they were found in."""
+
+    found: FoundClips
+    content: str
 
 
 def find_inputs(arguments: Iterable[Location]) -> list[Input]:
@@ -97,7 +115,8 @@ def find_inputs(arguments: Iterable[Location]) -> list[Input]:
     Raises
     ------
     CorpusError
-        A table cannot be read or lacks the column ``path``, or a folder holds no audio.
+        A table cannot be read, lacks the column ``path`` or has a row without a path or with a
+        wrong time (its line is named), or a folder holds no audio.
     """
     found: dict[Input, None] = {}
     for argument in arguments:
@@ -156,7 +175,15 @@ def infer_recordings(
                 yield from judged
 
 
-def locate_recording_clips(job: InferenceJob) -> FoundClips:
+def content_of(location: Location) -> str:
+    """Hash of the bytes of a recording, empty where they cannot be read."""
+    try:
+        return file_hash(location)
+    except (OSError, ValueError, CantaorError):
+        return ""
+
+
+def locate_recording_clips(job: InferenceJob) -> LocatedClips:
     """Find the clips of one recording, and leave its voice in the scratch file.
 
     Raises
@@ -167,6 +194,8 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
         The scratch file cannot be written.
     """
     one = job.input
+    # Before it is decoded: a file that changes meanwhile is asked for again by the next run.
+    content = content_of(one.location)
     try:
         with job.voice.open("wb") as sink, open_audio(one.location) as stream:
             blocks = resampled(
@@ -175,7 +204,8 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
                 job.rate,
                 _writer(sink.write),
             )
-            return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
+            found = find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
+            return LocatedClips(found, content)
     except CantaorError:
         job.voice.unlink(missing_ok=True)
         raise
@@ -206,10 +236,13 @@ class InferenceBatcher:
 
         voices = [
             LocatedRecording(
-                self.taken[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
+                self.taken[i].name,
+                one.found,
+                np.memmap(self.scratch / f"{i}.f32", np.float32, "r"),
+                one.content,
             )
-            for i, found in group
-            if isinstance(found, FoundClips)
+            for i, one in group
+            if isinstance(one, LocatedClips)
         ]
         heard = iter(list(predict_recordings(self.bundle, voices, self.device)) if voices else [])
         judged: Predicted = []
@@ -266,7 +299,7 @@ def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
         if isinstance(outcome, WorkspaceError):
             raise outcome
         waiting.append((index, outcome))
-        clips += len(outcome) if isinstance(outcome, FoundClips) else 0
+        clips += len(outcome.found) if isinstance(outcome, LocatedClips) else 0
         if clips >= _CLIPS or len(waiting) == _TOGETHER:
             yield waiting
             waiting, clips = [], 0
@@ -289,13 +322,8 @@ def _inputs_of(argument: Location) -> Iterator[Input]:
             raise CorpusError(f"{text}: cannot be listed: {error}") from error
         yield from (Input(join(text, str(file))) for file in files)
     elif suffix in _TABLES:
-        for _, row in read_rows(Path(text), ["path"]):
-            start, end = row.get("start_s"), row.get("end_s")
-            yield Input(
-                join(Path(text).parent, str(row["path"])),
-                float(start) if start not in (None, "") else 0.0,
-                float(end) if end not in (None, "") else float("inf"),
-            )
+        for where, row in read_rows(Path(text), ["path"]):
+            yield _input_of(row, where, Path(text).parent)
     elif Path(text).is_dir():
         files = list(audio_files(Path(text)))
         if not files:
@@ -303,3 +331,27 @@ def _inputs_of(argument: Location) -> Iterator[Input]:
         yield from (Input(join(text, str(file))) for file in files)
     else:
         yield Input(text)
+
+
+def _input_of(row: Mapping[str, Any], where: str, folder: Path) -> Input:
+    """The recording that a row of a table names; ``where`` is the row's place."""
+    if not row["path"]:
+        raise CorpusError(f"{where}: path is empty")
+    start, end = (_time(row, name, where) for name in ("start_s", "end_s"))
+    span = (0.0 if start is None else start, float("inf") if end is None else end)
+    if span[0] >= span[1]:
+        raise CorpusError(f"{where}: start_s ({span[0]}) must be below end_s ({span[1]})")
+    return Input(join(folder, str(row["path"])), *span)
+
+
+def _time(row: Mapping[str, Any], name: str, where: str) -> float | None:
+    text = row.get(name)
+    if text is None or text == "":
+        return None
+    try:
+        seconds = float(text)
+    except (TypeError, ValueError):
+        seconds = float("nan")
+    if not 0 <= seconds <= _LONGEST_S:
+        raise CorpusError(f"{where}: {name} must be seconds, 0 or more, not {str(text)!r}")
+    return seconds

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
         The file cannot be written. Whatever ends the block, nothing is left under the temporary
         name, and ``path`` is as it was unless the block ended well.
     """
-    draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
+    draft = path.with_name(f".{short_name(path.name)}.{os.getpid()}.part")
     try:
         yield draft
         draft.replace(path)
@@ -44,8 +47,8 @@ def replacing(path: Path) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def _short(name: str) -> str:
-    # A name of the most bytes that a file system takes (255) must still get an ending.
+def short_name(name: str) -> str:
+    """The start of a file name that leaves room for an ending: file systems take 255 bytes."""
     return name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
 
 
@@ -53,6 +56,39 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file that is either whole or absent."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def json_text(value: object, **options: Any) -> str:
+    """JSON that every reader takes: numbers that are not finite become null.
+
+    Parameters
+    ----------
+    value
+        What ``json.dumps`` takes.
+    options
+        Of ``json.dumps``.
+
+    Examples
+    --------
+    >>> json_text({"auc": float("nan"), "n": (1, 2.5)})
+    '{"auc": null, "n": [1, 2.5]}'
+    """
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return value
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write :func:`json_text`, indented, to a file that is either whole or absent."""
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def write_table(path: Path, table: pa.Table) -> None:

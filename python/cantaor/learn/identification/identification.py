@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from cantaor.chain import FoundClips, MotifFinder, find_clips
+from cantaor.chain import DATA, FoundClips, MotifFinder, find_clips
 from cantaor.clips.spans import clip_bounds
 from cantaor.errors import ModelError
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.evaluation import predict
-from cantaor.learn.export.bundle import Bundle, load_bundle
+from cantaor.learn.export.bundle import Bundle, load_bundle, shortened
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import (
     NO_BACKEND,
@@ -31,6 +31,7 @@ from cantaor.learn.identification.enrolment import (
     backend_from_bundle,
     share_with_enrolled,
 )
+from cantaor.learn.identification.foreign import check_clusters, check_motifs
 from cantaor.settings import make_settings, settings_to_plain
 from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
 
@@ -138,6 +139,10 @@ class ClipPredictions:
         float32 (n, dim).
     backend
         What the model keeps for reading its answers.
+    content
+        Hash of the recording's file; empty where it was not taken.
+    model
+        What tells the model apart; empty where it did not come from a folder.
     """
 
     path: str
@@ -147,6 +152,8 @@ class ClipPredictions:
     probabilities: Float32Array
     embeddings: Float32Array
     backend: ScoringBackend = NO_BACKEND
+    content: str = ""
+    model: str = ""
 
 
 def identify(
@@ -221,11 +228,14 @@ class LocatedRecording:
         Its clips.
     samples
         float32 (n,), the whole recording at the model's rate; may be mapped from a file.
+    content
+        Hash of the recording's file; empty where it was not taken.
     """
 
     path: str
     found: FoundClips
     samples: Float32Array
+    content: str = ""
 
 
 def predict_recordings(
@@ -274,6 +284,8 @@ def predict_recordings(
             probabilities[own],
             embeddings[own],
             backend,
+            one.content,
+            bundle.digest,
         )
 
 
@@ -381,12 +393,23 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
             "the model was trained on clips alone and holds no motif dictionary; "
             "train on a workspace to identify whole recordings"
         )
-    arrays = bundle.arrays
-    clusters = Clusters(
-        arrays["cluster_centers"],
-        arrays["cluster_edges"],
-        float(facts["inertia"]),
-        arrays["cluster_counts"],
-    )
-    motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
-    return MotifFinder(clusters, motifs, make_settings(facts["settings"]))
+    arrays, where = bundle.arrays, f"model {bundle.path}".rstrip()
+    try:
+        clusters = Clusters(
+            arrays["cluster_centers"],
+            arrays["cluster_edges"],
+            float(facts["inertia"]),
+            arrays["cluster_counts"],
+        )
+        motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
+        settings = make_settings(facts["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{where}: its motif dictionary is damaged: {error!r}") from error
+    if bundle.extra.get("data") not in DATA:
+        raise ModelError(
+            f"{where}: 'data' must be one of {', '.join(DATA)}, not "
+            f"{shortened(bundle.extra.get('data'))}"
+        )
+    check_clusters(clusters, where)
+    check_motifs(motifs, clusters, where)
+    return MotifFinder(clusters, motifs, settings)
