@@ -12,7 +12,7 @@ A file that holds anything else is never touched, and one writer at a time holds
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,11 +21,19 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from cantaor.errors import ArgumentError, CantaorError, WorkspaceError
-from cantaor.io.files import growing_table, json_text, replacing, short_name, write_table
+from cantaor.io.files import (
+    growing_table,
+    json_text,
+    replacing,
+    short_name,
+    table_batches,
+    table_column,
+    table_facts,
+    write_table,
+)
 
 # Rows that wait in memory before they become a part.
 _PART = 4096
@@ -304,13 +312,13 @@ class _Parts:
     def _join(self) -> None:
         """Write the file anew from itself and the parts, the last answer for each recording."""
         sources = self._sources()
-        last = {n: i for i, source in enumerate(sources) for n in _column(source, "path")}
+        last = {n: i for i, source in enumerate(sources) for n in table_column(source, "path")}
         for name in self._dropped:
             last.pop(name, None)
         with growing_table(self._path, self._schema) as append:
             for index, source in enumerate(sources):
                 own = pa.array([n for n, i in last.items() if i == index], pa.string())
-                for batch in _batches(source):
+                for batch in table_batches(source, _BATCH):
                     kept = batch.filter(pc.is_in(batch["path"], value_set=own))
                     append(_with_columns(kept, self._schema))
         self._remove(self._parts())
@@ -334,8 +342,10 @@ class _Parts:
 
     def _note(self, source: Path) -> None:
         """Whom a file answers."""
-        failed = [error is not None for error in _column(source, "error")]
-        rows = zip(_column(source, "path"), _column(source, "content"), failed, strict=True)
+        failed = [error is not None for error in table_column(source, "error")]
+        rows = zip(
+            table_column(source, "path"), table_column(source, "content"), failed, strict=True
+        )
         for name, content, is_failure in rows:
             self._contents.pop(name, None)
             if not is_failure:
@@ -358,34 +368,10 @@ def _origin_of(source: Path) -> dict[str, str]:
     ArgumentError
         It is no such table.
     """
-    try:
-        with pq.ParquetFile(source) as file:
-            metadata = file.schema_arrow.metadata or {}
-    except (OSError, pa.ArrowException):
-        metadata = {}
-    facts = {
-        name.decode().removeprefix(_META): value.decode("utf-8", "replace")
-        for name, value in metadata.items()
-        if name.startswith(_META.encode())
-    }
-    if "model" not in facts:
+    facts = table_facts(source) or {}
+    if f"{_META}model" not in facts:
         raise ArgumentError(f"{source}: not a table of answers; name another file")
-    return facts
-
-
-def _batches(source: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(source) as file:
-        for batch in file.iter_batches(_BATCH, columns=columns, use_threads=False):
-            yield pa.Table.from_batches([batch])
-
-
-def _column(source: Path, name: str) -> list[Any]:
-    """A column of a table as plain values; None in each row where there is no such column."""
-    with pq.ParquetFile(source) as file:
-        if name not in file.schema_arrow.names:
-            return [None] * file.metadata.num_rows
-        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
-        return values
+    return {name.removeprefix(_META): value for name, value in facts.items()}
 
 
 def _with_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -120,7 +120,8 @@ def read_audio(
     """
     with open_audio(path, channel) as stream:
         samples = np.concatenate(list(stream.blocks()))
-        return resample(Audio(samples, stream.sample_rate), sample_rate or stream.sample_rate)
+        rate = stream.sample_rate if sample_rate is None else sample_rate
+        return resample(Audio(samples, stream.sample_rate), rate)
 
 
 class AudioStream:
@@ -276,7 +277,7 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
     >>> resample(Audio(np.zeros(480, np.float32), 48000), 16000).samples.size
     160
     """
-    if sample_rate <= 0:
+    if not sample_rate > 0:
         raise ArgumentError(f"sample_rate must be positive, not {sample_rate}")
     if sample_rate == audio.sample_rate:
         return audio

@@ -159,6 +159,32 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
 
 
+def table_facts(path: Path) -> dict[str, str] | None:
+    """What a Parquet table says of itself (its metadata), or None: it is no such table."""
+    try:
+        with pq.ParquetFile(path) as file:
+            facts = file.schema_arrow.metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
+    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in facts.items()}
+
+
+def table_batches(path: Path, rows: int) -> Iterator[pa.Table]:
+    """A Parquet table in pieces of at most so many rows."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def table_column(path: Path, name: str) -> list[Any]:
+    """A column of a Parquet table as plain values; None in each row where there is no such one."""
+    with pq.ParquetFile(path) as file:
+        if name not in file.schema_arrow.names:
+            return [None] * file.metadata.num_rows
+        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
+        return values
+
+
 @lru_cache(maxsize=4096)  # instances repeat the names of motifs
 def file_name(name: str) -> str:
     """A name that is safe as one path component, and still different where names differ.

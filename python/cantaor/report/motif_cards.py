@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.io.audio import read_audio
+from cantaor.report.templates import shown
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -83,7 +84,7 @@ def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
 def sounds_of(workspace: Workspace, cards: dict[str, list[MotifCard]]) -> dict[str, str]:
     """Audio of all instances on the cards: a WAV file in base 64 by key."""
     keys = [one.sound for kept in cards.values() for card in kept for one in card.heard]
-    return {key: _wav(workspace, key) for key in keys if key}
+    return {shown(key): _wav(workspace, key) for key in keys if key}
 
 
 def sketch_points(symbols: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cantaor.report.templates import shown
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
 from cantaor.workspace.workspace import Workspace
@@ -51,8 +52,8 @@ def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str])
     stride = max(1, math.ceil(track.hz.size / _MAX_FRAMES))
     offset = row["start_s"] or 0.0
     return {
-        "name": row["recording"],
-        "singer": row["singer"],
+        "name": shown(row["recording"]),
+        "singer": shown(row["singer"]),
         "seconds": round(row["duration_s"], 3),
         "offset": round(offset, 3),
         "hop": track.hop_s * stride,
@@ -77,7 +78,7 @@ def _spans(
     workspace: Workspace, recording: str, offset: float, distinctive: set[str]
 ) -> list[list[float | str]]:
     return [
-        [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), row["motif"]]
+        [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), shown(row["motif"])]
         for row in workspace.table("instances").to_pylist()
         if row["recording"] == recording and row["motif"] in distinctive
     ]
