@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cantaor.io.files import json_text
 from cantaor.io.locations import printable
 
 _SOME_FAILED = 3
@@ -21,7 +21,9 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random, 0 or more.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Workers = Annotated[
     int | None, typer.Option(help="Processes, a core each by default; results do not depend on it.")
@@ -47,4 +49,4 @@ def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
-    typer.echo(json.dumps(value, indent=indent))
+    typer.echo(json_text(value, indent=indent))

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Json, Seed, app
+from cantaor.errors import ArgumentError
+from cantaor.report.templates import require_own_page
 from cantaor.report.terminal import print_audit, show_progress
 
 
@@ -27,6 +29,10 @@ def audit(
     from cantaor.corpus.manifest_files import write_manifest
 
     manifest = read_entries(corpus, layout)
+    if fix is not None and fix.exists() and fix.samefile(corpus):
+        raise ArgumentError(f"--fix {fix} is the corpus itself; name another file")
+    if html is not None:
+        require_own_page(html)
     with show_progress(as_json) as progress:
         found = audit_manifest(
             manifest, seed=seed, progress=lambda done: progress("audit", done, len(manifest))
@@ -38,6 +44,6 @@ def audit(
 
         write_audit_page(found, html, title=str(corpus))
     if as_json:
-        typer.echo(found.to_json())
+        typer.echo(found.to_json(ensure_ascii=True))
     else:
         print_audit(found.summary(), found.tables())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +13,13 @@ from typing import Any
 
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import ArgumentError, SplitError
-from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.clip_splits import DISJOINT, MINED_FIRST, prepare_clips
 from cantaor.experiments.train_evaluate import clip_subsets
-from cantaor.io.files import write_text
+from cantaor.io.files import write_json, write_text
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.grid import DATA, FEATURES, MODELS, Cell, run_grid, with_fractions
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.features.spectrograms import build_features
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
@@ -135,7 +135,8 @@ def plan_of(
     Raises
     ------
     ArgumentError
-        A list is empty, a network or data set unknown, or a share is no number in (0, 1].
+        A list is empty, a network, feature, data set or protocol unknown, or a share is no number
+        in (0, 1].
 
     Examples
     --------
@@ -144,9 +145,9 @@ def plan_of(
     """
     return GridPlan(
         _parse("models", models, MODELS, MODELS),
-        _parse("features", features, FEATURES + COMBINED),
+        _known_features(_parse("features", features, FEATURES + COMBINED)),
         _parse("data", data, DATA, DATA),
-        _parse("protocols", protocols, ()),
+        _parse("protocols", protocols, (), (*MINED_FIRST, *DISJOINT, "file")),
         tuple(_share(text) for text in _parse("fractions", fractions, ())),
     )
 
@@ -160,6 +161,12 @@ def _parse(
     wrong = [name for name in names if known and name not in known]
     if wrong or not names:
         raise ArgumentError(f"{what} must be of {', '.join(known or every)}; got {text!r}")
+    return names
+
+
+def _known_features(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        build_features(name)
     return names
 
 
@@ -206,7 +213,7 @@ def _run(
 
 def _write(out: Path, records: list[dict[str, Any]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "grid.json", json.dumps(records, indent=2) + "\n")
+    write_json(out / "grid.json", records)
     write_text(out / "grid.md", f"{grid_table(records)}\n{curve_table(records)}")
     if find_spec("matplotlib") is not None and any("empty" not in r for r in records):
         save_figure(plot_robustness(records), out / "curves.png")

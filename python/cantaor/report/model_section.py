@@ -110,9 +110,10 @@ def grid_records(workspace: Workspace) -> list[dict[str, Any]]:
 def _grid_record(record: Mapping[str, Any]) -> dict[str, Any]:
     from cantaor.learn.evaluation.grid import Cell, paper_figures
 
-    cell = Cell(*(str(record[name]) for name in ("model", "features", "data", "protocol")))
+    names = ("model", "features", "data", "protocol")
+    model, features, data, protocol = (str(record[name]) for name in names)
     shares = {name: _share(record.get(name), name) for name in ("accuracy", "auc")}
-    return {**record, **shares, "paper": paper_figures(cell)}
+    return {**record, **shares, "paper": paper_figures(Cell(model, features, data, protocol))}
 
 
 @contextmanager

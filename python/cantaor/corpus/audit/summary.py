@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from cantaor.corpus.audit.inspection import KINDS, Fault
 from cantaor.corpus.audit.landmarks import NearCopy
+from cantaor.io.files import json_text
 from cantaor.types import Float64Array, Int64Array
 
 
@@ -157,8 +157,8 @@ class AuditReport:
             ],
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """Summary, tables and one row per entry, as JSON."""
+    def to_json(self, indent: int | None = 2, ensure_ascii: bool = False) -> str:
+        """Summary, tables and one row per entry, as JSON; what is no number there is null."""
         entries = [
             {
                 "path": self.paths[i],
@@ -175,7 +175,7 @@ class AuditReport:
             for i in range(len(self.paths))
         ]
         document = {"summary": self.summary(), **self.tables(), "entries": entries}
-        return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+        return json_text(document, indent=indent, ensure_ascii=ensure_ascii)
 
     def _groups_per_singer(self) -> dict[str, int]:
         names = {name.rpartition("-")[0]: 0 for name in self.groups}

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.errors import ArgumentError, CantaorError, ModelError
+from cantaor.io.files import json_text
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.evaluation import evaluate
@@ -32,6 +33,9 @@ FEATURES = ("mfcc", "spectrogram", "log-mel")
 DATA = ("motifs", "motifs+segment", "random")
 #: Voice over white noise in dB at which every model is tested once more.
 NOISES_DB = (30.0, 20.0, 10.0, 0.0)
+
+#: Why a cell is empty that was not begun.
+NO_TIME = "no time was left"
 
 _PAPER = """
 88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
@@ -177,7 +181,7 @@ def _cell(
         if found is not None:
             return found
         if not go_on():
-            return {**asdict(cell), "empty": "no time was left"}
+            return {**asdict(cell), "empty": NO_TIME}
         unfinished = out / ".training" / key
         figures = _measure(sides, mine, cell.protocol, unfinished)
         record = {**asdict(cell), "key": key, **figures}
@@ -261,7 +265,7 @@ def _write(file: Path, record: Mapping[str, Any]) -> None:
     partial = file.with_name(f".{file.name}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        partial.write_text(json_text(record, indent=2), encoding="utf-8")
         partial.replace(file)
     except OSError as error:
         raise ModelError(f"cannot write result {file}: {error}") from error

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from torch.export import Dim
 from torch.nn.functional import pad
 
 from cantaor.errors import ModelError, require_extra
+from cantaor.io.files import json_text
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.export.scan_rnn import with_scans
 from cantaor.learn.networks.classifier import SingerClassifier
@@ -223,7 +223,7 @@ def _network(trained: TrainedModel) -> SingerClassifier:
 
 
 def _description(trained: TrainedModel) -> str:
-    return json.dumps(describe_model(trained), ensure_ascii=False)
+    return json_text(describe_model(trained), ensure_ascii=False)
 
 
 @contextlib.contextmanager

@@ -7,14 +7,19 @@ Mitchell, M. et al. (2019). Model cards for model reporting. FAT*.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cantaor.errors import ModelError
+from cantaor.io.locations import printable
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.training.trained_model import TrainedModel
+
+# What tells a card of ours from other files.
+_HEAD, _MADE = "# Singers: ", "\nMade by cantaor "
 
 _LIMITS = """\
 - It names one of the singers above for any sound at all; a high probability is no proof.
@@ -48,7 +53,7 @@ def model_card(
     rate = trained.module.sample_rate
     parameters = sum(weights.numel() for weights in trained.module.parameters())
     lines = [
-        f"# Singers: {', '.join(trained.classes)}",
+        f"{_HEAD}{', '.join(map(_inline, trained.classes))}",
         "",
         f"Made by cantaor {record['cantaor']} with torch {record['torch']}; "
         f"{trained.settings.model} on {trained.settings.features}, {parameters:,} parameters, "
@@ -85,9 +90,10 @@ def write_model_card(
     Raises
     ------
     ModelError
-        The file cannot be written.
+        The file cannot be written, or is there and is no model card.
     """
     path = Path(path)
+    require_own_card(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +102,25 @@ def write_model_card(
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error}") from error
     return path
+
+
+def _inline(name: str) -> str:
+    """A name inside Markdown: shown as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|#!&])", r"\\\1", printable(name))
+
+
+def require_own_card(path: Path) -> None:
+    """Raise ModelError unless a card may be written: nothing is there, or a card of ours."""
+    if not path.exists():
+        return
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error}") from error
+    if text and not (text.startswith(_HEAD) and _MADE in text):
+        raise ModelError(
+            f"{path} is there and no model card of cantaor; rename it, or export under another name"
+        )
 
 
 def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
@@ -110,5 +135,8 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         f"| {evaluation['accuracy']:.4f} | {evaluation['balanced_accuracy']:.4f} | {auc} |",
     ]
     if evaluation["missing"]:
-        lines += ["", f"Without clips to be tested on: {', '.join(evaluation['missing'])}."]
+        lines += [
+            "",
+            f"Without clips to be tested on: {', '.join(map(_inline, evaluation['missing']))}.",
+        ]
     return lines

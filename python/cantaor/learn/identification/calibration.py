@@ -19,6 +19,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities
 from cantaor.learn.training.ensemble_training import (
     WindowFeatures,
     fit_ensemble,
@@ -36,7 +37,7 @@ WINDOWS_PER_DECISION = 20
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How to read the mean probability over a recording's clips.
+    """How to read what :func:`aggregate_probabilities` makes of a recording's clips.
 
     Attributes
     ----------
@@ -154,9 +155,9 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
 def split_into_decisions(
     probabilities: Float64Array, voters: int = WINDOWS_PER_DECISION
 ) -> Float64Array:
-    """Mean probabilities of runs of about ``voters`` windows, float64 (runs, singers)."""
+    """Answers of runs of about ``voters`` windows as for a recording, float64 (runs, singers)."""
     parts = np.array_split(probabilities, max(1, len(probabilities) // voters))
-    return np.stack([part.mean(axis=0) for part in parts])
+    return np.stack([aggregate_probabilities(part) for part in parts])
 
 
 def held_out(profiles: WindowFeatures) -> BoolArray:

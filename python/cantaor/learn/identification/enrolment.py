@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.evaluation.evaluation import VOTE_RULE
 from cantaor.learn.export.bundle import Bundle, is_number, shortened
 from cantaor.learn.identification.calibration import (
     Calibration,
@@ -205,7 +206,7 @@ def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dic
     """A backend as a bundle keeps it; empty where it holds nothing."""
     arrays, extra = ({}, {}) if backend.gallery is None else gallery_parts(backend.gallery)
     if backend.calibration is not None:
-        extra["calibration"] = asdict(backend.calibration)
+        extra["calibration"] = {**asdict(backend.calibration), "rule": VOTE_RULE}
     return arrays, extra
 
 
@@ -226,6 +227,11 @@ def _calibration_of(facts: Any, where: str) -> Calibration:
         raise ModelError(
             f"{where}: 'calibration' must hold numbers under {', '.join(names)} with a temperature "
             f"above 0, not {shortened(facts)}"
+        )
+    if facts.get("rule") != VOTE_RULE:
+        raise ModelError(
+            f"{where}: was calibrated for votes by {facts.get('rule', 'arithmetic mean')}, but "
+            f"this cantaor votes by {VOTE_RULE}; train the model again"
         )
     return Calibration(**{name: facts[name] for name in names})
 

@@ -1,7 +1,7 @@
 """Who sings in a recording never heard before: votes of its motif clips.
 
 A recording's motif instances are those of the union of the training dictionaries; each clip gets
-class probabilities from the network, and the recording gets their mean.
+class probabilities from the network, and the recording gets their normalised geometric mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cantaor.errors import ModelError
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
 from cantaor.learn.export.bundle import Bundle, load_bundle, shortened
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import (
@@ -301,7 +301,7 @@ def native_threads(number: int) -> Iterator[None]:
 
 
 def aggregate_clips(heard: ClipPredictions, classes: tuple[str, ...]) -> Identification:
-    """The recording's answer: the mean of its clips' probabilities, read as the model says.
+    """The recording's answer: :func:`aggregate_probabilities`, read as the model says.
 
     Parameters
     ----------
@@ -312,7 +312,7 @@ def aggregate_clips(heard: ClipPredictions, classes: tuple[str, ...]) -> Identif
     """
     backend = heard.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = heard.probabilities.mean(axis=0, dtype=np.float64)
+    mean = aggregate_probabilities(heard.probabilities)
     probabilities = _read(mean, heard.embeddings.mean(axis=0), backend)
     order = np.argsort(-probabilities, kind="stable")
     first = _of_clips(heard, int(order[0]))

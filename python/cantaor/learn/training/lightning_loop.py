@@ -175,10 +175,20 @@ def learning_rate_factor(step: int, steps: int) -> float:
 
 
 class _Record(Callback):  # type: ignore[misc]
-    """Write down what each epoch came to, before any other callback asks for it."""
+    """Write down what each epoch came to, before any other callback asks for it.
+
+    A loss that is no number ends the training before such weights are kept anywhere.
+    """
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
-        pl_module.history.append(pl_module.epoch_metrics())
+        metrics = pl_module.epoch_metrics()
+        for name in ("loss", "validation_loss"):
+            if not math.isfinite(metrics.get(name, 0.0)):
+                raise ModelError(
+                    f"training diverged in epoch {metrics['epoch']}: {name} is {metrics[name]}; "
+                    f"take a smaller lr than {pl_module.settings.lr:g}, or float32"
+                )
+        pl_module.history.append(metrics)
 
 
 class _KeepBest(Callback):  # type: ignore[misc]
