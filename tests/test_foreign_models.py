@@ -63,8 +63,8 @@ def test_another_model_replaces_only_the_model(tmp_path: Path) -> None:
     (path / "sub" / "deep.txt").write_text("mine too")
     save_bundle(path, trained_of(1))
     assert torch.equal(
-        load_bundle(path).trained.module.network.head.weight,
-        trained_of(1).module.network.head.weight,
+        load_bundle(path).trained.module.network.head.classify.weight,
+        trained_of(1).module.network.head.classify.weight,
     )
     assert set(contents(path)) == {
         "arrays.safetensors",
@@ -152,7 +152,7 @@ def test_a_pipe_and_broken_weights_are_refused(tmp_path: Path) -> None:
         load_bundle(path)
     sick = trained_of()
     with torch.no_grad():
-        sick.module.network.head.weight[0, 0] = float("nan")
+        sick.module.network.head.classify.weight[0, 0] = float("nan")
     with pytest.raises(ModelError, match="not finite"):
         save_bundle(tmp_path / "n", sick)
     assert not (tmp_path / "n").exists()

@@ -91,7 +91,8 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_predictions(out, bundle.digest, _ANSWERS, force)
+    schema = _with_settings(_ANSWERS, bundle)
+    file = None if out is None else open_predictions(out, bundle.digest, schema, force)
     job = _InferenceOptions(bundle, asked, file, workers, device, answer, failure)
     job.carry_out("identify", out, as_json)
 
@@ -119,9 +120,17 @@ def embed(
     def failure(path: str, _reason: str) -> None:
         file.drop(path)
 
-    file = open_predictions(out, bundle.digest, EMBEDDINGS, force)
+    file = open_predictions(out, bundle.digest, _with_settings(EMBEDDINGS, bundle), force)
     job = _InferenceOptions(bundle, asked, file, workers, device, answer, failure)
     job.carry_out("embed", out, as_json)
+
+
+def _with_settings(schema: pa.Schema, bundle: Bundle) -> pa.Schema:
+    """A schema that names what the model's motifs were mined with."""
+    from cantaor.learn.identification.identification import finder_facts, finder_from_bundle
+
+    settings = finder_facts(finder_from_bundle(bundle))["settings"]
+    return schema.with_metadata({**schema.metadata, "cantaor.settings": json_text(settings)})
 
 
 @dataclass(slots=True)

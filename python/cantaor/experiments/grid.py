@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cantaor.corpus.manifest import Manifest
-from cantaor.errors import ArgumentError, SplitError
+from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.experiments.clip_splits import DISJOINT, MINED_FIRST, prepare_clips
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_json, write_text
@@ -25,6 +26,9 @@ from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness
 from cantaor.workspace.workspace import Workspace
+
+# What a grid's folder holds beside its cells.
+_FILES = ("grid.json", "grid.md", "curves.png")
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
@@ -188,6 +192,7 @@ def _run(
     minutes: float | None,
     progress: Progress | None,
 ) -> list[dict[str, Any]]:
+    _require_grid_folder(out)
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
     kept: dict[tuple[str, str, int], ClipSubsets] = {}
@@ -209,6 +214,18 @@ def _run(
     )
     _write(out, records)
     return records
+
+
+def _require_grid_folder(out: Path) -> None:
+    """Raise ModelError if what a grid writes would replace a file of something else."""
+    there = [out / name for name in _FILES if (out / name).exists()]
+    try:
+        records = json.loads((out / _FILES[0]).read_text(encoding="utf-8")) if there else []
+    except (OSError, ValueError, RecursionError):
+        records = None
+    ours = isinstance(records, list) and all(isinstance(r, dict) and "data" in r for r in records)
+    if not ours:
+        raise ModelError(f"{there[0]} is there and not of a grid; name another folder")
 
 
 def _write(out: Path, records: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,8 +31,14 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import Bundle, load_bundle, require_model_folder, save_bundle
-from cantaor.learn.export.model_card import write_model_card
+from cantaor.learn.export.bundle import (
+    Bundle,
+    is_number,
+    load_bundle,
+    require_model_folder,
+    save_bundle,
+)
+from cantaor.learn.export.model_card import inline, write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
 from cantaor.learn.identification.identification import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
@@ -184,10 +191,11 @@ def write_card(model: Path, out: Path) -> Path:
         watched = bundle.trained.settings.early_stopping
         sides = ("train",) if watched else ("train", "validation")
         learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
-    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
+    notes, kind, protocol = (bundle.extra.get(name) for name in ("notes", "data", "protocol"))
+    lines = [f"\n- {inline(str(note))}" for note in notes] if isinstance(notes, list) else []
     data = (
-        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
-        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
+        f"{learned} of {len(bundle.trained.classes)} singers ({inline(str(kind))}), "
+        f"split by the protocol {inline(str(protocol))}.\n{''.join(lines)}"
     )
     return write_model_card(out, bundle.trained, known, data.rstrip())
 
@@ -223,10 +231,9 @@ def evaluate_workspace(
     result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
     # The protocol's name is the model's, which may come from elsewhere.
     name = file_name(protocol)
-    write_table(
-        workspace.path / f"heldout-{name}.parquet",
-        held_out_table(tested, bundle.trained.classes, probabilities, embeddings),
-    )
+    table = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
+    origin = {"cantaor.model": bundle.digest, "cantaor.cantaor": version("cantaor")}
+    write_table(workspace.path / f"heldout-{name}.parquet", table.replace_schema_metadata(origin))
     _write_figures(folder / _FIGURES, result, bundle)
     _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle)
     return result
@@ -245,7 +252,14 @@ def _figures_of(model: Path, bundle: Bundle) -> Mapping[str, object] | None:
         known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file}: is damaged: {error}; evaluate the model again") from error
-    return known if isinstance(known, dict) and known.get("model") == bundle.digest else None
+    if not isinstance(known, dict) or known.get("model") != bundle.digest:
+        return None
+    numbers = all(is_number(known.get(name)) for name in ("n", "accuracy", "balanced_accuracy"))
+    numbers &= known.get("auc", 0) is None or is_number(known.get("auc"))
+    texts = [known.get("protocol"), *(known.get("missing") or ())]
+    if not numbers or not all(isinstance(text, str) for text in texts):
+        raise ModelError(f"{file}: holds no figures of an evaluation; evaluate the model again")
+    return {**known, "missing": list(known.get("missing") or ())}
 
 
 def _held_out(model: Path, clips: Manifest | None) -> Manifest:

@@ -68,12 +68,14 @@ class Input:
     def name(self) -> str:
         """How answers call it: the location, and the span as a media fragment.
 
-        Different inputs have different names: times keep all their digits, and a backslash is
-        doubled, since it begins the escapes of what cannot be printed.
+        Different inputs have different names: times keep all their digits, a backslash is doubled,
+        since it begins the escapes of what cannot be printed, and one stands before a ``#t=`` that
+        is part of a file's name.
         """
         whole = self.start_s == 0 and self.end_s == float("inf")
         span = f"#t={_digits(self.start_s)},{_digits(self.end_s)}".removesuffix(",inf")
-        return printable(self.location.replace("\\", "\\\\")) + ("" if whole else span)
+        place = self.location.replace("\\", "\\\\").replace("#t=", "\\#t=")
+        return printable(place) + ("" if whole else span)
 
 
 def _digits(seconds: float) -> str:

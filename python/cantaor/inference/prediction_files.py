@@ -112,7 +112,7 @@ def open_predictions(
         another version of cantaor.
     schema
         Of the table's rows; must have ``path``, and ``content`` where answers are kept by it. Its
-        metadata may name what the answers are of (``cantaor.answers``).
+        metadata is kept, and may name what the answers are of (``cantaor.answers``).
     force
         Begin anew. A file of anything but answers is left alone all the same.
 
@@ -271,7 +271,7 @@ class _Parts:
     ) -> None:
         self._path, self._hold = path, hold
         facts = {f"{_META}{name}": value for name, value in asdict(origin).items()}
-        self._schema = schema.with_metadata(facts)
+        self._schema = schema.with_metadata({**(schema.metadata or {}), **facts})
         self._folder = path.with_name(f".{short_name(path.name)}.parts")
         self._waiting: list[Mapping[str, Any]] = []
         self._dropped: set[str] = set()

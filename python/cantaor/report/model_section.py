@@ -157,7 +157,8 @@ def _figures(path: Path) -> dict[str, Any]:
         )
     names = ("n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
     shares = {name: _share(figures.get(name), name) for name in names}
-    return {**shares, "classes": list(classes), "confusion": confusion.tolist()}
+    model = str(figures.get("model", ""))
+    return {**shares, "classes": list(classes), "confusion": confusion.tolist(), "model": model}
 
 
 def _tested(workspace: Workspace, path: Path) -> TestedModel:
@@ -168,6 +169,12 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
     if not held_out.exists():
         return TestedModel(protocol, figures, None, tuple(drawings))
     table = read_table(held_out)
+    made = (table.schema.metadata or {}).get(b"cantaor.model", b"").decode()
+    if made and figures["model"] and made != figures["model"]:
+        raise WorkspaceError(
+            f"{held_out}: holds clips heard with model {made}, but {path.name} is of model "
+            f"{figures['model']}; evaluate the workspace again"
+        )
     probability = table["probability"].to_numpy()
     singers = table["singer"].to_pylist()
     correct = np.array(singers) == np.array(table["answer"].to_pylist())

@@ -53,7 +53,7 @@ def model_card(
     rate = trained.module.sample_rate
     parameters = sum(weights.numel() for weights in trained.module.parameters())
     lines = [
-        f"{_HEAD}{', '.join(map(_inline, trained.classes))}",
+        f"{_HEAD}{', '.join(map(inline, trained.classes))}",
         "",
         f"Made by cantaor {record['cantaor']} with torch {record['torch']}; "
         f"{trained.settings.model} on {trained.settings.features}, {parameters:,} parameters, "
@@ -74,7 +74,7 @@ def model_card(
         "",
         "| setting | value |",
         "|---|---|",
-        *(f"| {name} | {value} |" for name, value in asdict(trained.settings).items()),
+        *(f"| {name} | {inline(str(value))} |" for name, value in asdict(trained.settings).items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,7 +104,7 @@ def write_model_card(
     return path
 
 
-def _inline(name: str) -> str:
+def inline(name: str) -> str:
     """A name inside Markdown: shown as it is, on one line."""
     return re.sub(r"([\\`*_\[\]<>|#!&])", r"\\\1", printable(name))
 
@@ -128,7 +128,7 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         return ["None were measured."]
     auc = "none" if evaluation["auc"] is None else f"{evaluation['auc']:.4f}"
     lines = [
-        f"Protocol: {evaluation['protocol'] or 'not stated'}; {evaluation['n']} clips.",
+        f"Protocol: {inline(evaluation['protocol']) or 'not stated'}; {evaluation['n']} clips.",
         "",
         "| accuracy | balanced accuracy | macro AUC |",
         "|---|---|---|",
@@ -137,6 +137,6 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
     if evaluation["missing"]:
         lines += [
             "",
-            f"Without clips to be tested on: {', '.join(map(_inline, evaluation['missing']))}.",
+            f"Without clips to be tested on: {', '.join(map(inline, evaluation['missing']))}.",
         ]
     return lines

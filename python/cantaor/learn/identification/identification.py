@@ -7,7 +7,7 @@ class probabilities from the network, and the recording gets their normalised ge
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from cantaor.chain import DATA, FoundClips, MotifFinder, find_clips
+from cantaor.chain import FoundClips, find_clips
 from cantaor.clips.spans import clip_bounds
-from cantaor.errors import ModelError
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
-from cantaor.learn.export.bundle import Bundle, load_bundle, shortened
+from cantaor.learn.export.bundle import Bundle, load_bundle
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import (
     NO_BACKEND,
@@ -31,9 +30,10 @@ from cantaor.learn.identification.enrolment import (
     backend_from_bundle,
     share_with_enrolled,
 )
-from cantaor.learn.identification.foreign import check_clusters, check_motifs
-from cantaor.settings import make_settings, settings_to_plain
-from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
+from cantaor.learn.identification.finders import finder_arrays as finder_arrays
+from cantaor.learn.identification.finders import finder_facts as finder_facts
+from cantaor.learn.identification.finders import finder_from_bundle as finder_from_bundle
+from cantaor.types import Audio, Float32Array, Float64Array
 
 _EVIDENCE = 5
 
@@ -357,59 +357,3 @@ def _is_unknown(mean: Float64Array, answer: int, backend: ScoringBackend) -> boo
     if backend.calibration is None:
         return None
     return answer < mean.size and float(mean.max()) < backend.calibration.unknown_below
-
-
-def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
-    """A finder's arrays as a bundle keeps them."""
-    return {
-        "cluster_centers": finder.clusters.centers,
-        "cluster_edges": finder.clusters.edges,
-        "cluster_counts": finder.clusters.counts,
-        "motif_values": finder.motifs.values,
-        "motif_offsets": finder.motifs.offsets,
-        "motif_support": finder.motifs.support,
-    }
-
-
-def finder_facts(finder: MotifFinder) -> dict[str, Any]:
-    """The rest of a finder, as plain values."""
-    return {
-        "settings": settings_to_plain(finder.settings),
-        "inertia": finder.clusters.inertia,
-    }
-
-
-def finder_from_bundle(bundle: Bundle) -> MotifFinder:
-    """The finder that was trained with a model.
-
-    Raises
-    ------
-    ModelError
-        The model was trained on clips alone and has no motif dictionary.
-    """
-    facts: Mapping[str, Any] | None = bundle.extra.get("finder")
-    if facts is None:
-        raise ModelError(
-            "the model was trained on clips alone and holds no motif dictionary; "
-            "train on a workspace to identify whole recordings"
-        )
-    arrays, where = bundle.arrays, f"model {bundle.path}".rstrip()
-    try:
-        clusters = Clusters(
-            arrays["cluster_centers"],
-            arrays["cluster_edges"],
-            float(facts["inertia"]),
-            arrays["cluster_counts"],
-        )
-        motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
-        settings = make_settings(facts["settings"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{where}: its motif dictionary is damaged: {error!r}") from error
-    if bundle.extra.get("data") not in DATA:
-        raise ModelError(
-            f"{where}: 'data' must be one of {', '.join(DATA)}, not "
-            f"{shortened(bundle.extra.get('data'))}"
-        )
-    check_clusters(clusters, where)
-    check_motifs(motifs, clusters, where)
-    return MotifFinder(clusters, motifs, settings)
