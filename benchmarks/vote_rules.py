@@ -25,7 +25,7 @@ from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import prepare_clips
 from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.data.subsets import select_split
-from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.identification.calibration import WINDOWS_PER_DECISION
 from cantaor.learn.training.recipes import recipe_settings
@@ -39,14 +39,7 @@ def arithmetic(probabilities: Floats) -> Floats:
     return probabilities.mean(axis=0)
 
 
-def geometric(probabilities: Floats) -> Floats:
-    """Normalised geometric mean, (singers,)."""
-    mean = np.log(np.maximum(probabilities, 1e-12)).mean(axis=0)
-    together = np.exp(mean - mean.max())
-    return together / together.sum()
-
-
-RULES = {"arithmetic": arithmetic, "geometric": geometric}
+RULES = {"arithmetic": arithmetic, "geometric": aggregate_probabilities}
 
 
 def of_groups(folder: Path) -> dict[str, list[tuple[Floats, int]]]:
@@ -57,11 +50,11 @@ def of_groups(folder: Path) -> dict[str, list[tuple[Floats, int]]]:
     votes: dict[str, list[tuple[Floats, int]]] = {"20 windows": [], "whole group": []}
     for row, draw in zip(shares, draws, strict=True):
         for group in draw:
-            mine_ = windows.profiles.groups == group
+            own = windows.profiles.groups == group
             label = int(windows.singer_of_group[group])
-            parts = np.array_split(row[mine_], max(1, mine_.sum() // WINDOWS_PER_DECISION))
+            parts = np.array_split(row[own], max(1, own.sum() // WINDOWS_PER_DECISION))
             votes["20 windows"] += [(part, label) for part in parts]
-            votes["whole group"].append((row[mine_], label))
+            votes["whole group"].append((row[own], label))
     return votes
 
 

@@ -58,7 +58,7 @@ def require_inert(page: str, scripts: int = 0) -> None:
     assert not [name for name, _ in found.attributes if name.startswith("on")]
     for name, value in found.attributes:
         if name == "id":
-            assert re.fullmatch(r"[A-Za-z0-9_-]+", value or ""), value
+            assert re.fullmatch(r"[A-Za-z0-9_.-]+", value or ""), value
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x00\x0b\x1b]", page)
     page.encode("utf-8")
 

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def short_label(name: str, most: int = 40) -> str:
+def short_label(name: str, most: int = 24) -> str:
     """A name that fits into a figure; what cannot be printed becomes an escape.
 
     Examples
     --------
     >>> short_label("El Lebrijano"), len(short_label("x" * 10_000))
-    ('El Lebrijano', 40)
+    ('El Lebrijano', 24)
     """
     # Cut first: a letter may become an escape of ten.
     shown = "".join(s if s.isprintable() else ascii(s)[1:-1] for s in name[: most + 1])
