@@ -81,8 +81,8 @@ def _record(
     model: str, protocol: str, split: Split, settings: TrainingSettings, out: Path
 ) -> dict[str, Any]:
     cell = Cell(model, settings.features, "motifs", protocol)
-    sides = split.train, split.validation, split.test
-    return run_grid([cell], lambda *_: sides, settings, out)[0]
+    subsets = split.train, split.validation, split.test
+    return run_grid([cell], lambda *_: subsets, settings, out)[0]
 
 
 def svm_accuracies(split: Split, names: Sequence[str]) -> dict[str, dict[str, Any]]:

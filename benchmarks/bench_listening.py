@@ -85,8 +85,8 @@ def together(model: Path, files: list[Path], workers: int) -> dict[str, Any]:
     """All recordings through one model."""
     bundle = load_bundle(model)
     with open_pool(workers) as pool:
-        heard = infer_recordings(bundle, [Input(str(file)) for file in files], pool)
-        return {one.name: outcome for one, outcome in heard}
+        found = infer_recordings(bundle, [Input(str(file)) for file in files], pool)
+        return {one.name: outcome for one, outcome in found}
 
 
 def cost_together(model: str, folder: str, workers: int) -> tuple[float, float]:
@@ -95,15 +95,15 @@ def cost_together(model: str, folder: str, workers: int) -> tuple[float, float]:
     return _cost(lambda: together(Path(model), files, workers), len(files))
 
 
-def check(model: Path, files: list[Path], answers: dict[str, Any]) -> None:
+def check(model: Path, files: list[Path], predictions: dict[str, Any]) -> None:
     """The answers are those of one-by-one calls."""
     bundle = load_bundle(model)
     for file in files[:5]:
-        if isinstance(answers[str(file)], ClipPredictions):
-            alone, batched = predict_clips(bundle, file), answers[str(file)]
+        if isinstance(predictions[str(file)], ClipPredictions):
+            alone, batched = predict_clips(bundle, file), predictions[str(file)]
             np.testing.assert_allclose(batched.probabilities, alone.probabilities, atol=1e-5)
             one, other = (
-                aggregate_clips(heard, bundle.trained.classes) for heard in (alone, batched)
+                aggregate_clips(found, bundle.trained.classes) for found in (alone, batched)
             )
             assert one.ranked[0].singer == other.ranked[0].singer
 

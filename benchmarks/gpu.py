@@ -29,11 +29,12 @@ from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
-from cantaor.learn.evaluation.grid import DATA, MODELS, run_grid, table_2
+from cantaor.learn.evaluation.grid import run_grid, table_2
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.training.recipes import RECIPES, recipe_settings
 from cantaor.learn.training.settings import pick_device
+from cantaor.metrics.paper_table import DATA, MODELS
 
 TOLERANCE = 1e-3
 
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     cells = [cell for protocol in options.protocols for cell in table_2(protocol)]
     report["grid"] = run_grid(
         cells[:: 9 if options.smoke else 1],
-        smoke_sides if options.smoke else DataSets(options.data),
+        smoke_subsets if options.smoke else DataSets(options.data),
         settings,
         options.out / "cells",
         progress=lambda cell, record: print(cell.name, record.get("accuracy", record.get("empty"))),
@@ -136,7 +137,7 @@ def throughput(
     def features() -> None:
         singer.images(waveforms, None)
 
-    def answer() -> None:
+    def predict() -> None:
         images, counts = singer.images(waveforms, None)
         with mixed:
             singer.classify(images, counts)
@@ -152,7 +153,7 @@ def throughput(
     with torch.inference_mode():
         rates = {"features": _rate(features, batch, device)}
         singer.eval()
-        rates["inference"] = _rate(answer, batch, device)
+        rates["inference"] = _rate(predict, batch, device)
     singer.train()
     rates["training"] = _rate(learn, batch, device)
     return {"model": name, "padded": padded, "precision": precision, **rates}
@@ -186,18 +187,18 @@ class DataSets:
         return split.train, split.validation, split.test
 
 
-def smoke_sides(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
+def smoke_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
     """Tones in place of the data sets; one set is left out, so that its cell is empty."""
     if data == DATA[-1]:
         raise SplitError("there are no recordings to draw from in a smoke run")
     rng = np.random.default_rng(DATA.index(data))
     moment = np.arange(1_600) / sample_rate
-    sides = []
+    subsets = []
     for count in (12, 6, 6):
         labels = np.arange(count) % 3
         clips = [np.sin(2 * np.pi * rng.uniform(200, 210) * (1 + k) * moment) for k in labels]
-        sides.append(ClipSet.from_arrays(clips, labels, ["a", "b", "c"]))
-    return sides[0], sides[1], sides[2]
+        subsets.append(ClipSet.from_arrays(clips, labels, ["a", "b", "c"]))
+    return subsets[0], subsets[1], subsets[2]
 
 
 def write(out: Path, report: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import mir_eval
 import numpy as np
@@ -21,14 +21,15 @@ from numpy.typing import ArrayLike
 from cantaor import _core
 from cantaor.io.audio import read_audio
 from cantaor.pitch.tracker import _Analysis
-from cantaor.types import Audio, Float32Array, Float64Array
-from tests.singing import VOICES, sing
+from cantaor.types import Audio, Float64Array
+from tests.singing import VOICES, Roughness, SyntheticSinger, sing
 
 SEEDS = (51, 52, 53)
 SECONDS = 5.0
 HOP_S = 256 / 44_100
 
-Candidates: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
+#: Arguments of ``_core.Tracker.push``.
+Candidates: TypeAlias = tuple[Any, ...]
 
 #: Values of each setting beside its default.
 VARIANTS: dict[str, tuple[float, ...]] = {
@@ -57,6 +58,29 @@ VARIANTS: dict[str, tuple[float, ...]] = {
     "voicing_cost": (0.13, 0.5),
     "glide_cents": (15, 60),
     "sharpening": (0.0, 1.0),
+    "octave_cost": (0.0, 0.15, 0.4),
+    "subharmonic_db": (-15.0, -11.0),
+    "harmonic_db": (-10.0, -6.0),
+    "overtone_cost": (0.0, 0.1),
+    "overtone_db": (-5.0, -1.0),
+    "range_weight": (0.0, 0.6, 2.0),
+}
+
+#: Settings that change nothing but octaves; their variants are shown on :func:`octave_groups`.
+OCTAVE_SETTINGS = (
+    "octave_cost",
+    "subharmonic_db",
+    "harmonic_db",
+    "overtone_cost",
+    "overtone_db",
+    "range_weight",
+)
+
+#: Rough voices by column: kind, depth and lowest f0 in Hz.
+ROUGH = {
+    "rough: amplitude": (("amplitude 2", 0.12, 147), ("amplitude 2", 0.2, 300)),
+    "rough: period": (("period 2", 0.03, 110), ("period 2", 0.02, 330)),
+    "rough: every third": (("amplitude 3", 0.15, 147), ("period 3", 0.03, 300)),
 }
 
 
@@ -69,7 +93,11 @@ class Sung(NamedTuple):
 
 
 def synthetic(name: str, seed: int, **changes: float) -> Sung:
-    samples, hz = sing(replace(VOICES[name], **changes), SECONDS, seed)
+    return _sung(replace(VOICES[name], **changes), seed)
+
+
+def _sung(voice: SyntheticSinger, seed: int) -> Sung:
+    samples, hz = sing(voice, SECONDS, seed)
     at = np.arange(samples.size // 256 + 1) * 256
     return Sung(Audio(samples, 44_100), at / 44_100, hz[np.minimum(at, hz.size - 1)])
 
@@ -95,6 +123,26 @@ def groups(folder: Path | None) -> dict[str, list[Sung]]:
     return found
 
 
+def octave_groups() -> dict[str, list[Sung]]:
+    """Rough voices, by kind, and voices with a strong second harmonic."""
+    found = {
+        name: [rough(kind, depth, low_hz, seed) for kind, depth, low_hz in voices for seed in SEEDS]
+        for name, voices in ROUGH.items()
+    }
+    found["rough in a room"] = [rough("amplitude 2", 0.15, 220, seed, room_s=0.5) for seed in SEEDS]
+    found["strong second harmonic"] = [
+        synthetic(name, seed, second_harmonic_db=20.0)
+        for name in ("male", "female")
+        for seed in SEEDS
+    ]
+    return found
+
+
+def rough(kind: str, depth: float, low_hz: float, seed: int, **changes: float) -> Sung:
+    voice = SyntheticSinger(low_hz, 1.9 * low_hz, 1.1, -9, roughness=Roughness(kind, depth))
+    return _sung(replace(voice, **changes), seed)
+
+
 def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:
     """What the tracker chooses from, in every frame."""
     analysis = _Analysis(sung.audio.sample_rate, 256, settings)
@@ -103,8 +151,7 @@ def candidates(sung: Sung, settings: _core.SalienceSettings) -> Candidates:
         analysis.run(sung.audio.samples, 0, (first, min(64, frames - first)))
         for first in range(0, frames, 64)
     ]
-    cents, strength, level, drift = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    return cents, strength, level, drift
+    return tuple(np.concatenate(part) for part in zip(*chunks, strict=True))
 
 
 def accuracy(sung: Sung, found: Candidates, settings: _core.TrackerSettings) -> tuple[float, float]:
@@ -158,14 +205,27 @@ def row(
 
 
 def main() -> None:
-    columns = groups(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    voicing = [name for name in VARIANTS if name not in OCTAVE_SETTINGS]
+    print_table(groups(folder), voicing)
+    print_table(octave_groups() | real(folder), OCTAVE_SETTINGS)
+
+
+def real(folder: Path | None) -> dict[str, list[Sung]]:
+    """The annotated singing of :func:`groups` alone."""
+    names = [path.stem for path in folder.glob("*.flac")] if folder else []
+    return {name: some for name, some in groups(folder).items() if name in names}
+
+
+def print_table(columns: dict[str, list[Sung]], settings: Iterable[str]) -> None:
     print(table_head("setting", columns))
     usual = _core.SalienceSettings()
     kept = {id(sung): candidates(sung, usual) for some in columns.values() for sung in some}
     print(row(columns, kept))
-    for setting, values in VARIANTS.items():
-        for value in values:
-            print(row(columns, kept, setting, value))
+    for setting in settings:
+        for value in VARIANTS[setting]:
+            print(row(columns, kept, setting, value), flush=True)
+    print()
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ def main() -> None:
             model = train_workspace(
                 workspace, prepared, recipe_settings("robust", seed=seed), Path(folder) / "model"
             )
-            votes = evaluate_model(model).by_recording.values()
-            right += sum(vote.answer == vote.singer for vote in votes)
-            total += len(votes)
+            predictions = evaluate_model(model).by_recording.values()
+            right += sum(one.predicted == one.singer for one in predictions)
+            total += len(predictions)
             print(f"draw {seed}: {right} of {total} recordings right so far", flush=True)
     print(f"{right / total:.3f} of {total} recordings")
 

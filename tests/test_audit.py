@@ -12,10 +12,10 @@ import pytest
 import soundfile
 
 from cantaor.corpus.audit.audit import audit, fix
-from cantaor.corpus.audit.inspection import samples_hash, validate
+from cantaor.corpus.audit.inspection import exact_hash, validate
 from cantaor.corpus.audit.landmarks import landmarks, near_copies
 from cantaor.corpus.audit.summary import AuditReport
-from cantaor.corpus.audit.winnowing import MIN_SHARED, clip_anchors, lay_strands, shared_run
+from cantaor.corpus.audit.winnowing import MIN_SHARED, clip_anchors, place_on_timelines, shared_run
 from cantaor.corpus.loaders import read_corpus, read_flamenco_motifs
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.splits.protocols import split_clips
@@ -187,7 +187,7 @@ def test_a_fair_split_by_the_groups_found_has_no_leak(
 
 def test_json_holds_everything(planted: tuple[Manifest, AuditReport]) -> None:
     manifest, report = planted
-    document = json.loads(report.to_json())
+    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert document["summary"]["entries"] == len(document["entries"]) == len(manifest)
     assert document["summary"]["faults"] == {
         "unreadable": 1,
@@ -299,14 +299,14 @@ def test_where_a_near_copy_starts(voices: dict[str, np.ndarray]) -> None:
     assert pair.offset_s == pytest.approx(1.0, abs=0.02)
 
 
-def test_repeated_samples_take_their_whole_strand() -> None:
+def test_repeated_samples_take_their_whole_timeline() -> None:
     rng = np.random.default_rng(1)
     loop = rng.standard_normal(500).astype(np.float32)
     other = rng.standard_normal(300).astype(np.float32)
     twice = np.concatenate([loop, other, loop])
-    strands = lay_strands([clip_anchors(twice), clip_anchors(loop)])
-    assert strands.strand.tolist() == [0, 0]
-    assert (strands.start[0], strands.end[0]) == (-np.inf, np.inf)
+    timelines = place_on_timelines([clip_anchors(twice), clip_anchors(loop)])
+    assert timelines.timeline.tolist() == [0, 0]
+    assert (timelines.start[0], timelines.end[0]) == (-np.inf, np.inf)
 
 
 def test_quiet_converters_do_not_match() -> None:
@@ -325,7 +325,7 @@ def test_a_hash_depends_on_every_sample() -> None:
     samples = np.linspace(-1, 1, 1000, dtype=np.float32)
     other = samples.copy()
     other[500] = np.nextafter(other[500], np.float32(1))
-    assert samples_hash(samples) == samples_hash(samples.copy()) != samples_hash(other)
+    assert exact_hash(samples) == exact_hash(samples.copy()) != exact_hash(other)
 
 
 def test_the_published_clips(shared_data: Path, tmp_path: Path) -> None:
@@ -373,3 +373,27 @@ def test_the_page_shows_every_kind_of_finding(
         assert path in page
     assert "http" not in page
     assert len(manifest) == report.summary()["entries"]
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (["train", "", "test", "train"], "split of clip 1 must be train, test or validation, not"),
+        (["train", "dev", "test", "train"], "not 'dev'"),
+        (["train"] * 4, "the split column marks no clip as test"),
+    ],
+)
+def test_a_split_column_that_cannot_be_used_is_left_out_with_the_reason(
+    tmp_path: Path, rng: np.random.Generator, column: list[str], reason: str
+) -> None:
+    entries = []
+    for number, side in enumerate(column):
+        soundfile.write(tmp_path / f"{number}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
+        entries.append(ManifestEntry(f"{number}.wav", "AE"[number % 2], f"r{number}", split=side))
+    report = audit(Manifest(tuple(entries), tmp_path))
+    assert [figures.split for figures in report.leaks] == ["random 80/20, 5 draws"]
+    ((name, why),) = report.left_out
+    assert name == "split column"
+    assert reason in why
+    assert report.tables()["left_out"] == [{"split": name, "reason": why}]
+    assert json.loads(json.dumps(report.to_json()))

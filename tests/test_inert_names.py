@@ -16,7 +16,8 @@ from cantaor.io.files import json_text, write_table
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.evaluation import plot_confusion, plot_embeddings
 from cantaor.plotting.svg import figure_markup
-from cantaor.report.model_section import grid_records, learning_drawings, tested_models
+from cantaor.report.grid_section import grid_section
+from cantaor.report.model_section import learning_drawings, tested_models
 from cantaor.report.report import write_report
 from cantaor.report.templates import shown, write_page
 from cantaor.report.terminal import print_evaluation, print_rows
@@ -141,8 +142,7 @@ def test_a_page_of_a_hostile_workspace_is_inert(hostile: Workspace, tmp_path: Pa
         ("evaluation-a.json", '{"classes": ["a"], "confusion": [[1]], "accuracy": "<b>"}'),
         ("model/model.json", '{"history": [{"epoch": 1, "loss": "<b>", "accuracy": 1}]}'),
         ("model/model.json", "[1]"),
-        ("grid/a.json", '{"model": 1, "data": 2}'),
-        ("grid/a.json", "\xff"),
+        ("grid/a.json", '{"model": "", "features": "", "data": "", "protocol": "", "auc": "x"}'),
     ],
 )
 def test_wrong_files_of_a_workspace_are_named(tmp_path: Path, file: str, text: str) -> None:
@@ -150,7 +150,7 @@ def test_wrong_files_of_a_workspace_are_named(tmp_path: Path, file: str, text: s
     (tmp_path / file).write_text(text, encoding="latin-1")
     workspace = Workspace(tmp_path)
     with pytest.raises(WorkspaceError, match=re.escape(str(tmp_path / file))):
-        tested_models(workspace), learning_drawings(workspace), grid_records(workspace)
+        tested_models(workspace), learning_drawings(workspace), grid_section(workspace)
 
 
 def test_pages_replace_their_own_only(small_workspace: Workspace, tmp_path: Path) -> None:

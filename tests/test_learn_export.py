@@ -91,7 +91,7 @@ def test_padded_models_refuse_what_is_too_long(tmp_path):
 
 def test_an_unwritable_path_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match=r"cannot write .*model\.ts"):
+    with pytest.raises(ModelError, match=r"model\.ts: cannot be written"):
         export_torchscript(model(), tmp_path / "file" / "model.ts")
 
 
@@ -188,5 +188,5 @@ def test_the_card_holds_figures_limits_and_settings(tmp_path, rng):
     bare = write_model_card(tmp_path / "card.md", mine).read_text()
     assert "None were measured." in bare
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match=r"cannot write .*card\.md"):
+    with pytest.raises(ModelError, match=r"card\.md: cannot be written"):
         write_model_card(tmp_path / "file" / "card.md", mine)

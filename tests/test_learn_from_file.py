@@ -53,9 +53,9 @@ def test_a_wide_model_hears_its_clips_at_its_own_rate(tmp_path):
 def test_a_card_counts_what_was_learned_from(tmp_path):
     clips = read_manifest(listed_clips(tmp_path))
     model = train_clips(clips, replace(SMALL, early_stopping=False), tmp_path / "model")
-    sides = [entry.split for entry in read_manifest(model / "clips.csv").entries]
-    assert sides.count("validation") > 0
-    learned = sides.count("train") + sides.count("validation")
+    subsets = [entry.split for entry in read_manifest(model / "clips.csv").entries]
+    assert subsets.count("validation") > 0
+    learned = subsets.count("train") + subsets.count("validation")
     assert f"{learned} clips of 3" in write_card(model, tmp_path / "card.md").read_text()
 
 

@@ -16,11 +16,7 @@ from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.experiments.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
 from cantaor.io.audio import write_audio
 from cantaor.learn.evaluation.grid import (
-    DATA,
-    FEATURES,
-    MODELS,
     Cell,
-    paper_figures,
     run_grid,
     table_2,
     thin_clips,
@@ -29,6 +25,7 @@ from cantaor.learn.evaluation.grid import (
 )
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.training.settings import TrainingSettings
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS, paper_figures
 from cantaor.plotting.learning_curves import plot_robustness
 from tests.test_learn_training import singers
 
@@ -38,18 +35,18 @@ TINY = TrainingSettings(width=1, epochs=1, batch=16, device="cpu")
 def test_all_27_cells_of_table_2_have_their_figures():
     cells = table_2()
     assert len(set(cells)) == 27
-    assert all(paper_figures(cell) for cell in cells)
+    assert all(paper_figures(cell.model, cell.features, cell.data) for cell in cells)
     for cell, figures in (
         (Cell("residual-blstm", "log-mel", "motifs", "paper"), (96.29, 94.42)),
         (Cell("crnn", "mfcc", "motifs", "paper"), (88.59, 87.66)),
         (Cell("residual50", "spectrogram", "motifs+segment", "paper"), (82.41, 81.11)),
         (Cell("residual-blstm", "mfcc", "random", "paper"), (82.19, 84.26)),
     ):
-        assert paper_figures(cell) == figures
-    assert paper_figures(Cell("crnn", "log-mel+mfcc", "motifs", "paper")) is None
+        assert paper_figures(cell.model, cell.features, cell.data) == figures
+    assert paper_figures("crnn", "log-mel+mfcc", "motifs") is None
 
 
-def sides_of(data: str, protocol: str, _sample_rate: int):
+def load_subsets(data: str, protocol: str, _sample_rate: int):
     if data == "motifs+segment":
         raise SplitError("no recording is long enough")
     return singers(18, 1), singers(9, 2), singers(9, 3 + (data == "random"))
@@ -59,13 +56,13 @@ def test_a_grid_resumes_and_says_why_cells_are_empty(tmp_path):
     cells = [Cell("residual-blstm", "mfcc", data, "paper") for data in ("motifs", "random")]
     cells.append(Cell("residual-blstm", "mfcc", "motifs+segment", "paper"))
     short = run_grid(
-        cells, sides_of, TINY, tmp_path, go_on=lambda: not list(tmp_path.glob("*.json"))
+        cells, load_subsets, TINY, tmp_path, go_on=lambda: not list(tmp_path.glob("*.json"))
     )
     assert "accuracy" in short[0]
     assert short[1]["empty"] == "no time was left"
     seen = []
     records = run_grid(
-        cells, sides_of, TINY, tmp_path, progress=lambda cell, record: seen.append(cell)
+        cells, load_subsets, TINY, tmp_path, progress=lambda cell, record: seen.append(cell)
     )
     assert seen == cells
     assert records[0]["accuracy"] == short[0]["accuracy"]
@@ -82,14 +79,14 @@ def test_a_grid_resumes_and_says_why_cells_are_empty(tmp_path):
 
 def test_fewer_clips_and_noise_are_measured(tmp_path):
     cells = with_fractions([Cell("residual-blstm", "mfcc", "motifs", "paper")], (1, 0.5))
-    records = run_grid(cells, sides_of, TINY, tmp_path)
+    records = run_grid(cells, load_subsets, TINY, tmp_path)
     assert [record["fraction"] for record in records] == [1, 0.5]
     assert [set(record["noise"]) for record in records] == [{"30", "20", "10", "0"}] * 2
     assert grid_table(records).count("\n") == 3
     assert curve_table(records).count("\n") == 4
-    noises, shares = plot_robustness(records).axes
-    assert [len(noises.lines), len(shares.lines)] == [1, 1]
-    assert list(shares.lines[0].get_xdata()) == [0.5, 1]
+    noises, fractions = plot_robustness(records).axes
+    assert [len(noises.lines), len(fractions.lines)] == [1, 1]
+    assert list(fractions.lines[0].get_xdata()) == [0.5, 1]
 
 
 def test_a_picture_of_a_whole_grid_has_room_for_its_legend():
@@ -195,8 +192,8 @@ def test_wrong_plans_are_named():
 
 def test_a_damaged_result_is_named(tmp_path):
     cells = [Cell("residual-blstm", "mfcc", "motifs", "paper")]
-    run_grid(cells, sides_of, TINY, tmp_path)
+    run_grid(cells, load_subsets, TINY, tmp_path)
     (file,) = tmp_path.glob("*.json")
     file.write_text("{")
     with pytest.raises(ModelError, match=rf"{file.name} is damaged"):
-        run_grid(cells, sides_of, TINY, tmp_path)
+        run_grid(cells, load_subsets, TINY, tmp_path)

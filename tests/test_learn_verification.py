@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_curve
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.identification.nearest import nearest
@@ -21,12 +20,14 @@ SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 
 
 @given(SCORES, SCORES)
-def test_the_curve_is_that_of_scikit_learn(same: list[float], different: list[float]) -> None:
-    mine = det_curve(same, different)
-    labels = [1] * len(same) + [0] * len(different)
-    alarms, hits, _ = roc_curve(labels, same + different, drop_intermediate=False)
-    np.testing.assert_allclose(mine.false_alarms, alarms)
-    np.testing.assert_allclose(1 - mine.misses, hits)
+def test_the_curve_counts_both_mistakes(same: list[float], different: list[float]) -> None:
+    curve = det_curve(same, different)
+    assert curve.thresholds[0] == np.inf
+    for threshold, alarms, misses in zip(
+        curve.thresholds, curve.false_alarms, curve.misses, strict=True
+    ):
+        assert alarms == pytest.approx(np.mean(np.array(different) >= threshold))
+        assert misses == pytest.approx(np.mean(np.array(same) < threshold))
 
 
 @given(SCORES, SCORES)

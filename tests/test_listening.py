@@ -73,7 +73,7 @@ def files(small_corpus: SyntheticCorpus, tmp_path_factory: pytest.TempPathFactor
     return found
 
 
-def heard_of(
+def predictions_of(
     outcomes: Iterable[tuple[Input, ClipPredictions | CantaorError]],
 ) -> dict[str, ClipPredictions | CantaorError]:
     return {one.name: outcome for one, outcome in outcomes}
@@ -84,7 +84,7 @@ def test_together_and_one_by_one_are_the_same(
     bundle: Bundle, files: list[Path], threads: int | None
 ) -> None:
     pool = None if threads is None else WorkerPool(ThreadPoolExecutor(threads), threads)
-    together = heard_of(infer_recordings(bundle, find_inputs(files), pool))
+    together = predictions_of(infer_recordings(bundle, find_inputs(files), pool))
     assert len(together) == len(files)
     for file in files:
         alone, batched = predict_clips(bundle, file), together[str(file)]
@@ -145,7 +145,9 @@ def hostile_files(folder: Path) -> dict[str, str]:
 
 def test_hostile_files_are_each_reported(bundle: Bundle, files: list[Path], tmp_path: Path) -> None:
     reasons = hostile_files(tmp_path)
-    found = heard_of(infer_recordings(bundle, [*find_inputs([tmp_path]), Input(str(files[0]))]))
+    found = predictions_of(
+        infer_recordings(bundle, [*find_inputs([tmp_path]), Input(str(files[0]))])
+    )
     assert isinstance(found.pop(str(files[0])), ClipPredictions)
     assert {Path(name).name for name in found} == set(reasons)
     for name, outcome in found.items():
@@ -169,17 +171,17 @@ def test_answers_are_completed_and_errors_asked_again(tmp_path: Path, suffix: st
     assert second.done == {"a", "b"}
     second.add({"path": "c", "x": 2}, [{"path": "c", "x": 2}])
     second.close()
-    assert answers_in(out) == {"a": 1, "b": 1, "c": 2}
+    assert predictions_in(out) == {"a": 1, "b": 1, "c": 2}
     with pytest.raises(ArgumentError, match="another model"):
         open_predictions(out, "m2", SCHEMA)
-    assert answers_in(out) == {"a": 1, "b": 1, "c": 2}
+    assert predictions_in(out) == {"a": 1, "b": 1, "c": 2}
     anew = open_predictions(out, "m2", SCHEMA, force=True)
     anew.close()
-    assert answers_in(out) == {}
+    assert predictions_in(out) == {}
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
-def answers_in(path: Path) -> dict[str, int]:
+def predictions_in(path: Path) -> dict[str, int]:
     if path.suffix == ".jsonl":
         rows = [json.loads(line) for line in path.read_text().splitlines()]
     else:

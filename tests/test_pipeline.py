@@ -52,11 +52,11 @@ def test_every_instance_is_a_motif_in_a_recording(small_workspace: Workspace) ->
 
 
 def test_clips_are_those_of_the_first_instances_of_every_motif(small_workspace: Workspace) -> None:
-    heard: dict[str, list[bool]] = {}
+    has_clip: dict[str, list[bool]] = {}
     for row in small_workspace.table("instances").to_pylist():
-        heard.setdefault(row["motif"], []).append(row["clip"] is not None)
-    assert len(heard) > 10
-    for written in heard.values():
+        has_clip.setdefault(row["motif"], []).append(row["clip"] is not None)
+    assert len(has_clip) > 10
+    for written in has_clip.values():
         assert written == [index < EXAMPLES for index in range(len(written))]
 
 

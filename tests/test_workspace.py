@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,13 @@ from cantaor.workspace.records import (
     track_from_table,
     track_to_table,
 )
-from cantaor.workspace.workspace import begin, create_workspace, lock, open_workspace
+from cantaor.workspace.workspace import (
+    Workspace,
+    begin,
+    create_workspace,
+    lock,
+    open_workspace,
+)
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
@@ -109,3 +116,14 @@ def test_file_names_are_one_safe_component_and_differ(one: str, other: str) -> N
         assert not name.startswith(".")
     if one != other and one and other:
         assert file_name(one) != file_name(other)
+
+
+def test_a_table_is_read_by_columns_and_rows(small_workspace: Workspace) -> None:
+    whole = small_workspace.table("instances")
+    recording = whole["recording"][0].as_py()
+    part = small_workspace.table("instances", ["motif"], pc.field("recording") == recording)
+    assert part.column_names == ["motif"]
+    rows = [row["motif"] for row in whole.to_pylist() if row["recording"] == recording]
+    assert part["motif"].to_pylist() == rows
+    none = pc.field("motif").isin(pa.array([], pa.string()))
+    assert small_workspace.table("instances", where=none).num_rows == 0

@@ -5,6 +5,7 @@
 #include "arrays.hpp"
 #include "cantaor/framing.hpp"
 #include "cantaor/glides.hpp"
+#include "cantaor/low_pitches.hpp"
 #include "cantaor/salience.hpp"
 #include "cantaor/tracking.hpp"
 
@@ -12,6 +13,7 @@ namespace cantaor::python {
 namespace {
 
 using Candidates = py::array_t<float, py::array::c_style>;
+using Indices = py::array_t<std::int8_t, py::array::c_style>;
 
 /// Index of the first sample that is not a number of ordinary size, or -1.
 std::int64_t first_bad(const py::array& samples) {
@@ -51,28 +53,38 @@ py::tuple cut(const Framing& framing, const py::array& samples, std::int64_t ori
   return py::make_tuple(out, focus, take(std::move(stretch)));
 }
 
-/// Drift of the strongest candidate of each frame of a stretch.
-py::array_t<float> drifts(const Framing& framing, const py::array& stretch, std::int64_t first,
-                          const Candidates& cents, const Candidates& strength, double min_hz) {
+/// Confirms low pitches among the candidates of each frame of a stretch, in place, and finds the
+/// drift of the strongest.
+py::array_t<float> look_at_periods(const Framing& framing, const py::array& stretch,
+                                   std::int64_t first, Candidates& cents, Candidates& strength,
+                                   Indices& above, Candidates& between, double min_hz) {
   const auto x = view<float>(stretch, "stretch");
-  if (cents.ndim() != 2 || strength.ndim() != 2 || cents.shape(0) != strength.shape(0) ||
-      cents.shape(1) != strength.shape(1))
-    throw py::value_error("cents and strength must be arrays of the same 2 dimensions");
-  const py::ssize_t count = cents.shape(0);
+  for (const py::array& row : {py::array(strength), py::array(above), py::array(between)})
+    if (cents.ndim() != 2 || row.ndim() != 2 || row.shape(0) != cents.shape(0) ||
+        row.shape(1) != cents.shape(1))
+      throw py::value_error("all arrays of candidates must have the same 2 dimensions");
+  const py::ssize_t count = cents.shape(0), width = cents.shape(1);
   const auto window = static_cast<std::size_t>(framing.window());
   if (count > 0 && framing.offset(first, count - 1) + window > x.size())
     throw py::value_error("stretch must hold every frame");
-  const auto at = cents.unchecked<2>(), strong = strength.unchecked<2>();
+  float *at = cents.mutable_data(), *strong = strength.mutable_data();
+  OctaveRow octaves{above.mutable_data(), between.mutable_data()};
   py::array_t<float> out(count);
   float* drift = out.mutable_data();
   {
-    // Safe: the result is not visible to others yet, the arrays are kept alive by the arguments.
+    // Safe: the result is not visible to others yet, the arrays are kept alive by the arguments and
+    // belong to the caller's thread.
     py::gil_scoped_release nogil;
     const PeriodSearch search(framing.rate());
-    for (py::ssize_t i = 0; i < count; ++i)
-      drift[i] = strong(i, 0) > 0 ? search.drift(x.subspan(framing.offset(first, i), window),
-                                                 min_hz * std::exp2(at(i, 0) / 1200.0))
-                                  : 0.0f;
+    for (py::ssize_t i = 0; i < count; ++i, at += width, strong += width) {
+      const auto inside = x.subspan(framing.offset(first, i), window);
+      confirm_low_pitch(search, inside, min_hz, static_cast<int>(width), at, strong, octaves);
+      drift[i] = strong[0] > 0
+                     ? search.drift(inside, min_hz * std::exp2(static_cast<double>(at[0]) / 1200))
+                     : 0.0f;
+      octaves.above += width;
+      octaves.between_db += width;
+    }
   }
   return out;
 }
@@ -89,25 +101,43 @@ py::tuple candidates(const Salience& salience, const py::array& spectrum, const 
     throw py::value_error("shape of spectrum must fit fft_size and focus_db");
   const py::ssize_t width = per_frame;
   py::array_t<float> cents({frames, width}), strength({frames, width}), level(frames);
-  const CandidateRows rows{cents.mutable_data(), strength.mutable_data(), level.mutable_data()};
+  Indices above({frames, width});
+  py::array_t<float> between({frames, width});
+  const CandidateRows rows{cents.mutable_data(),
+                           strength.mutable_data(),
+                           level.mutable_data(),
+                           {above.mutable_data(), between.mutable_data()}};
   const auto* values = static_cast<const float*>(spectrum.data());
   {
     // Safe: the results are not visible to others yet, the spectrum is kept alive by the argument.
     py::gil_scoped_release nogil;
     salience.run(values, focus_db.data(), frames, rows);
   }
-  return py::make_tuple(cents, strength, level);
+  return py::make_tuple(cents, strength, level, above, between);
 }
 
-void push(Tracker& tracker, int per_frame, const Candidates& cents, const Candidates& strength,
-          const Candidates& level, const Candidates& drift) {
-  const py::ssize_t count = level.size();
-  if (cents.size() != count * per_frame || strength.size() != count * per_frame)
-    throw py::value_error("cents and strength must hold candidates values for every level");
-  if (drift.size() != count) throw py::value_error("drift must hold a value for every level");
+/// Candidates of a portion of frames, as Python hands them over.
+struct Portion {
+  const Candidates &cents, &strength, &level, &drift;
+  const Indices& above;
+  const Candidates& between;
+};
+
+void push(Tracker& tracker, int per_frame, const Portion& in) {
+  const py::ssize_t count = in.level.size(), values = count * per_frame;
+  for (const py::array& array :
+       {py::array(in.cents), py::array(in.strength), py::array(in.above), py::array(in.between)})
+    if (array.size() != values)
+      throw py::value_error("all arrays of candidates must hold candidates values for every level");
+  if (in.drift.size() != count) throw py::value_error("drift must hold a value for every level");
+  const std::int8_t* above = in.above.data();
+  if (std::any_of(above, above + values, [=](int k) { return k < -1 || k >= per_frame; }))
+    throw py::value_error("above must lie in -1..candidates - 1");
   // Safe: the arrays are kept alive by the arguments; the caller uses one tracker in one thread.
   py::gil_scoped_release nogil;
-  tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, count);
+  tracker.push({in.cents.data(), in.strength.data(), in.level.data(), in.drift.data(),
+                in.between.data(), above},
+               count);
 }
 
 struct BoundSalience {
@@ -151,7 +181,15 @@ void bind_settings(py::module_& m) {
       .def_readwrite("octave_jump_cost", &TrackerSettings::octave_jump_cost)
       .def_readwrite("voicing_cost", &TrackerSettings::voicing_cost)
       .def_readwrite("glide_cents", &TrackerSettings::glide_cents)
-      .def_readwrite("sharpening", &TrackerSettings::sharpening);
+      .def_readwrite("sharpening", &TrackerSettings::sharpening)
+      .def_readwrite("octave_cost", &TrackerSettings::octave_cost)
+      .def_readwrite("subharmonic_db", &TrackerSettings::subharmonic_db)
+      .def_readwrite("harmonic_db", &TrackerSettings::harmonic_db)
+      .def_readwrite("overtone_cost", &TrackerSettings::overtone_cost)
+      .def_readwrite("overtone_db", &TrackerSettings::overtone_db)
+      .def_readwrite("range_weight", &TrackerSettings::range_weight)
+      .def_readwrite("lowest_hz", &TrackerSettings::lowest_hz)
+      .def_readwrite("highest_hz", &TrackerSettings::highest_hz);
 }
 
 }  // namespace
@@ -171,8 +209,9 @@ void bind_pitch(py::module_& m) {
       .def("last_sample", &Framing::last_sample, py::arg("frame"))
       .def("cut", &cut, py::arg("samples"), py::arg("origin"), py::arg("first"), py::arg("count"),
            py::arg("rows"))
-      .def("drifts", &drifts, py::arg("stretch"), py::arg("first"), py::arg("cents"),
-           py::arg("strength"), py::arg("min_hz"));
+      .def("look_at_periods", &look_at_periods, py::arg("stretch"), py::arg("first"),
+           py::arg("cents"), py::arg("strength"), py::arg("above"), py::arg("between_db"),
+           py::arg("min_hz"));
   py::class_<BoundSalience>(m, "Salience")
       .def(py::init([](const SalienceSettings& settings, double rate, int fft_size) {
              return BoundSalience{Salience(settings, rate, fft_size), settings.candidates,
@@ -194,10 +233,12 @@ void bind_pitch(py::module_& m) {
       .def(
           "push",
           [](BoundTracker& self, const Candidates& cents, const Candidates& strength,
-             const Candidates& level, const Candidates& drift) {
-            push(self.tracker, self.candidates, cents, strength, level, drift);
+             const Candidates& level, const Indices& above, const Candidates& between,
+             const Candidates& drift) {
+            push(self.tracker, self.candidates, {cents, strength, level, drift, above, between});
           },
-          py::arg("cents"), py::arg("strength"), py::arg("level_db"), py::arg("drift"))
+          py::arg("cents"), py::arg("strength"), py::arg("level_db"), py::arg("above"),
+          py::arg("between_db"), py::arg("drift"))
       .def("finish", [](BoundTracker& self) {
         {
           // Safe: nothing but the tracker, which the caller uses in one thread, is touched.
@@ -205,7 +246,8 @@ void bind_pitch(py::module_& m) {
           self.tracker.finish();
         }
         return py::make_tuple(take(std::move(self.tracker.track().hz)),
-                              take(std::move(self.tracker.track().strength)));
+                              take(std::move(self.tracker.track().strength)),
+                              take(std::move(self.tracker.track().octave_confidence)));
       });
 }
 

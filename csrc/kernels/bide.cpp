@@ -59,9 +59,9 @@ bool bitmaps_pay(const SortedSequences& sequences, std::size_t alphabet) {
 
 Patterns mine_any_gap(const SequencesView& sequences, const MiningOptions& options,
                       Control& control, Layout layout) {
-  Pulse pulse(control, true);
+  InterruptPoller poller(control, true);
   const auto pass = [&](const MiningOptions& current) {
-    auto encoded = encode(sequences, current.min_support, pulse);
+    auto encoded = encode(sequences, current.min_support, poller);
     const auto sorted = bide::sort_sequences(sequences, encoded);
     encoded.codes = {};
     if (layout == Layout::bitmaps && encoded.symbols.size() > bide::kMostBitmapSymbols)

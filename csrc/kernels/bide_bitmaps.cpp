@@ -121,8 +121,8 @@ class BitmapEngine {
  public:
   using Index = BitmapIndex<Words>;
   using Set = CodeSet<Words>;
-  BitmapEngine(const Index& index, Pulse& pulse)
-      : index_(index), pulse_(pulse), everything_(Set::all_below(index.alphabet)) {}
+  BitmapEngine(const Index& index, InterruptPoller& poller)
+      : index_(index), poller_(poller), everything_(Set::all_below(index.alphabet)) {}
 
   bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
                bool grow, Arena& arena, std::vector<Branch>& children) {
@@ -188,7 +188,7 @@ class BitmapEngine {
     }
     for (; i < entries.size(); ++i)
       if (index_.after[entries[i]].contains(code)) out[size++] = index_.next(code, entries[i] + 1);
-    pulse_.spend(entries.size());
+    poller_.spend(entries.size());
     return {code, support, {out, support}};
   }
 
@@ -216,13 +216,13 @@ class BitmapEngine {
       while (high > low && alive_[high - 1].empty()) --high;
       while (low < high && alive_[low].empty()) ++low;
       if (low == high) return false;
-      pulse_.spend(pattern.size());
+      poller_.spend(pattern.size());
     }
     return true;
   }
 
   const Index& index_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   const Set everything_;
   std::array<SlicedCounter, Words> counters_;
   std::vector<Set> alive_;

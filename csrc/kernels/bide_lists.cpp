@@ -51,9 +51,9 @@ struct ListIndex {
 class ListEngine {
  public:
   using Index = ListIndex;
-  ListEngine(const ListIndex& index, Pulse& pulse)
+  ListEngine(const ListIndex& index, InterruptPoller& poller)
       : index_(index),
-        pulse_(pulse),
+        poller_(poller),
         counts_(index.alphabet, 0),
         touched_(index.alphabet + 1),
         outputs_(index.alphabet, nullptr),
@@ -106,7 +106,7 @@ class ListEngine {
       }
       next_look = i + next_look / 2;
     }
-    pulse_.spend(steps);
+    poller_.spend(steps);
     bool extends_forward = false;
     for (std::size_t t = 0; t < touched; ++t) {
       const std::uint32_t code = touched_[t], support = counts_[code];
@@ -144,7 +144,7 @@ class ListEngine {
       steps += position - entry;
     }
     for (const auto& child : children) outputs_[child.code] = nullptr;
-    pulse_.spend(steps);
+    poller_.spend(steps);
   }
 
   // Whether some symbol stands in the same period of every sequence. Periods end at the last
@@ -183,7 +183,7 @@ class ListEngine {
       }
       stops_[i] = position;
     }
-    pulse_.spend(stop - first);
+    poller_.spend(stop - first);
   }
 
   void fill(std::size_t periods) {
@@ -195,7 +195,7 @@ class ListEngine {
           alive_.push_back(index_.cells[position].code);
       bounds_.push_back(alive_.size());
     }
-    pulse_.spend(alive_.size());
+    poller_.spend(alive_.size());
   }
 
   void filter(std::size_t periods) {
@@ -212,11 +212,11 @@ class ListEngine {
       bounds_[i + 1] = kept;
     }
     alive_.resize(kept);
-    pulse_.spend(steps);
+    poller_.spend(steps);
   }
 
   const ListIndex& index_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   std::vector<std::uint32_t> counts_, touched_;
   std::vector<std::uint32_t*> outputs_;
   std::vector<std::uint64_t> marks_;

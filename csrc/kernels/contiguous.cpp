@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "cantaor/collector.hpp"
 #include "cantaor/encoding.hpp"
 #include "cantaor/interval_tree.hpp"
 #include "cantaor/large_pages.hpp"
+#include "cantaor/pattern_collector.hpp"
 #include "cantaor/suffix_array.hpp"
 
 namespace cantaor {
@@ -48,14 +48,14 @@ struct Forest {
 };
 
 Forest grow(const SegmentedText& text, std::size_t sequences, std::int64_t min_support,
-            Closure closure, Pulse& pulse) {
+            Closure closure, InterruptPoller& poller) {
   Forest out;
   {
-    IntervalTree tree(text, out.suffixes, sequences, min_support, closure, pulse);
+    IntervalTree tree(text, out.suffixes, sequences, min_support, closure, poller);
     const bool sorted = sort_in_buckets(
         text, out.suffixes,
         [&](std::size_t first, std::span<const std::uint32_t> common) { tree.add(first, common); },
-        pulse);
+        poller);
     if (sorted) {
       out.intervals = tree.finish();
       return out;
@@ -63,8 +63,8 @@ Forest grow(const SegmentedText& text, std::size_t sequences, std::int64_t min_s
   }
   // Long repeats: sort by doubling, whose time they do not change.
   out.suffixes = {};
-  const auto common = sort_by_doubling(text, out.suffixes, pulse);
-  IntervalTree tree(text, out.suffixes, sequences, min_support, closure, pulse);
+  const auto common = sort_by_doubling(text, out.suffixes, poller);
+  IntervalTree tree(text, out.suffixes, sequences, min_support, closure, poller);
   tree.add(0, common);
   out.intervals = tree.finish();
   return out;
@@ -90,13 +90,13 @@ std::vector<Interval> order_by_length(const std::vector<Interval>& intervals,
 /// the text.
 std::vector<std::uint32_t> ranks_of_tails(const std::vector<Interval>& intervals,
                                           const SegmentedText& text, const SortedSuffixes& suffixes,
-                                          Pulse& pulse) {
+                                          InterruptPoller& poller) {
   std::vector<std::uint32_t> rank(text.codes.size(), kNoCode);
   for (const auto& interval : intervals) rank[suffixes[interval.last].position + 1] = 0;
   for (std::uint32_t j = 0; j < suffixes.size; ++j) {
     auto& place = rank[suffixes[j].position];
     if (place != kNoCode) place = j;
-    pulse.spend(1);
+    poller.spend(1);
   }
   return rank;
 }
@@ -104,11 +104,11 @@ std::vector<std::uint32_t> ranks_of_tails(const std::vector<Interval>& intervals
 /// Settles the intervals of which it is not known whether a symbol extends them to the left with
 /// the same support. The longer pattern is an interval too, and dropping its first symbol leads
 /// from it to the shorter one. Intervals with one first symbol map to ascending ones.
-void settle_by_rank(Forest& forest, const SegmentedText& text, Pulse& pulse) {
+void settle_by_rank(Forest& forest, const SegmentedText& text, InterruptPoller& poller) {
   std::vector<std::size_t> bounds;
   forest.intervals = order_by_length(forest.intervals, bounds);
   auto& [suffixes, intervals] = forest;
-  const auto rank = ranks_of_tails(intervals, text, suffixes, pulse);
+  const auto rank = ranks_of_tails(intervals, text, suffixes, poller);
   for (std::size_t length = 2; length + 1 < bounds.size(); ++length) {
     const auto begin = intervals.begin() + static_cast<std::ptrdiff_t>(bounds[length - 1]);
     const auto end = intervals.begin() + static_cast<std::ptrdiff_t>(bounds[length]);
@@ -118,7 +118,7 @@ void settle_by_rank(Forest& forest, const SegmentedText& text, Pulse& pulse) {
           begin, end, [&](const Interval& other) { return other.last < target; });
       if (shorter != end && shorter->first <= target && shorter->support == intervals[i].support)
         shorter->left = LeftSide::extends;
-      pulse.spend(8);
+      poller.spend(8);
     }
   }
   for (auto& interval : intervals)
@@ -140,14 +140,14 @@ void spell(const Interval& interval, const Forest& forest, const SegmentedText& 
 
 Patterns collect(const Forest& forest, const SegmentedText& text,
                  const std::vector<std::int32_t>& symbols, const MiningOptions& options,
-                 Pulse& pulse) {
-  Collector collector(options);
+                 InterruptPoller& poller) {
+  PatternCollector collector(options);
   RowsByLength rows;
   const auto each_closed = [&](const auto& use) {
     for (const auto& interval : forest.intervals)
       if (interval.left == LeftSide::closed && collector.may_be_kept(interval.length)) {
         use(interval);
-        pulse.spend(interval.length);
+        poller.spend(interval.length);
       }
   };
   if (collector.ranked()) {
@@ -167,7 +167,7 @@ Patterns collect(const Forest& forest, const SegmentedText& text,
   auto cursor = rows.allocate();
   each_closed([&](const Interval& interval) {
     spell(interval, forest, text, symbols, rows.place(cursor, interval.length, interval.support));
-    pulse.control().advance();
+    poller.control().advance();
   });
   return rows.take();
 }
@@ -176,17 +176,17 @@ Patterns collect(const Forest& forest, const SegmentedText& text,
 
 Patterns mine_contiguous(const SequencesView& sequences, const MiningOptions& options,
                          Closure closure, Control& control) {
-  Pulse pulse(control, true);
-  auto encoded = encode(sequences, options.min_support, pulse);
+  InterruptPoller poller(control, true);
+  auto encoded = encode(sequences, options.min_support, poller);
   const SegmentedText text = make_text(sequences, encoded);
   encoded.codes = {};
   if (text.codes.empty()) return {};
-  Forest forest = grow(text, sequences.size(), options.min_support, closure, pulse);
+  Forest forest = grow(text, sequences.size(), options.min_support, closure, poller);
   if (std::any_of(forest.intervals.begin(), forest.intervals.end(),
                   [](const Interval& interval) { return interval.left == LeftSide::unknown; }))
-    settle_by_rank(forest, text, pulse);
+    settle_by_rank(forest, text, poller);
 
-  return collect(forest, text, encoded.symbols, options, pulse);
+  return collect(forest, text, encoded.symbols, options, poller);
 }
 
 }  // namespace cantaor

@@ -16,9 +16,10 @@ struct Run {
 };
 
 /// Collects runs into segments and phrases.
-class Collector {
+class SegmentBuilder {
  public:
-  Collector(const ContourSettings& settings, bool merge) : settings_(settings), merge_(merge) {}
+  SegmentBuilder(const ContourSettings& settings, bool merge)
+      : settings_(settings), merge_(merge) {}
 
   void close(Run& run) {
     if (run.frames > 0 && run.frames >= settings_.min_frames) keep(run);
@@ -104,7 +105,7 @@ class ByMargin {
 template <typename Rule>
 Segments segments(std::span<const double> cents, Rule rule, bool merge,
                   const ContourSettings& settings, Control& control) {
-  Collector collector(settings, merge);
+  SegmentBuilder builder(settings, merge);
   Run run;
   std::int64_t gap = 0;
   const auto frames = static_cast<std::int64_t>(cents.size());
@@ -115,14 +116,14 @@ Segments segments(std::span<const double> cents, Rule rule, bool merge,
       const double value = cents[static_cast<std::size_t>(i)];
       if (std::isnan(value)) {
         if (++gap == settings.max_gap + 1) {
-          collector.close(run);
-          collector.end_phrase();
+          builder.close(run);
+          builder.end_phrase();
         }
         continue;
       }
       gap = 0;
       if (run.frames == 0 || !rule.belongs(run, value)) {
-        collector.close(run);
+        builder.close(run);
         run.cluster = rule.start(value);
         run.first = i;
       }
@@ -131,8 +132,8 @@ Segments segments(std::span<const double> cents, Rule rule, bool merge,
       ++run.frames;
     }
   }
-  collector.close(run);
-  return collector.finish();
+  builder.close(run);
+  return builder.finish();
 }
 
 }  // namespace

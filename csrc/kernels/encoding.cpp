@@ -69,9 +69,10 @@ std::vector<std::int32_t> distinct_symbols(std::span<const std::int32_t> values)
   return distinct;
 }
 
-EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support, Pulse& pulse) {
+EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support,
+                        InterruptPoller& poller) {
   const SymbolCodes all(distinct_symbols(sequences.values));
-  pulse.beat();
+  poller.poll();
   EncodedSequences out;
   reserve_large(out.codes, sequences.values.size());
   out.codes.resize(sequences.values.size());
@@ -85,7 +86,7 @@ EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support
       support[code] += last[code] != s;
       last[code] = static_cast<std::uint32_t>(s);
     }
-    pulse.spend(sequence.size() + 1);
+    poller.spend(sequence.size() + 1);
   }
   std::vector<std::uint32_t> dense(support.size(), kNoCode);
   for (std::size_t code = 0; code < support.size(); ++code) {

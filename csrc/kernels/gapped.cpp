@@ -47,8 +47,8 @@ Patterns mine_gapped(const SequencesView& sequences, const MiningOptions& option
   const gapped::Gap gap{static_cast<std::uint32_t>(std::min(low, longest)),
                         static_cast<std::uint32_t>(std::min(high, longest))};
   const auto pass = [&](const MiningOptions& current) {
-    Pulse pulse(control, true);
-    auto encoded = encode(sequences, current.min_support, pulse);
+    InterruptPoller poller(control, true);
+    auto encoded = encode(sequences, current.min_support, poller);
     if (layout == Layout::bitmaps && !gapped::bitmaps_possible(encoded, gap))
       throw std::invalid_argument("bitmaps need at most 64 frequent symbols and gaps up to 62");
     const bool bitmaps =

@@ -89,8 +89,8 @@ struct Index {
 class BitmapEngine {
  public:
   using Index = gapped::Index;
-  BitmapEngine(const Index& index, Pulse& pulse)
-      : index_(index), pulse_(pulse), all_(CodeSet<1>::all_below(index.alphabet).words[0]) {}
+  BitmapEngine(const Index& index, InterruptPoller& poller)
+      : index_(index), poller_(poller), all_(CodeSet<1>::all_below(index.alphabet).words[0]) {}
 
   bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
                bool grow, Arena& arena, std::vector<Branch>& children) {
@@ -134,7 +134,7 @@ class BitmapEngine {
     }
     for (auto& window : windows_)
       window.codes = codes_at(index_.row(window.block), window.positions, candidates);
-    pulse_.spend(4 * windows_.size());
+    poller_.spend(4 * windows_.size());
   }
 
   static Word codes_at(const Word* row, Word positions, Word candidates) {
@@ -184,7 +184,7 @@ class BitmapEngine {
         outputs[code] = put(outputs[code], window.block, row[code] & window.positions);
       }
     }
-    pulse_.spend(4 * windows_.size());
+    poller_.spend(4 * windows_.size());
   }
 
   // The words of one sequence from its first block on, beginning with the entry at i; moves i on.
@@ -223,7 +223,7 @@ class BitmapEngine {
       step_back(words_);
       keep(words_, pattern[i]);
     }
-    pulse_.spend(pattern.size() * words_.size());
+    poller_.spend(pattern.size() * words_.size());
   }
 
   // Whether one symbol stands before an instance in every sequence; alive_ keeps those symbols.
@@ -253,7 +253,7 @@ class BitmapEngine {
     Word beyond;
     for (std::size_t i = pattern.size() - 1; i-- > 0;)
       ends = index_.before(ends, beyond) & row[pattern[i]];
-    pulse_.spend(pattern.size());
+    poller_.spend(pattern.size());
     return index_.before(ends, beyond);
   }
 
@@ -286,7 +286,7 @@ class BitmapEngine {
   }
 
   const Index& index_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   const Word all_;
   Word alive_ = 0;
   std::vector<Window> windows_;
@@ -300,7 +300,7 @@ class BitmapEngine {
 Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
                       const MiningOptions& options, Control& control) {
   if (encoded.symbols.empty()) return {};
-  Pulse pulse(control, true);
+  InterruptPoller poller(control, true);
   Index index(sequences, encoded, gap);
   const auto blocks = static_cast<std::uint32_t>(index.first.size() - 1);
   std::vector<std::vector<std::uint32_t>> entries(index.alphabet);
@@ -313,9 +313,9 @@ Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& en
         put(out.data() + out.size() - kCell, block, word);
       }
     roots.push_back({code, encoded.support[code], out});
-    pulse.spend(blocks);
+    poller.spend(blocks);
   }
-  return search_followed<BitmapEngine>(index, roots, encoded, options, pulse, control);
+  return search_followed<BitmapEngine>(index, roots, encoded, options, poller, control);
 }
 
 }  // namespace cantaor::gapped

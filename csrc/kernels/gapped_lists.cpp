@@ -65,9 +65,9 @@ struct GappedIndex {
 class GappedEngine {
  public:
   using Index = GappedIndex;
-  GappedEngine(const GappedIndex& index, Pulse& pulse)
+  GappedEngine(const GappedIndex& index, InterruptPoller& poller)
       : index_(index),
-        pulse_(pulse),
+        poller_(poller),
         counts_(index.alphabet + 1u),
         outputs_(index.alphabet + 1u, nullptr),
         marks_(index.alphabet + 1u, 0) {}
@@ -109,7 +109,7 @@ class GappedEngine {
       if (counts_[code].entries == 0) touched.push_back(code);
       counts_[code].add(index_.sequence[position]);
     });
-    pulse_.spend(entries.size() + touched.size());
+    poller_.spend(entries.size() + touched.size());
     std::vector<std::uint32_t> frequent;
     for (const auto code : touched) {
       if (counts_[code].support >= threshold && code != index_.alphabet) frequent.push_back(code);
@@ -138,7 +138,7 @@ class GappedEngine {
       counts_[index_.codes[position]].add(index_.sequence[position]);
       ++steps;
     });
-    pulse_.spend(steps + candidates.size());
+    poller_.spend(steps + candidates.size());
   }
 
   void project(std::span<const std::uint32_t> entries, Arena& arena, std::span<Branch> children) {
@@ -154,7 +154,7 @@ class GappedEngine {
       ++steps;
     });
     for (const auto& child : children) outputs_[child.code] = nullptr;
-    pulse_.spend(steps);
+    poller_.spend(steps);
   }
 
   // Entries of one sequence, from `i` on.
@@ -174,7 +174,7 @@ class GappedEngine {
         if (index_.codes[position] == pattern[i]) other_.push_back(position);
       });
       starts_.assign(other_.rbegin(), other_.rend());
-      pulse_.spend(other_.size() + 4);
+      poller_.spend(other_.size() + 4);
     }
   }
 
@@ -196,7 +196,7 @@ class GappedEngine {
       else
         std::erase_if(alive_, [&](std::uint32_t code) { return marks_[code] != mark_; });
       if (alive_.empty()) return false;
-      pulse_.spend(starts_.size() + found_.size());
+      poller_.spend(starts_.size() + found_.size());
       i += ends.size();
     }
     return true;
@@ -232,7 +232,7 @@ class GappedEngine {
   }
 
   const GappedIndex& index_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   std::vector<Count> counts_;
   std::vector<std::uint32_t*> outputs_;
   std::vector<std::uint64_t> marks_;
@@ -244,7 +244,7 @@ class GappedEngine {
 
 Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
                     const MiningOptions& options, Control& control) {
-  Pulse pulse(control, true);
+  InterruptPoller poller(control, true);
   GappedIndex index(sequences, encoded, gap);
   std::vector<std::uint32_t> counts(index.alphabet + std::size_t{1}, 0);
   for (const auto code : index.codes) ++counts[code];
@@ -254,7 +254,7 @@ Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& enco
       if (index.codes[position] != index.alphabet) put(index.codes[position], position);
   };
   const Roots roots = group_roots(counts, encoded.support, instances);
-  return search_followed<GappedEngine>(index, roots.branches, encoded, options, pulse, control);
+  return search_followed<GappedEngine>(index, roots.branches, encoded, options, poller, control);
 }
 
 }  // namespace cantaor::gapped

@@ -15,6 +15,11 @@ constexpr double kLeastStretch = 0.003;
 constexpr float kAgreement = 0.6f;                   // least correlation of a lag that counts
 constexpr float kMost = 40;                          // cents that a frame is moved
 constexpr double kGlide = 0.0116, kBeside = 0.0058;  // s
+constexpr float kSteady = 50;  // cents within which frames belong to one steady pitch
+// The largest bias of a tone of one or many harmonics is kMost at 60 Hz and falls by this power of
+// the pitch; above 165 Hz it is below a cent, and that of the period is not.
+constexpr double kBiasedHz = 60, kUnbiasedHz = 165;
+constexpr float kFallOfBias = 2.5f;
 constexpr float kUnvoiced = std::numeric_limits<float>::quiet_NaN();
 
 struct Lags {
@@ -84,25 +89,33 @@ std::size_t highest_peak(const std::vector<float>& values) {
 }  // namespace
 
 float PeriodSearch::drift(std::span<const float> window, double hz) const {
+  const Period found = find(window, hz);
+  return found.agreement < kAgreement ? 0.0f : found.drift;
+}
+
+Period PeriodSearch::find(std::span<const float> window, double hz) const {
   const Lags lags = lags_about(rate_ / hz, rate_);
   const auto reach = static_cast<std::size_t>(std::max(lags.last + lags.stretch, 0));
-  if (lags.first < 1 || reach > window.size()) return 0;
+  if (lags.first < 1 || reach > window.size()) return {0, 0};
   const std::size_t size = reach + (window.size() - reach) % 2;  // so that the centre stays
   std::vector<float> x(size), found(static_cast<std::size_t>(lags.last - lags.first) + 1);
   centred(window.subspan((window.size() - size) / 2, size), x.data());
   correlate(x.data(), static_cast<int>(size), lags, found.data());
   const std::size_t best = highest_peak(found);
-  if (best == 0 || found[best] < kAgreement) return 0;
+  if (best == 0) return {0, 0};
   const float left = found[best - 1], right = found[best + 1];
   const float bend = left - 2 * found[best] + right;
   const float shift = bend < 0 ? 0.5f * (left - right) / bend : 0.0f;
   const double lag = lags.first + static_cast<double>(best) + static_cast<double>(shift);
-  return static_cast<float>(1200 * std::log2(rate_ * lags.periods / lag / hz));
+  return {static_cast<float>(1200 * std::log2(rate_ * lags.periods / lag / hz)),
+          found[best] - 0.25f * (left - right) * shift};
 }
 
-GlideSharpener::GlideSharpener(double glide_cents, double share, double hop_s)
+GlideSharpener::GlideSharpener(double glide_cents, double share, double min_hz, double hop_s)
     : glide_cents_(static_cast<float>(glide_cents)),
       share_(static_cast<float>(share)),
+      low_(static_cast<float>(1200 * std::log2(kBiasedHz / min_hz))),
+      high_(static_cast<float>(1200 * std::log2(kUnbiasedHz / min_hz))),
       reach_(static_cast<std::size_t>(std::max(1L, std::lround(kGlide / hop_s)))),
       beside_(static_cast<std::size_t>(std::max(1L, std::lround(kBeside / hop_s)))),
       ring_(2 * reach_ + 1, PathFrame{kUnvoiced, 0.0f}),
@@ -115,6 +128,18 @@ bool GlideSharpener::push(PathFrame frame, float& cents) {
   return true;
 }
 
+/// How far the mean pitch by period of the frames around lies above that of a frame; of those that
+/// have nearly the same pitch.
+float GlideSharpener::steady_drift(std::size_t frame) const {
+  float sum = 0, count = 0;
+  for (std::size_t i = frame - reach_; i <= frame + reach_; ++i)
+    if (at(i).drift != 0 && std::abs(at(i).cents - at(frame).cents) < kSteady) {
+      sum += at(i).cents + at(i).drift - at(frame).cents;
+      ++count;
+    }
+  return count > 0 ? sum / count : 0.0f;
+}
+
 /// The cents of a frame, moved towards its drift if the pitch moves around it and the drift keeps
 /// its sign.
 float GlideSharpener::sharpened(std::size_t frame) const {
@@ -122,7 +147,10 @@ float GlideSharpener::sharpened(std::size_t frame) const {
   const bool glides = std::abs(at(frame + reach_).cents - at(frame - reach_).cents) >= glide_cents_;
   const bool steady =
       drift * at(frame - beside_).drift > 0 || drift * at(frame + beside_).drift > 0;
-  return glides && steady ? cents + std::clamp(share_ * drift, -kMost, kMost) : cents;
+  if (glides && steady) return cents + std::clamp(share_ * drift, -kMost, kMost);
+  if (!(cents < high_)) return cents;
+  const float most = kMost * std::min(std::exp2(kFallOfBias * (low_ - cents) / 1200), 1.0f);
+  return cents + std::clamp(steady_drift(frame), -most, most);
 }
 
 }  // namespace cantaor

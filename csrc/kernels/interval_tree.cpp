@@ -20,12 +20,12 @@ std::uint32_t merge(std::uint32_t a, std::uint32_t b) {
 
 IntervalTree::IntervalTree(const SegmentedText& text, const SortedSuffixes& suffixes,
                            std::size_t sequences, std::int64_t min_support, Closure closure,
-                           Pulse& pulse)
+                           InterruptPoller& poller)
     : text_(text),
       suffixes_(suffixes),
       min_support_(min_support),
       closure_(closure),
-      pulse_(pulse),
+      poller_(poller),
       latest_(sequences, kNever),
       open_{{0, 0, 0, 0, kNothing}},
       left_counts_(std::size_t{text.alphabet} + 1, 0),
@@ -45,7 +45,7 @@ void IntervalTree::add(std::size_t first, std::span<const std::uint32_t> common)
     see(j++);
   }
   size_ = j;
-  pulse_.spend(2 * common.size());
+  poller_.spend(2 * common.size());
 }
 
 std::vector<Interval> IntervalTree::finish() {
@@ -106,7 +106,7 @@ void IntervalTree::add_leaf(std::uint32_t j, std::uint32_t next_common) {
   std::uint32_t length = std::max(common_before_, next_common);
   if (text_.codes[position + length] == 0) return;
   while (text_.codes[position + length] != 0) ++length;
-  pulse_.spend(length);
+  poller_.spend(length);
   found_.push_back({j, j, length, 1, LeftSide::closed});
 }
 
@@ -144,7 +144,7 @@ void IntervalTree::count_left(std::uint32_t first, std::uint32_t size, std::uint
     if (left == 0) continue;
     if (left_counts_[left]++ == 0) left_codes_.push_back(left);
     most = std::max(most, left_counts_[left]);
-    pulse_.spend(1);
+    poller_.spend(1);
   }
   looks_left_ += size - looked;
   std::size_t kept = 0;
@@ -160,7 +160,7 @@ bool IntervalTree::stands_left(std::uint32_t code, std::uint32_t first, std::uin
   for (std::uint32_t j = first; j <= last && support > 0; ++j) {
     if (suffixes_.left(j) == code && std::exchange(stamps_[suffixes_[j].owner], stamp_) != stamp_)
       --support;
-    pulse_.spend(1);
+    poller_.spend(1);
   }
   return support == 0;
 }

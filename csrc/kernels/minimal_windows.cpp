@@ -16,11 +16,11 @@ struct Window {
 class WindowSearch {
  public:
   WindowSearch(const SequencesView& patterns, const SequencesView& sequences, std::int64_t low,
-               std::int64_t high, Pulse& pulse)
+               std::int64_t high, InterruptPoller& poller)
       : sequences_(sequences),
         low_(low),
         high_(high),
-        pulse_(pulse),
+        poller_(poller),
         codes_(distinct_symbols(patterns.values)) {
     index();
   }
@@ -35,7 +35,7 @@ class WindowSearch {
         for (const auto place : places) grown.push_back({place, place});
       else
         grown = grow(levels_.back(), places);
-      pulse_.spend(grown.size() + 16);
+      poller_.spend(grown.size() + 16);
       levels_.push_back(std::move(grown));
     }
     return levels_.back();
@@ -57,7 +57,7 @@ class WindowSearch {
     sequence_.reserve(sequences_.values.size());
     for (std::uint32_t s = 0; s < sequences_.size(); ++s)
       sequence_.resize(static_cast<std::size_t>(sequences_.offsets[s + 1u]), s);
-    pulse_.beat();
+    poller_.poll();
   }
 
   std::span<const std::uint32_t> places_of(std::int32_t symbol) const {
@@ -89,7 +89,7 @@ class WindowSearch {
         while (recent_[front].last + high_ + 1 < *place) ++front;
         grown.push_back({recent_[front].start, *place});
       }
-      pulse_.spend(2);
+      poller_.spend(2);
     }
     return grown;
   }
@@ -107,7 +107,7 @@ class WindowSearch {
 
   const SequencesView& sequences_;
   const std::int64_t low_, high_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   SymbolCodes codes_;
   std::vector<std::size_t> bounds_;
   std::vector<std::uint32_t> places_, sequence_;
@@ -119,9 +119,9 @@ class WindowSearch {
 
 OccurrenceTable find_minimal_windows(const SequencesView& patterns, const SequencesView& sequences,
                                      std::int64_t low, std::int64_t high, Control& control) {
-  Pulse pulse(control, true);
+  InterruptPoller poller(control, true);
   const auto longest = static_cast<std::int64_t>(sequences.values.size());
-  WindowSearch search(patterns, sequences, std::min(low, longest), std::min(high, longest), pulse);
+  WindowSearch search(patterns, sequences, std::min(low, longest), std::min(high, longest), poller);
   const auto order = lexicographic_order(patterns);
   OccurrenceTable found, table;  // found: in lexicographic order of the patterns
   std::vector<std::int64_t> begin(patterns.size()), size(patterns.size());

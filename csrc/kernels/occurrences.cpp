@@ -47,12 +47,12 @@ std::uint32_t common_prefix(std::span<const std::int32_t> a, std::span<const std
 /// number of states, never with the alphabet times that.
 class Automaton {
  public:
-  Automaton(const SequencesView& patterns, Pulse& pulse)
+  Automaton(const SequencesView& patterns, InterruptPoller& poller)
       : codes_(distinct_symbols(patterns.values)),
         root_(codes_.symbols().size(), 0),
         same_(patterns.size(), kNoCode) {
-    grow(patterns, pulse);
-    link(pulse);
+    grow(patterns, poller);
+    link(poller);
   }
 
   std::uint32_t code(std::int32_t symbol) const { return codes_(symbol); }
@@ -109,7 +109,7 @@ class Automaton {
 
   // One length after the other over the patterns in lexicographic order: a prefix is new where it
   // differs from that of the pattern before.
-  void grow(const SequencesView& patterns, Pulse& pulse) {
+  void grow(const SequencesView& patterns, InterruptPoller& poller) {
     struct Open {
       std::uint32_t pattern, shared, state;
     };
@@ -137,7 +137,7 @@ class Automaton {
           states_[state].pattern = each.pattern;
         else
           same_[each.pattern] = states_[state].pattern;
-        pulse.spend(2);
+        poller.spend(2);
       }
       begin_children(parent, kNoCode);
       open.resize(kept);
@@ -155,14 +155,14 @@ class Automaton {
   }
 
   // Failures lead to shorter states, which come first.
-  void link(Pulse& pulse) {
+  void link(InterruptPoller& poller) {
     for (std::uint32_t state = 0; state < size(); ++state) {
       for (std::uint32_t next = states_[state].first_child; next < states_[state + 1].first_child;
            ++next)
         states_[next].failure = state == 0 ? 0 : step(states_[state].failure, states_[next].code);
       State& here = states_[state];
       here.match = here.pattern != kNoCode ? state : states_[here.failure].match;
-      pulse.spend(4);
+      poller.spend(4);
     }
   }
 
@@ -182,14 +182,15 @@ struct Match {
 // Text positions where each pattern ends, pattern after pattern; matched[i] is the longest match
 // that ends at position i.
 std::vector<std::uint32_t> find_ends(const std::vector<std::uint32_t>& matched,
-                                     std::vector<Match>& matches, std::size_t total, Pulse& pulse) {
+                                     std::vector<Match>& matches, std::size_t total,
+                                     InterruptPoller& poller) {
   std::vector<std::uint32_t> ends(total);
   for (std::uint32_t position = 0; position < matched.size(); ++position) {
     for (std::uint32_t i = matched[position]; i != kNoCode; i = matches[i].next) {
       ends[static_cast<std::size_t>(matches[i].cursor++)] = position;
-      pulse.spend(2);
+      poller.spend(2);
     }
-    pulse.spend(1);
+    poller.spend(1);
   }
   return ends;
 }
@@ -197,7 +198,7 @@ std::vector<std::uint32_t> find_ends(const std::vector<std::uint32_t>& matched,
 // Sequence, start and end from text positions; equal patterns read the same ones.
 void fill_columns(OccurrenceTable& table, const std::vector<std::uint32_t>& ends,
                   const std::vector<std::size_t>& first_end, const SequencesView& patterns,
-                  const SequencesView& sequences, Pulse& pulse) {
+                  const SequencesView& sequences, InterruptPoller& poller) {
   std::vector<std::uint32_t> sequence_of(sequences.values.size());
   for (std::uint32_t s = 0; s < sequences.size(); ++s)
     std::fill(sequence_of.begin() + sequences.offsets[s],
@@ -214,7 +215,7 @@ void fill_columns(OccurrenceTable& table, const std::vector<std::uint32_t>& ends
       table.start[first + i] = end - length;
       table.end[first + i] = end;
     }
-    pulse.spend(count);
+    poller.spend(count);
   }
 }
 
@@ -222,8 +223,8 @@ void fill_columns(OccurrenceTable& table, const std::vector<std::uint32_t>& ends
 
 OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesView& sequences,
                                 Control& control) {
-  Pulse pulse(control, true);
-  const Automaton automaton(patterns, pulse);
+  InterruptPoller poller(control, true);
+  const Automaton automaton(patterns, poller);
   const std::vector<std::uint32_t> match_of = automaton.number_matches();
   std::vector<std::uint32_t> matched(sequences.values.size());
   std::vector<std::int64_t> reached(automaton.size(), 0);
@@ -234,7 +235,7 @@ OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesVi
       state = automaton.step(state, automaton.code(sequences.values[position]));
       matched[position] = match_of[automaton.longest_match(state)];
       ++reached[state];
-      pulse.spend(4);
+      poller.spend(4);
     }
   }
   automaton.sum_matches(reached);
@@ -259,11 +260,11 @@ OccurrenceTable find_contiguous(const SequencesView& patterns, const SequencesVi
     first_end[p] = first_end[source];
     table.offsets.push_back(table.offsets.back() + count[source]);
   }
-  const auto ends = find_ends(matched, matches, static_cast<std::size_t>(total), pulse);
+  const auto ends = find_ends(matched, matches, static_cast<std::size_t>(total), poller);
   matched = {};
   for (auto* column : {&table.sequence, &table.start, &table.end})
     column->resize(static_cast<std::size_t>(table.offsets.back()));
-  fill_columns(table, ends, first_end, patterns, sequences, pulse);
+  fill_columns(table, ends, first_end, patterns, sequences, poller);
   return table;
 }
 

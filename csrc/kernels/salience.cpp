@@ -33,6 +33,12 @@ std::vector<float> bumps(double half_width) {
   return table;
 }
 
+/// Highest bin at which a peak may lie.
+std::size_t highest_bin(const SalienceSettings& settings, double rate, int fft_size) {
+  const double spacing = rate / fft_size;
+  return static_cast<std::size_t>(std::min(settings.band_hz, rate / 2 - 2 * spacing) / spacing);
+}
+
 /// sum[i] = the weighted sum of eight shifted copies of the axis, added to what is there.
 CANTAOR_WIDE void add_shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
                               const float* weight, std::size_t size) {
@@ -58,8 +64,8 @@ CANTAOR_WIDE void compress(float* __restrict values, std::size_t size) {
 
 /// The top of the parabola through three compressed powers: how far it lies from the middle one
 /// (into `left`), and its square (into `middle`), which is the weight of the peak.
-CANTAOR_WIDE void top(float* __restrict left, float* __restrict middle,
-                      const float* __restrict right, std::size_t size) {
+CANTAOR_WIDE void interpolate_peaks(float* __restrict left, float* __restrict middle,
+                                    const float* __restrict right, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     const float l = left[i], m = middle[i], r = right[i];
     const float bend = l - 2 * m + r, least = -1e-9f * m;
@@ -143,13 +149,14 @@ struct Salience::Workspace {
 };
 
 Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
-    : settings_(settings), row_(static_cast<std::size_t>(fft_size / 2 + 1) * 2) {
+    : settings_(settings),
+      octaves_(rate / fft_size, highest_bin(settings, rate, fft_size), settings.min_hz),
+      row_(static_cast<std::size_t>(fft_size / 2 + 1) * 2) {
   if (!(settings.half_width_cents > 0 && settings.half_width_cents < 7 * kBinCents))
     throw std::invalid_argument("half_width_cents must lie in 0..70");
   if (settings.candidates < 1 || settings.candidates > kMaxCandidates)
     throw std::invalid_argument("candidates must lie in 1.." + std::to_string(kMaxCandidates));
   const double spacing = rate / fft_size;
-  const double band = std::min(settings.band_hz, rate / 2 - 2 * spacing);
   bumps_ = bumps(settings.half_width_cents / kBinCents);
   threshold_ = static_cast<float>(std::pow(10.0, -settings.peak_range_db / 10));
   const auto bins = [&](double ratio) { return kBinsPerOctave * std::log2(ratio); };
@@ -158,7 +165,7 @@ Salience::Salience(const SalienceSettings& settings, double rate, int fft_size)
   size_ = static_cast<std::size_t>(std::ceil(bins(settings.max_hz / settings.min_hz))) + 1;
   first_bin_ =
       std::max<std::size_t>(2, static_cast<std::size_t>(settings.min_hz / 2 / spacing) + 2);
-  last_bin_ = static_cast<std::size_t>(band / spacing);
+  last_bin_ = highest_bin(settings, rate, fft_size);
   position_.resize(last_bin_ + 2);
   for (std::size_t k = 1; k < position_.size(); ++k)
     position_[k] = static_cast<float>(bins(static_cast<double>(k) * spacing / settings.min_hz) +
@@ -199,9 +206,12 @@ void Salience::run(const float* spectrum, const float* focus_db, std::int64_t co
     const auto at = frame * settings_.candidates;
     std::fill_n(out.cents + at, settings_.candidates, 0.0f);
     std::fill_n(out.strength + at, settings_.candidates, 0.0f);
-    if (work.energy <= 0) continue;
-    sum_harmonics(work);
-    pick(work, out.cents + at, out.strength + at);
+    if (work.energy > 0) {
+      sum_harmonics(work);
+      pick(work, out.cents + at, out.strength + at);
+    }
+    octaves_.run(work.power.data(), out.cents + at, out.strength + at, settings_.candidates,
+                 {out.octaves.above + at, out.octaves.between_db + at});
   }
 }
 
@@ -245,7 +255,7 @@ std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
   }
   for (float* side : {work.left.data(), work.middle.data(), work.right.data()})
     compress(side, peaks);
-  top(work.left.data(), work.middle.data(), work.right.data(), peaks);
+  interpolate_peaks(work.left.data(), work.middle.data(), work.right.data(), peaks);
   return peaks;
 }
 

@@ -14,7 +14,7 @@ constexpr std::size_t kSmallGroup = 1 << 14;
 // Stable sort by the lowest `bits` of the keys, eight at a time; bytes all keys share are skipped.
 template <class Item, class Key>
 void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, const Key& key,
-                Pulse& pulse) {
+                InterruptPoller& poller) {
   constexpr std::size_t kSlice = 1 << 16;
   const auto digit = [&](const Item& item, std::size_t pass) {
     return (key(item) >> (8 * pass)) & 255u;
@@ -24,7 +24,7 @@ void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, co
   std::array<std::array<std::size_t, 256>, 8> places{};
   for (std::size_t i = 0; i < size; ++i) {
     for (std::size_t pass = 0; pass < passes; ++pass) ++places[pass][digit(items[i], pass)];
-    if (i % kSlice == 0) pulse.beat();
+    if (i % kSlice == 0) poller.poll();
   }
   for (std::size_t pass = 0; pass < passes; ++pass) {
     auto& place = places[pass];
@@ -33,7 +33,7 @@ void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, co
     for (auto& count : place) total += std::exchange(count, total);
     for (std::size_t i = 0; i < size; ++i) {
       spare[place[digit(items[i], pass)]++] = items[i];
-      if (i % kSlice == 0) pulse.beat();
+      if (i % kSlice == 0) poller.poll();
     }
     items.swap(spare);
   }
@@ -41,9 +41,9 @@ void radix_sort(std::vector<Item>& items, std::vector<Item>& spare, int bits, co
 
 class Builder {
  public:
-  Builder(const SegmentedText& text, Pulse& pulse)
+  Builder(const SegmentedText& text, InterruptPoller& poller)
       : text_(text.codes),
-        pulse_(pulse),
+        poller_(poller),
         bits_(std::bit_width(text.alphabet)),
         symbols_(static_cast<std::uint32_t>(64 / bits_)) {}
 
@@ -69,13 +69,13 @@ class Builder {
     for (std::size_t i = text_.size(); i-- > 0;) {
       key = text_[i] == 0 ? 0 : (std::uint64_t{text_[i]} << (used - bits_)) | (key >> bits_);
       if (key != 0) suffixes.push_back({key, static_cast<std::uint32_t>(i), 0});
-      pulse_.spend(1);
+      poller_.spend(1);
     }
     std::reverse(suffixes.begin(), suffixes.end());
     if (suffixes.empty()) return;
     {
       std::vector<Suffix> spare;
-      radix_sort(suffixes, spare, used, [](const Suffix& suffix) { return suffix.key; }, pulse_);
+      radix_sort(suffixes, spare, used, [](const Suffix& suffix) { return suffix.key; }, poller_);
     }
     take_keys(suffixes, used);
   }
@@ -103,7 +103,7 @@ class Builder {
           common_[j] = symbols_ - static_cast<std::uint32_t>(empty);
         }
       }
-      pulse_.spend(1);
+      poller_.spend(1);
     }
   }
 
@@ -116,7 +116,7 @@ class Builder {
     for (std::size_t j = 0; j < positions_.size(); ++j) {
       if (common_[j] != kUnknown && !continues_group(j)) first = static_cast<std::uint32_t>(j);
       rank_[positions_[j]] = first + 1;
-      pulse_.spend(1);
+      poller_.spend(1);
     }
     for (const auto& group : groups_) settled_[group.first] = 0;
     for (std::uint64_t depth = symbols_; !groups_.empty(); depth *= 2) {
@@ -138,12 +138,12 @@ class Builder {
     for (std::uint32_t j = group.first; j < group.last; ++j) {
       const std::uint32_t position = positions_[j];
       items_.push_back(std::uint64_t{rank_[position + depth]} << 32 | position);
-      pulse_.spend(1);
+      poller_.spend(1);
     }
     if (items_.size() <= kSmallGroup)
       std::sort(items_.begin(), items_.end());
     else
-      radix_sort(items_, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+      radix_sort(items_, spare_, 32, [](std::uint64_t item) { return item >> 32; }, poller_);
     for (std::size_t i = 0, j = 0; i < items_.size(); i = j) {
       const std::uint64_t key = items_[i] >> 32;
       for (j = i; j < items_.size() && items_[j] >> 32 == key; ++j) {
@@ -156,7 +156,7 @@ class Builder {
       place(group.first, tails_[t], tails_settled_[t], open);
     tails_.clear();
     tails_settled_.clear();
-    pulse_.spend(2 * items_.size());
+    poller_.spend(2 * items_.size());
   }
 
   void place(std::uint32_t base, const Group& part, bool settled, std::vector<Group>& open) {
@@ -176,7 +176,7 @@ class Builder {
     std::vector<std::uint64_t> unknown;
     for (std::size_t j = 0; j < common_.size(); ++j)
       if (common_[j] == kUnknown) unknown.push_back(std::uint64_t{positions_[j]} << 32 | j);
-    radix_sort(unknown, spare_, 32, [](std::uint64_t item) { return item >> 32; }, pulse_);
+    radix_sort(unknown, spare_, 32, [](std::uint64_t item) { return item >> 32; }, poller_);
     std::uint64_t expected = 0;
     std::uint32_t length = 0;
     for (const auto item : unknown) {
@@ -187,16 +187,16 @@ class Builder {
       while (text_[position + length] != 0 &&
              text_[position + length] == text_[neighbour + length]) {
         ++length;
-        pulse_.spend(1);
+        poller_.spend(1);
       }
       common_[j] = length;
       expected = position + 1;
-      pulse_.spend(1);
+      poller_.spend(1);
     }
   }
 
   const std::vector<std::uint32_t>& text_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   const int bits_;               // per symbol in a key
   const std::uint32_t symbols_;  // per key
   std::vector<std::uint32_t> positions_, common_;
@@ -209,10 +209,10 @@ class Builder {
 }  // namespace
 
 std::vector<std::uint32_t> sort_by_doubling(const SegmentedText& text, SortedSuffixes& out,
-                                            Pulse& pulse) {
+                                            InterruptPoller& poller) {
   std::vector<std::uint32_t> positions, common;
   {
-    Builder builder(text, pulse);
+    Builder builder(text, poller);
     builder.build();
     positions = std::move(builder.positions());
     common = std::move(builder.common());
@@ -227,7 +227,7 @@ std::vector<std::uint32_t> sort_by_doubling(const SegmentedText& text, SortedSuf
   for (std::size_t j = 0; j < out.size; ++j) {
     const std::uint32_t position = positions[j];
     out.items[j] = {text.left_of(position), position, owners[position]};
-    pulse.spend(1);
+    poller.spend(1);
   }
   return common;
 }

@@ -14,7 +14,7 @@ constexpr std::size_t kMostKeysPerSuffix = 4;
 
 // By the bits below `top`, highest digit first; `spare` holds as many items. What one pass leaves
 // soon fits into the nearest cache, and small rests are cheaper to compare than to count.
-void sort_keys(Suffix* items, Suffix* spare, std::size_t size, int top, Pulse& pulse) {
+void sort_keys(Suffix* items, Suffix* spare, std::size_t size, int top, InterruptPoller& poller) {
   constexpr std::size_t kFew = 40;
   constexpr int kDigit = 8;
   if (size <= kFew || top <= 0) {
@@ -30,20 +30,20 @@ void sort_keys(Suffix* items, Suffix* spare, std::size_t size, int top, Pulse& p
   auto place = bounds;
   for (std::size_t i = 0; i < size; ++i) spare[place[digit(items[i])]++] = items[i];
   std::copy_n(spare, size, items);
-  pulse.spend(size);
+  poller.spend(size);
   for (std::size_t i = 0; i + 1 < bounds.size(); ++i)
     if (bounds[i + 1] - bounds[i] > 1)
-      sort_keys(items + bounds[i], spare, bounds[i + 1] - bounds[i], shift, pulse);
+      sort_keys(items + bounds[i], spare, bounds[i + 1] - bounds[i], shift, poller);
 }
 
 class BucketSort {
  public:
   BucketSort(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
-             Pulse& pulse)
+             InterruptPoller& poller)
       : text_(text),
         out_(out),
         visit_(visit),
-        pulse_(pulse),
+        poller_(poller),
         bits_(std::bit_width(text.alphabet)),
         symbols_(64 / bits_ - 1),
         used_(bits_ * (symbols_ + 1)),
@@ -83,7 +83,7 @@ class BucketSort {
       const std::uint64_t left = i == 0 ? 0 : text_.codes[i - 1];
       symbols = code << highest | (symbols >> bits_ & ~mask());
       use(Suffix{symbols | left, static_cast<std::uint32_t>(i), text_.segments[segment].owner});
-      pulse_.spend(1);
+      poller_.spend(1);
     }
   }
   std::uint64_t mask() const { return (std::uint64_t{1} << bits_) - 1; }
@@ -107,7 +107,7 @@ class BucketSort {
 
   bool settle(Suffix* items, std::size_t size) {
     groups_.clear();
-    sort_keys(items, spare_.get(), size, top_, pulse_);
+    sort_keys(items, spare_.get(), size, top_, poller_);
     common_[0] = shared(items[0].key, before_, 0);
     before_ = items[size - 1].key;
     compare(items, {0, static_cast<std::uint32_t>(size), 0});
@@ -121,9 +121,9 @@ class BucketSort {
       Suffix* const part = items + group.first;
       for (std::size_t i = 0; i < members; ++i)
         part[i].key = symbols_at(part[i].position + group.depth) | (part[i].key & mask());
-      sort_keys(part, spare_.get(), members, used_, pulse_);
+      sort_keys(part, spare_.get(), members, used_, poller_);
       compare(items, group);
-      pulse_.spend(4 * members);
+      poller_.spend(4 * members);
     }
     for (const auto& group : equal) {  // all of them began with the same symbols
       const std::uint64_t symbols = symbols_at(items[group.first].position);
@@ -170,7 +170,7 @@ class BucketSort {
   const SegmentedText& text_;
   SortedSuffixes& out_;
   const BucketVisitor& visit_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   const int bits_, symbols_;  // bits of a symbol, symbols of a key besides the one to the left
   const int used_, top_;      // bits of a key, and those that do not choose the bucket
   std::vector<std::size_t> bounds_;  // [bucket]
@@ -184,8 +184,8 @@ class BucketSort {
 }  // namespace
 
 bool sort_in_buckets(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
-                     Pulse& pulse) {
-  return BucketSort(text, out, visit, pulse).run();
+                     InterruptPoller& poller) {
+  return BucketSort(text, out, visit, poller).run();
 }
 
 }  // namespace cantaor

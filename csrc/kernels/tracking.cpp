@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "cantaor/wide.hpp"
+
 namespace cantaor {
 namespace {
 
@@ -28,7 +30,30 @@ constexpr float kFloorEnds = 5, kFloorReaches = 2;  // dB above the quietest fra
 // The strength that one candidate of noise in 200 passes falls by 0.06 (white) to 0.09 (pink) per
 // octave above this: few harmonics are in the band, and all must be there by chance.
 constexpr double kHighHz = 330;
+// A frame's octave is beyond doubt if it is harmonic, its harmonics are no subharmonics, and what
+// is an octave lower is weaker by so much.
+constexpr float kSure = 0.5f, kSureDb = -2, kSureGap = 0.1f;
+constexpr double kEnough = 0.7;     // s of such frames within look_s
+constexpr float kMostReach = 1.5f;  // of evidence for a pitch within the range
+constexpr float kOctave = 1200, kTwelfth = 1901.955f, kNear = 45;  // cents
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
+
+/// Whether two pitches are an octave or a twelfth apart.
+bool same_class(float cents, float other) {
+  const float apart = std::abs(cents - other);
+  return std::abs(apart - kOctave) < kNear || std::abs(apart - kTwelfth) < kNear;
+}
+
+/// Cheapest way to each of eight candidates; `best` and `from` hold the way from "unvoiced".
+CANTAOR_WIDE void relax(const float* cost, const float* before, const float* cents, float jump,
+                        float* __restrict best, std::int32_t* __restrict from) {
+  for (std::int32_t k = 0; k < kMaxCandidates; ++k)
+    for (std::size_t to = 0; to < kMaxCandidates; ++to) {
+      const float way = cost[k] + jump * std::abs(cents[to] - before[k]);
+      from[to] = way < best[to] ? k : from[to];
+      best[to] = way < best[to] ? way : best[to];
+    }
+}
 
 }  // namespace
 
@@ -37,6 +62,8 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       candidates_(candidates),
       min_hz_(min_hz),
       high_cents_(static_cast<float>(1200 * std::log2(kHighHz / min_hz))),
+      lowest_cents_(static_cast<float>(1200 * std::log2(settings.lowest_hz / min_hz))),
+      highest_cents_(static_cast<float>(1200 * std::log2(settings.highest_hz / min_hz))),
       // Boersma's correction for the time step: costs are stated for steps of 10 ms.
       jump_(static_cast<float>(settings.octave_jump_cost * 0.01 / hop_s / 1200)),
       change_(static_cast<float>(settings.voicing_cost * 0.01 / hop_s)),
@@ -45,19 +72,39 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       before_(static_cast<std::size_t>(std::lround(settings.before_s / hop_s))),
       after_(static_cast<std::size_t>(std::lround(settings.after_s / hop_s))),
       beside_(static_cast<std::size_t>(std::max(1L, std::lround(kFadeBeside / hop_s)))),
+      enough_(static_cast<float>(kEnough / hop_s)),
       slowest_(static_cast<float>(kSlowest * 2 * hop_s * static_cast<double>(beside_))),
       fastest_(static_cast<float>(kFastest * 2 * hop_s * static_cast<double>(beside_))),
       smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))),
-      sharpener_(settings.glide_cents, settings.sharpening, hop_s) {}
+      sharpener_(settings.glide_cents, settings.sharpening, min_hz, hop_s) {}
 
 void Tracker::push(const TrackerRows& rows, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
     Frame frame;
     std::copy_n(rows.cents + i * candidates_, candidates_, frame.cents.begin());
     std::copy_n(rows.strength + i * candidates_, candidates_, frame.strength.begin());
+    std::copy_n(rows.above + i * candidates_, candidates_, frame.above.begin());
+    note_octaves(rows.between_db + i * candidates_, frame);
     frame.level = rows.level_db[i];
     frame.drift = rows.drift[i];
     take(frame);
+  }
+}
+
+/// Reads what stands between harmonics; candidates that have none above them tell nothing.
+void Tracker::note_octaves(const float* between_db, Frame& frame) const {
+  const auto harmonic = static_cast<float>(settings_.harmonic_db);
+  const auto subharmonic = static_cast<float>(settings_.subharmonic_db);
+  const auto overtone = static_cast<float>(settings_.overtone_db);
+  frame.sure = frame.strength[0] > kSure;
+  for (std::size_t k = 0; k < static_cast<std::size_t>(candidates_); ++k) {
+    if (frame.above[k] == 0) frame.sure &= frame.strength[0] - frame.strength[k] > kSureGap;
+    if (frame.above[k] < 0 || between_db[k] >= kUnknownDb) continue;
+    const float level = between_db[k];
+    frame.subharmonic[k] = std::clamp((harmonic - level) / (harmonic - subharmonic), 0.0f, 1.0f);
+    frame.overtone[k] = std::clamp((level - overtone) / std::max(-overtone, 0.1f), 0.0f, 1.0f);
+    frame.paired |= frame.subharmonic[k] > 0 || frame.overtone[k] > 0;
+    if (k == 0) frame.sure &= level > kSureDb;
   }
 }
 
@@ -73,6 +120,10 @@ void Tracker::take(Frame frame) {
   if (frames_.size() > 2 * beside_) mark_fading(frames_.size() - 1 - beside_);
   smooth_ += smoothing_ * (frame.strength[0] - smooth_);
   open_.harmonic = std::max(open_.harmonic, smooth_);
+  if (frame.sure) {
+    ++open_.sure;
+    open_.sure_cents += static_cast<double>(frame.cents[0]);
+  }
   if (++open_.frames == block_frames_) close_block();
 }
 
@@ -117,6 +168,8 @@ Tracker::Block Tracker::window_around(std::size_t block) const {
     all.silent |= blocks_[i].silent;
     all.frames += blocks_[i].frames;
     all.tails += blocks_[i].tails;
+    all.sure += blocks_[i].sure;
+    all.sure_cents += blocks_[i].sure_cents;
   }
   return all;
 }
@@ -128,6 +181,7 @@ Tracker::Around Tracker::around(std::size_t block) const {
   const float noisy = std::clamp((35 - (all.high - all.low)) / 15, 0.0f, 1.0f);
   const float voiceless = std::clamp((kVoice - all.harmonic) / (kVoice - kNoise), 0.0f, 1.0f);
   const float tails = static_cast<float>(all.tails) / static_cast<float>(all.frames);
+  const auto sure = static_cast<double>(all.sure);
   return {.loudest = all.high,
           .quietest = all.low,
           .noisy = noisy,
@@ -135,14 +189,16 @@ Tracker::Around Tracker::around(std::size_t block) const {
                                         settings_.voiceless * voiceless),
           // Noise never stops: between stretches of silence the quietest frames are sung.
           .at_floor = all.silent ? 0.0f : static_cast<float>(settings_.floor_voicing) * noisy,
-          .reverberant = std::clamp((tails - kDry) / (kReverberant - kDry), 0.0f, 1.0f)};
+          .reverberant = std::clamp((tails - kDry) / (kReverberant - kDry), 0.0f, 1.0f),
+          .usual_cents = static_cast<float>(all.sure_cents / std::max(1.0, sure)),
+          .known = std::min(static_cast<float>(sure) / enough_, 1.0f)};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.
 void Tracker::search_block(std::size_t index) {
   const Around window = around(index);
   for (std::int64_t i = 0; i < blocks_[index].frames; ++i, ++next_)
-    search(frames_[next_], voicing_at(next_, window), window.noisy);
+    viterbi_step(frames_[next_], voicing_at(next_, window), window);
   if (next_ > before_ + 4096) {
     const std::size_t gone = next_ - before_;
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(gone));
@@ -168,37 +224,84 @@ float Tracker::voicing_at(std::size_t frame, const Around& window) const {
              std::clamp((kFloorEnds - above_floor) / (kFloorEnds - kFloorReaches), 0.0f, 1.0f);
 }
 
-void Tracker::search(const Frame& frame, float voicing, float noisy) {
-  const float high = static_cast<float>(settings_.high_noise) * noisy / 1200;
-  Step step{frame.cents, frame.strength, frame.drift, {}};
-  std::array<float, kStates> local;
-  for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    local[k] = frame.strength[k] > 0 ? voicing - frame.strength[k] -
-                                           high * std::max(frame.cents[k] - high_cents_, 0.0f)
-                                     : kNever;
-  local[kUnvoiced] = 0;
-  std::array<float, kStates> next;
-  for (std::size_t to = 0; to < kStates; ++to) {
-    float best = cost_[kUnvoiced] + (to == kUnvoiced ? 0 : change_);
-    std::uint8_t from = kUnvoiced;
-    for (std::size_t k = 0; k < kMaxCandidates; ++k) {
-      const float transition =
-          to == kUnvoiced ? change_ : jump_ * std::abs(frame.cents[to] - previous_cents_[k]);
-      const float candidate = cost_[k] + transition;
-      if (candidate < best) {
-        best = candidate;
-        from = static_cast<std::uint8_t>(k);
-      }
-    }
-    next[to] = std::min(best + local[to], kNever);
-    step.from[to] = from;
+/// Share of the evidence for a pitch that counts: less the further it leads away from the pitch of
+/// the frames around.
+float Tracker::reach(float from, float to, const Around& around) const {
+  const auto away = [&](float cents) { return std::abs(cents - around.usual_cents); };
+  const float weight = around.known * static_cast<float>(settings_.range_weight);
+  return std::clamp(1 - weight * (away(to) - away(from)) / kOctave, 0.0f, kMostReach);
+}
+
+/// Strengths after candidates that are but subharmonics have lost theirs to the ones above, and
+/// overtones theirs to the ones below. Without `around`, as the frame itself says.
+Tracker::Row Tracker::weigh_octaves(const Frame& frame, const Around* around) const {
+  Row strength = frame.strength;
+  if (!frame.paired) return strength;
+  Row lost{};
+  const auto lose = [&](std::size_t from, std::size_t to, float share, double cost) {
+    const float more = std::max(frame.strength[from] - frame.strength[to], 0.0f);
+    strength[to] = std::max(strength[to], frame.strength[to] + std::min(share, 1.0f) * more);
+    lost[from] += share * static_cast<float>(cost);
+  };
+  for (std::size_t k = 0; k < kMaxCandidates; ++k) {
+    const float below = frame.subharmonic[k], over = frame.overtone[k];
+    if (!(below > 0 || over > 0)) continue;
+    const auto above = static_cast<std::size_t>(frame.above[k]);
+    const float counts = around ? reach(frame.cents[k], frame.cents[above], *around) : 1.0f;
+    lose(k, above, below * counts, settings_.octave_cost);
+    lose(above, k, over, settings_.overtone_cost);
   }
+  for (std::size_t k = 0; k < kMaxCandidates; ++k) strength[k] -= lost[k];
+  return strength;
+}
+
+void Tracker::viterbi_step(const Frame& frame, float voicing, const Around& around) {
+  const float high = static_cast<float>(settings_.high_noise) * around.noisy / 1200;
+  const Row strength = weigh_octaves(frame, &around);
+  std::array<float, kStates> next;
+  std::array<std::int32_t, kStates> from;
+  from.fill(kUnvoiced);
+  next.fill(cost_[kUnvoiced] + change_);
+  next[kUnvoiced] = cost_[kUnvoiced];
+  relax(cost_.data(), previous_cents_.data(), frame.cents.data(), jump_, next.data(), from.data());
+  for (std::size_t k = 0; k < kMaxCandidates; ++k)
+    if (cost_[k] + change_ < next[kUnvoiced]) {
+      next[kUnvoiced] = cost_[k] + change_;
+      from[kUnvoiced] = static_cast<std::int32_t>(k);
+    }
+  for (std::size_t k = 0; k < kMaxCandidates; ++k)
+    next[k] = frame.strength[k] > 0
+                  ? std::min(next[k] + (voicing - strength[k] -
+                                        high * std::max(frame.cents[k] - high_cents_, 0.0f)),
+                             kNever)
+                  : kNever;
   // Only differences matter; taking the least away keeps the sums small, however long the search.
   const float least = *std::min_element(next.begin(), next.end());
   for (std::size_t k = 0; k < kStates; ++k) cost_[k] = std::min(next[k] - least, kNever);
   previous_cents_ = frame.cents;
-  steps_.push_back(step);
+  Step& step = steps_.emplace_back();
+  step = {frame.cents, frame.strength, weigh_octaves(frame, nullptr), frame.drift, {}};
+  for (std::size_t k = 0; k < kStates; ++k) step.from[k] = static_cast<std::uint8_t>(from[k]);
   if (steps_.size() % kSettleEvery == 0) settle();
+}
+
+/// 1 if a candidate is octave_cost stronger than those an octave or a twelfth from it, 0 if weaker.
+float Tracker::octave_confidence(const Step& step, std::size_t chosen) const {
+  float other = 0;
+  for (std::size_t k = 0; k < kMaxCandidates; ++k)
+    if (step.strength[k] > 0 && same_class(step.cents[k], step.cents[chosen]))
+      other = std::max(other, step.evidence[k]);
+  const float margin = (step.evidence[chosen] - other) / static_cast<float>(settings_.octave_cost);
+  return std::clamp(0.5f + 0.5f * margin, 0.0f, 1.0f);
+}
+
+/// A candidate with its drift, which is known of the strongest one, or of the pitch class of it.
+PathFrame Tracker::path_frame(const Step& step, std::size_t chosen) const {
+  const float cents = step.cents[chosen], strongest = step.cents[0];
+  if (chosen == 0) return {cents, step.drift};
+  if (step.drift == 0 || !same_class(cents, strongest)) return {cents, 0};
+  const float ratio = std::abs(std::abs(cents - strongest) - kOctave) < kNear ? kOctave : kTwelfth;
+  return {cents, strongest + std::copysign(ratio, cents - strongest) + step.drift - cents};
 }
 
 /// Hands out the part of the path that all surviving states share.
@@ -222,13 +325,15 @@ void Tracker::settle() {
 void Tracker::emit(std::size_t steps, int state) {
   const std::size_t start = track_.strength.size();
   track_.strength.resize(start + steps, 0.0f);
+  track_.octave_confidence.resize(start + steps, 0.0f);
   std::vector<PathFrame> path(steps, PathFrame{kNoPitch, 0.0f});
   for (std::size_t i = steps; i-- > 0;) {
     const auto at = static_cast<std::size_t>(state);
-    if (state != kUnvoiced) {
-      // The drift is known of the strongest candidate only.
-      path[i] = {steps_[i].cents[at], at == 0 ? steps_[i].drift : 0.0f};
-      track_.strength[start + i] = steps_[i].strength[at];
+    const Step& step = steps_[i];
+    if (state != kUnvoiced && step.cents[at] >= lowest_cents_ && step.cents[at] <= highest_cents_) {
+      path[i] = path_frame(step, at);
+      track_.strength[start + i] = step.strength[at];
+      track_.octave_confidence[start + i] = octave_confidence(step, at);
     }
     state = steps_[i].from[at];
   }

@@ -192,9 +192,12 @@ Work salience() {
   const auto row = static_cast<std::size_t>(frames.fft_size()) + 2;
   return
       [spectrum = Numbers().units(300 * row), set, rate = frames.rate(), size = frames.fft_size()] {
-        std::vector<float> focus(300), level(300), strength(300 * kMaxCandidates), cents(strength);
+        std::vector<float> focus(300), level(300), strength(300 * kMaxCandidates), cents(strength),
+            between(strength);
+        std::vector<std::int8_t> above(strength.size());
         Salience(set, rate, size)
-            .run(spectrum.data(), focus.data(), 300, {cents.data(), strength.data(), level.data()});
+            .run(spectrum.data(), focus.data(), 300,
+                 {cents.data(), strength.data(), level.data(), {above.data(), between.data()}});
         return cents.size();
       };
 }
@@ -205,10 +208,19 @@ Work tracking() {
   const auto all = static_cast<std::size_t>(candidates) * 5'000;
   auto cents = number.units(all);
   for (float& value : cents) value *= 4'000;
-  return [candidates, cents, strength = number.units(all), level = number.units(5'000),
-          drift = number.units(5'000)] {
+  auto strength = number.units(all), level = number.units(5'000), drift = number.units(5'000);
+  // Every third candidate is a subharmonic of another, or may be.
+  auto between = number.units(all);
+  std::vector<std::int8_t> above(all);
+  for (std::size_t i = 0; i < all; ++i) {
+    between[i] *= -25;
+    above[i] = static_cast<std::int8_t>(i % 3 == 0 ? static_cast<int>(number(8)) : -1);
+  }
+  return [=] {
     Tracker tracker({}, candidates, 55, 256 / 44'100.0);
-    tracker.push({cents.data(), strength.data(), level.data(), drift.data()}, 5'000);
+    tracker.push(
+        {cents.data(), strength.data(), level.data(), drift.data(), between.data(), above.data()},
+        5'000);
     tracker.finish();
     return tracker.track().hz.size();
   };

@@ -86,7 +86,9 @@ void test_candidates_of_a_harmonic_tone() {
   framing.cut(framing.stretch({x, 0, 8000}, 15, 1), 15, 1, row.data(), &focus);
   const auto spectrum = spectrum_of(row);
   const Salience salience(settings, framing.rate(), framing.fft_size());
-  salience.run(spectrum.data(), &focus, 1, {cents, strength, &level});
+  float between[kMaxCandidates] = {};
+  std::int8_t above[kMaxCandidates] = {};
+  salience.run(spectrum.data(), &focus, 1, {cents, strength, &level, {above, between}});
   CHECK(std::abs(cents[0] - 1200 * std::log2(200.0 / settings.min_hz)) < 5);
   CHECK(strength[0] > 0.6f && strength[0] <= 1.0f && strength[1] <= strength[0]);
   CHECK(std::abs(focus) < 1);
@@ -96,13 +98,16 @@ void test_silence_and_odd_spectra() {
   const SalienceSettings settings;
   const Salience salience(settings, 11'025, 576);
   std::vector<float> spectrum(20 * 578, 0.0f), focus(20, 0.0f), level(20),
-      cents(20 * kMaxCandidates), strength(cents);
-  salience.run(spectrum.data(), focus.data(), 20, {cents.data(), strength.data(), level.data()});
+      cents(20 * kMaxCandidates), strength(cents), between(cents);
+  std::vector<std::int8_t> above(cents.size());
+  const CandidateRows rows{
+      cents.data(), strength.data(), level.data(), {above.data(), between.data()}};
+  salience.run(spectrum.data(), focus.data(), 20, rows);
   for (float value : strength) CHECK(value == 0);
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   for (float& value : spectrum) value = normal(random) * std::exp(10 * normal(random));
-  salience.run(spectrum.data(), focus.data(), 20, {cents.data(), strength.data(), level.data()});
+  salience.run(spectrum.data(), focus.data(), 20, rows);
   for (float value : strength) CHECK(value >= 0 && value <= 1);
 }
 
@@ -116,18 +121,23 @@ void test_tracking_in_pieces_equals_the_whole() {
   for (auto& value : strength) value = uniform(random);
   for (auto& value : level) value = random() % 900 == 0 ? -200 : -60 * uniform(random);
   for (auto& value : drift) value = 200 * uniform(random) - 100;
+  std::vector<float> between(cents.size());
+  std::vector<std::int8_t> above(cents.size());
+  for (auto& value : between) value = -30 * uniform(random);
+  for (auto& value : above) value = static_cast<std::int8_t>(random() % 7) - 1;
   const auto track = [&](std::int64_t portion) {
     Tracker tracker({}, 6, 55, 256.0 / 44'100);
     for (std::int64_t i = 0; i < frames; i += portion)
-      tracker.push(
-          {cents.data() + 6 * i, strength.data() + 6 * i, level.data() + i, drift.data() + i},
-          std::min(portion, frames - i));
+      tracker.push({cents.data() + 6 * i, strength.data() + 6 * i, level.data() + i,
+                    drift.data() + i, between.data() + 6 * i, above.data() + 6 * i},
+                   std::min(portion, frames - i));
     tracker.finish();
     return tracker.track();
   };
   const Track whole = track(frames), pieces = track(777);
   CHECK(whole.hz.size() == static_cast<std::size_t>(frames));
   CHECK(whole.hz == pieces.hz && whole.strength == pieces.strength);
+  CHECK(whole.octave_confidence == pieces.octave_confidence);
 }
 
 void test_the_period_at_the_centre() {
@@ -140,7 +150,7 @@ void test_the_period_at_the_centre() {
 }
 
 void test_glides_come_out_in_order() {
-  GlideSharpener sharpener(30, 0.5, 256.0 / 44'100);
+  GlideSharpener sharpener(30, 0.5, 55, 256.0 / 44'100);
   std::vector<float> out;
   float cents = 0;
   for (int i = 0; i < 50; ++i)  // steady, then a glide of 20 cents a frame
@@ -148,8 +158,40 @@ void test_glides_come_out_in_order() {
                        cents))
       out.push_back(cents);
   CHECK(out.size() == 50 - sharpener.lag());
-  CHECK(out[0] == 1000 && out[10] == 1000);  // nothing lies before the first frame
+  CHECK(out[0] == out[10]);  // nothing lies before the first frame
   CHECK(std::abs(out[40] - (1300 + 25)) < 1e-3f);
+}
+
+/// A frame of an octave pair, the lower stronger, with partials between that lie `level` dB below.
+Track track_pairs(float level, int frames) {
+  const float cents[] = {1200, 2400, 0, 0, 0, 0}, strength[] = {0.7f, 0.6f, 0, 0, 0, 0};
+  const float between[] = {level, kUnknownDb, 0, 0, 0, 0};
+  const std::int8_t above[] = {1, -1, -1, -1, -1, -1};
+  const float loud = -20, drift = 0;
+  Tracker tracker({}, 6, 55, 256.0 / 44'100);
+  for (int i = 0; i < frames; ++i)
+    tracker.push({cents, strength, &loud, &drift, between, above}, 1);
+  tracker.finish();
+  return tracker.track();
+}
+
+void test_subharmonics_give_way() {
+  const Track rough = track_pairs(-20, 50), smooth = track_pairs(-3, 50);
+  CHECK(std::abs(rough.hz[25] - 220) < 0.1f && rough.octave_confidence[25] > 0.9f);
+  CHECK(std::abs(smooth.hz[25] - 110) < 2 && smooth.octave_confidence[25] > 0.5f);
+}
+
+void test_what_stands_between_harmonics() {
+  std::vector<float> power(142, 1e-8f);
+  for (int order = 1; order <= 12; ++order)  // of 5 bins; every other one 20 dB weaker
+    power[static_cast<std::size_t>(5 * order)] = order % 2 == 0 ? 1.0f : 0.01f;
+  const OctaveEvidence evidence(20, 140, 50);
+  const float cents[] = {1200, 2400}, strength[] = {0.7f, 0.6f};  // 100 and 200 Hz
+  std::int8_t above[2];
+  float between[2];
+  evidence.run(power.data(), cents, strength, 2, {above, between});
+  CHECK(above[0] == 1 && above[1] == -1 && between[1] == kUnknownDb);
+  CHECK(std::abs(between[0] + 19) < 1.1f);  // the first has one neighbour
 }
 
 void test_tracking_nothing() {
@@ -169,5 +211,7 @@ int main() {
   test_tracking_in_pieces_equals_the_whole();
   test_the_period_at_the_centre();
   test_glides_come_out_in_order();
+  test_subharmonics_give_way();
+  test_what_stands_between_harmonics();
   test_tracking_nothing();
 }

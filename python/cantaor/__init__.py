@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cantaor.corpus.audit.audit import audit as audit
     from cantaor.io.audio import read_audio as read_audio
     from cantaor.learn.identification.identification import identify as identify
+    from cantaor.learn.identification.singer_identifier import SingerIdentifier as SingerIdentifier
     from cantaor.motifs import MotifDictionary as MotifDictionary
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
@@ -52,6 +53,7 @@ _HOME = {
     "cut_clips": "cantaor.clips",
     "mine": "cantaor.pipeline.mine",
     "identify": "cantaor.learn.identification.identification",
+    "SingerIdentifier": "cantaor.learn.identification.singer_identifier",
     "audit": "cantaor.corpus.audit.audit",
     "Audio": "cantaor.types",
     "PitchTrack": "cantaor.types",

@@ -51,6 +51,14 @@ class TrackerSettings:
     voicing_cost: float
     glide_cents: float
     sharpening: float
+    octave_cost: float
+    subharmonic_db: float
+    harmonic_db: float
+    overtone_cost: float
+    overtone_db: float
+    range_weight: float
+    lowest_hz: float
+    highest_hz: float
     def __init__(self) -> None: ...
 
 class Framing:
@@ -74,12 +82,14 @@ class Framing:
     def cut(
         self, samples: Float32Array, origin: int, first: int, count: int, rows: int
     ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
-    def drifts(
+    def look_at_periods(
         self,
         stretch: Float32Array,
         first: int,
         cents: Float32Array,
         strength: Float32Array,
+        above: NDArray[np.int8],
+        between_db: Float32Array,
         min_hz: float,
     ) -> Float32Array: ...
 
@@ -87,7 +97,7 @@ class Salience:
     def __init__(self, settings: SalienceSettings, rate: float, fft_size: int) -> None: ...
     def candidates(
         self, spectrum: NDArray[np.complex64], focus_db: Float32Array
-    ) -> tuple[Float32Array, Float32Array, Float32Array]: ...
+    ) -> tuple[Float32Array, Float32Array, Float32Array, NDArray[np.int8], Float32Array]: ...
 
 class Tracker:
     def __init__(
@@ -102,12 +112,14 @@ class Tracker:
         cents: Float32Array,
         strength: Float32Array,
         level_db: Float32Array,
+        above: NDArray[np.int8],
+        between_db: Float32Array,
         drift: Float32Array,
     ) -> None: ...
-    def finish(self) -> tuple[Float32Array, Float32Array]: ...
+    def finish(self) -> tuple[Float32Array, Float32Array, Float32Array]: ...
 
 _Progress: TypeAlias = Callable[[int], object] | None
-_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
+_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array, bool]
 
 class TooManyPatterns(RuntimeError): ...  # noqa: N818
 
@@ -122,6 +134,8 @@ def mine_any_gap(
     threads: int,
     progress: _Progress,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_gapped(
     values: Int32Array,
@@ -136,6 +150,8 @@ def mine_gapped(
     low: int,
     high: int,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_contiguous(
     values: Int32Array,
@@ -148,6 +164,8 @@ def mine_contiguous(
     threads: int,
     progress: _Progress,
     right_side_only: bool = False,
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def find_occurrences(
     motif_values: Int32Array,

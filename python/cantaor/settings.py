@@ -16,10 +16,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cantaor.errors import ArgumentError
+from cantaor.types import PITCH_LIMITS_HZ, PITCH_RANGE_HZ, REFERENCE_RATE
+
+#: Pitch methods by name.
+PITCH_METHODS = ("salience", "essentia")
+# Whole numbers reach the kernels as 32 bits.
+_MOST = 2**31 - 1
+
+#: What a channel of a recording may be called; or its index, counted from 0.
+CHANNELS = ("mean", "left", "right", "first", "loudest")
 
 _COMMENTS = {
+    "channel": "mean of all channels, left, right, first, loudest, or an index from 0",
     "pitch_method": '"salience" (native) or "essentia" (extra)',
     "hop": "samples between pitch frames at 44,100 Hz",
+    "min_hz": "lowest pitch, Hz; what is sung lower is unvoiced",
+    "max_hz": "highest pitch, Hz; what is sung higher is unvoiced",
     "k": 'number of pitch clusters of the whole corpus, or "auto"',
     "min_frames": "shortest contour segment, frames",
     "max_gap_s": "longest unvoiced gap inside a phrase, seconds",
@@ -37,10 +49,14 @@ class Settings:
 
     Attributes
     ----------
+    channel
+        What is listened to: one of :data:`CHANNELS`, or the index of a channel.
     pitch_method
         ``"salience"`` or ``"essentia"``.
     hop
-        Samples between pitch frames at 44,100 Hz, > 0.
+        Samples between pitch frames at 44,100 Hz, 1 to 44,100.
+    min_hz, max_hz
+        Range of pitch in Hz, ``20 <= min_hz < max_hz <= 3000``; what is sung outside is unvoiced.
     k
         Number of corpus-wide pitch clusters, >= 1, or ``"auto"``.
     min_frames
@@ -59,6 +75,8 @@ class Settings:
 
     pitch_method: str = "salience"
     hop: int = 256
+    min_hz: float = PITCH_RANGE_HZ[0]
+    max_hz: float = PITCH_RANGE_HZ[1]
     k: int | Literal["auto"] = 24
     min_frames: int = 3
     max_gap_s: float = 0.1
@@ -67,6 +85,7 @@ class Settings:
     min_length: int = 5
     max_length: int | None = None
     max_patterns: int | None = None
+    channel: str | int = "mean"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -156,15 +175,40 @@ def _from_plain(name: str, value: Any) -> Any:
     return (value[0], value[1])
 
 
-def _is_whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+def _is_whole(value: object, low: int, high: int = _MOST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def check_channel(channel: object) -> None:
+    """Refuse what is no channel.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither one of :data:`CHANNELS` nor an index of at least 0.
+    """
+    if channel not in CHANNELS and not _is_whole(channel, 0):
+        raise ArgumentError(
+            f"channel must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, or an index from 0, "
+            f"not {channel!r}"
+        )
 
 
 def _check(settings: Settings) -> None:
-    for name in ("hop", "min_frames", "min_length"):
+    check_channel(settings.channel)
+    if settings.pitch_method not in PITCH_METHODS:
+        raise ArgumentError(
+            f"pitch_method must be {' or '.join(PITCH_METHODS)}, not {settings.pitch_method!r}"
+        )
+    if not _is_whole(settings.hop, 1, REFERENCE_RATE):
+        raise ArgumentError(
+            f"hop must be a whole number of 1 to {REFERENCE_RATE} samples, not {settings.hop!r}"
+        )
+    for name in ("min_frames", "min_length"):
         if not _is_whole(getattr(settings, name), 1):
             raise ArgumentError(
-                f"{name} must be a whole number of at least 1, not {getattr(settings, name)!r}"
+                f"{name} must be a whole number of at least 1 and below 2**31, "
+                f"not {getattr(settings, name)!r}"
             )
     for name in ("max_length", "max_patterns"):
         value = getattr(settings, name)
@@ -176,7 +220,18 @@ def _check(settings: Settings) -> None:
         )
     if settings.k != "auto" and not _is_whole(settings.k, 1):
         raise ArgumentError(f'k must be a whole number of at least 1 or "auto", not {settings.k!r}')
+    _check_pitch_range(settings.min_hz, settings.max_hz)
     _check_numbers(settings)
+
+
+def _check_pitch_range(min_hz: object, max_hz: object) -> None:
+    lowest, highest = PITCH_LIMITS_HZ
+    for name, value in (("min_hz", min_hz), ("max_hz", max_hz)):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not lowest <= value <= highest:  # type: ignore[operator]
+            raise ArgumentError(f"{name} must lie in {lowest:g}..{highest:g} Hz, not {value!r}")
+    if min_hz >= max_hz:  # type: ignore[operator]
+        raise ArgumentError(f"min_hz ({min_hz}) must be below max_hz ({max_hz})")
 
 
 def _check_numbers(settings: Settings) -> None:

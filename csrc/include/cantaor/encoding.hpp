@@ -46,6 +46,7 @@ struct EncodedSequences {
   std::vector<std::uint32_t> codes;    // parallel to the input's values
 };
 
-EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support, Pulse& pulse);
+EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support,
+                        InterruptPoller& poller);
 
 }  // namespace cantaor

@@ -42,8 +42,8 @@ Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& enco
 template <class Engine, class Index>
 Patterns search_followed(Index& index, const std::vector<Branch>& roots,
                          const EncodedSequences& encoded, const MiningOptions& options,
-                         Pulse& pulse, Control& control) {
-  Engine counter(index, pulse);
+                         InterruptPoller& poller, Control& control) {
+  Engine counter(index, poller);
   index.followers.resize(index.alphabet);
   for (const auto& root : roots)
     index.followers[root.code] = counter.followers(root.entries, options.min_support);

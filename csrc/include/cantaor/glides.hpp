@@ -4,7 +4,8 @@
 // the very centre of a window shows in a shorter stretch: the lag at which two neighbouring
 // stretches about the centre agree best (Medan, Yair & Chazan, "Super resolution pitch
 // determination of speech signals", IEEE TSP 1991). That lag alone would follow every irregular
-// pulse; so it only moves the pitch of glides, and only part of the way.
+// pulse; so it only moves the pitch of glides, and only part of the way. Low pitches, whose
+// harmonics hardly stand apart in the spectrum and so draw each other down, are moved by its mean.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +14,19 @@
 
 namespace cantaor {
 
+/// The period at the centre of a window near a given one.
+struct Period {
+  float drift;      // cents that its pitch lies above the given one
+  float agreement;  // correlation of the two stretches, up to 1; 0 where the window holds none
+};
+
 /// Looks for the period at the centre of windows of a signal.
 class PeriodSearch {
  public:
   explicit PeriodSearch(double rate) : rate_(rate) {}
 
+  /// The best period within 100 cents of that of `hz`.
+  Period find(std::span<const float> window, double hz) const;
   /// How far the pitch at the centre of `window` lies above `hz`, in cents; 0 where no lag within
   /// 100 cents of it, or none that the window holds, agrees well.
   float drift(std::span<const float> window, double hz) const;
@@ -34,7 +43,8 @@ struct PathFrame {
 /// Moves the glides of a path, frame by frame; what comes out lags behind what goes in.
 class GlideSharpener {
  public:
-  GlideSharpener(double glide_cents, double share, double hop_s);
+  /// `min_hz` is 0 cents.
+  GlideSharpener(double glide_cents, double share, double min_hz, double hop_s);
 
   /// Takes a frame; true if another is ready in `cents`.
   bool push(PathFrame frame, float& cents);
@@ -44,8 +54,10 @@ class GlideSharpener {
  private:
   const PathFrame& at(std::size_t frame) const { return ring_[frame % ring_.size()]; }
   float sharpened(std::size_t frame) const;
+  float steady_drift(std::size_t frame) const;
 
   float glide_cents_, share_;
+  float low_, high_;            // cents between which the bias of low pitches ends
   std::size_t reach_, beside_;  // frames to either side that tell a glide, and a steady drift
   std::vector<PathFrame> ring_;
   std::size_t taken_;

@@ -25,7 +25,7 @@ struct Interval {
 class IntervalTree {
  public:
   IntervalTree(const SegmentedText& text, const SortedSuffixes& suffixes, std::size_t sequences,
-               std::int64_t min_support, Closure closure, Pulse& pulse);
+               std::int64_t min_support, Closure closure, InterruptPoller& poller);
 
   /// Suffixes first, first + 1, ...; common[i] symbols are shared with the suffix before.
   void add(std::size_t first, std::span<const std::uint32_t> common);
@@ -54,7 +54,7 @@ class IntervalTree {
   const SortedSuffixes& suffixes_;
   const std::int64_t min_support_;
   const Closure closure_;
-  Pulse& pulse_;
+  InterruptPoller& poller_;
   std::vector<std::uint32_t> latest_;  // [sequence]
   std::vector<Open> open_;             // from the root to the interval last entered
   std::vector<Interval> found_;

@@ -44,6 +44,7 @@ struct Patterns {
   std::vector<std::int32_t> values;
   std::vector<std::int64_t> offsets{0};
   std::vector<std::int32_t> support;
+  bool partial = false;  // the Control's limit of work ended the search
 
   std::size_t size() const { return support.size(); }
 };
@@ -55,16 +56,16 @@ struct TooManyPatterns : std::runtime_error {
 
 /// Counts work down and looks at the Control every few ten thousand steps, so that neither cheap
 /// steps pay for it nor expensive ones delay an interrupt.
-class Pulse {
+class InterruptPoller {
  public:
-  Pulse(Control& control, bool calling_thread)
+  InterruptPoller(Control& control, bool calling_thread)
       : control_(control), calling_thread_(calling_thread) {}
 
   void spend(std::size_t steps) {
     budget_ -= static_cast<std::int64_t>(steps);
-    if (budget_ < 0) beat();
+    if (budget_ < 0) poll();
   }
-  void beat() {
+  void poll() {
     budget_ = kBudget;
     if (calling_thread_)
       control_.poll_now();

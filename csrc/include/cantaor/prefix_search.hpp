@@ -3,7 +3,7 @@
 //
 //   struct Engine {
 //     using Index = ...;                     // read-only, shared by all threads
-//     Engine(const Index&, Pulse&);
+//     Engine(const Index&, InterruptPoller&);
 //     // Appends the children worth growing (ascending codes) and says whether the pattern is
 //     // closed. `threshold`: least support of interest. `grow`: whether children are wanted.
 //     bool examine(std::span<const std::uint32_t> pattern, const Branch& branch,
@@ -28,8 +28,8 @@
 #include <utility>
 #include <vector>
 
-#include "cantaor/collector.hpp"
 #include "cantaor/mining.hpp"
+#include "cantaor/pattern_collector.hpp"
 
 namespace cantaor {
 
@@ -119,7 +119,7 @@ class TaskPool {
   }
 
   /// False once nothing is left to do. Throws what Control throws.
-  bool take(SearchTask& task, Pulse& pulse) {
+  bool take(SearchTask& task, InterruptPoller& poller) {
     std::unique_lock lock(mutex_);
     ++waiting_;
     while (tasks_.empty()) {
@@ -131,7 +131,7 @@ class TaskPool {
       arrived_.wait_for(lock, std::chrono::milliseconds(5));
       if (waiting_ == threads_ && tasks_.empty()) continue;
       lock.unlock();
-      pulse.beat();
+      poller.poll();
       lock.lock();
     }
     --waiting_;
@@ -167,16 +167,20 @@ template <class Engine>
 class SearchWorker {
  public:
   SearchWorker(const Engine::Index& index, std::span<const std::int32_t> symbols,
-               Collector& collector, TaskPool& pool, Control& control, bool calling_thread)
-      : pulse_(control, calling_thread),
-        engine_(index, pulse_),
+               PatternCollector& collector, TaskPool& pool, Control& control, bool calling_thread)
+      : poller_(control, calling_thread),
+        engine_(index, poller_),
         symbols_(symbols),
         collector_(collector),
         pool_(pool) {}
 
   void run() {
     SearchTask task;
-    while (pool_.take(task, pulse_)) search(task);
+    try {
+      while (pool_.take(task, poller_)) search(task);
+    } catch (const WorkLimitReached&) {
+      // The patterns of the chunks are whole: each was added after all about it was known.
+    }
   }
   std::vector<PatternChunk>& chunks() { return chunks_; }
 
@@ -208,8 +212,9 @@ class SearchWorker {
   }
 
   void enter(const Branch& branch) {
-    pulse_.spend(branch.entries.size() + 16);
-    pulse_.control().advance();
+    poller_.spend(branch.entries.size() + 16);
+    poller_.control().advance();
+    poller_.control().check_limit();
     const Frame frame{children_.size(), children_.size(), 0, arena_.mark()};
     const bool closed = engine_.examine(pattern_, branch, collector_.threshold(),
                                         collector_.may_grow(pattern_.size()), arena_, children_);
@@ -249,10 +254,10 @@ class SearchWorker {
     pool_.give(std::move(task));
   }
 
-  Pulse pulse_;
+  InterruptPoller poller_;
   Engine engine_;
   std::span<const std::int32_t> symbols_;
-  Collector& collector_;
+  PatternCollector& collector_;
   TaskPool& pool_;
   Arena arena_;
   std::vector<Branch> children_;
@@ -268,7 +273,7 @@ template <class Engine>
 Patterns search_prefixes(const typename Engine::Index& index, const std::vector<Branch>& roots,
                          std::span<const std::int32_t> symbols, const MiningOptions& options,
                          Control& control) {
-  Collector collector(options);
+  PatternCollector collector(options);
   TaskPool pool(options.threads, control);
   for (const auto& root : roots)
     if (root.support >= options.min_support) pool.give({{root.code}, root, {}});
@@ -298,7 +303,9 @@ Patterns search_prefixes(const typename Engine::Index& index, const std::vector<
   for (auto& part : found)
     for (auto& chunk : part)
       if (!chunk.lengths.empty()) chunks.push_back(std::move(chunk));
-  return collector.finish(std::move(chunks));
+  Patterns out = collector.finish(std::move(chunks));
+  out.partial = control.limit_reached();
+  return out;
 }
 
 /// Runs `pass(options)` with its least support lowered step by step from the number of sequences
@@ -310,7 +317,7 @@ Patterns lower_until_found(MiningOptions options, std::int64_t sequences, const 
   for (options.min_support = std::max(least, sequences);;) {
     Patterns found = pass(options);
     const bool enough = static_cast<std::int64_t>(found.size()) >= options.top_k;
-    if (enough || options.min_support == least) return found;
+    if (enough || found.partial || options.min_support == least) return found;
     options.min_support = std::max(least, options.min_support * 7 / 10);
   }
 }

@@ -15,13 +15,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "cantaor/octaves.hpp"
+
 namespace cantaor {
 
 struct SalienceSettings {
   double window_s = 0.042;    // length of the Hann window
   double focus_s = 0.018;     // length of the window around a frame's centre for its level
   double min_hz = 55;         // lowest fundamental
-  double max_hz = 1400;       // highest fundamental
+  double max_hz = 3200;       // highest: what is above the range asked for must be known as such
   double band_hz = 3200;      // highest spectral peak used
   double peak_range_db = 45;  // peaks this far below the frame's strongest are left out
   double decay = 0.85;        // weight of a harmonic over that of the one below
@@ -39,6 +41,7 @@ struct CandidateRows {
   float* cents;     // above min_hz
   float* strength;  // 0..1
   float* level_db;  // one a frame: power in the band around its centre, dB; -200 for silence
+  OctaveRow octaves;
 };
 
 class Salience {
@@ -59,6 +62,7 @@ class Salience {
   void pick(Workspace& work, float* cents, float* strength) const;
 
   SalienceSettings settings_;
+  OctaveEvidence octaves_;
   std::size_t row_;                   // floats in one row of the spectrum
   std::size_t first_bin_, last_bin_;  // of the spectrum
   std::size_t below_, size_, axis_;   // cent bins under min_hz, of fundamentals, in all

@@ -16,6 +16,6 @@ namespace cantaor {
 /// doubling (Larsson, N. J. and Sadakane, K., 2007, "Faster suffix sorting", section 3). Common
 /// prefixes come from the sorted bits, longer ones from Kasai et al. (2001), both linear.
 std::vector<std::uint32_t> sort_by_doubling(const SegmentedText& text, SortedSuffixes& out,
-                                            Pulse& pulse);
+                                            InterruptPoller& poller);
 
 }  // namespace cantaor

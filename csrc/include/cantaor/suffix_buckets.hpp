@@ -59,6 +59,6 @@ using BucketVisitor = std::function<void(std::size_t first, std::span<const std:
 /// 2008, "Engineering radix sort for strings", section 4). Linear where repeats are a few keys
 /// long. False, with the items in no order, if they are so long that a linear sort is due.
 bool sort_in_buckets(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
-                     Pulse& pulse);
+                     InterruptPoller& poller);
 
 }  // namespace cantaor

@@ -6,6 +6,11 @@
 // level above the recording's noise floor, taken over a fixed window around the frame. Where the
 // path glides, its pitch is sharpened (glides.hpp).
 //
+// A candidate that is no more than a subharmonic of another (octaves.hpp) loses strength to it: the
+// search sums that over a note, and its cost of jumps keeps the octave within a phrase. Frames
+// whose octave is beyond doubt tell the recording's range; what lies far outside it needs more
+// evidence.
+//
 // Frames may be pushed in portions of any size: a part of the path is final as soon as all
 // surviving paths share it, so memory stays small and the result is that of one whole search.
 #pragma once
@@ -41,16 +46,28 @@ struct TrackerSettings {
   double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
   double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
   double sharpening = 0.5;         // share of the drift that a glide is moved
+  double octave_cost = 0.25;       // strength that a candidate loses which is but a subharmonic
+  double subharmonic_db = -13;  // level of what stands between the harmonics of the one above that
+  double harmonic_db = -8;      // surely makes it one, and that does not
+  double overtone_cost = 0.05;  // strength that the one above loses if it is but an overtone
+  double overtone_db = -3;      // level between its harmonics from which that may be
+  double range_weight = 1.25;   // share of the evidence that is lost per octave away from the pitch
+                                // of the frames around
+  double lowest_hz = 55, highest_hz = 1400;  // what is outside is unvoiced
 };
 
 struct Track {
   std::vector<float> hz;        // 0 where unvoiced
   std::vector<float> strength;  // of the chosen candidate, 0 where unvoiced
+  // How clearly a frame itself speaks for the octave of the chosen candidate: 1 clear, 0.5
+  // balanced, 0 against it, so that only what is around it decided; 0 where unvoiced.
+  std::vector<float> octave_confidence;
 };
 
 /// Candidates of many frames as Salience gives them, and the drift of the strongest of each.
 struct TrackerRows {
-  const float *cents, *strength, *level_db, *drift;
+  const float *cents, *strength, *level_db, *drift, *between_db;
+  const std::int8_t* above;
 };
 
 class Tracker {
@@ -67,14 +84,22 @@ class Tracker {
   static constexpr int kStates = kMaxCandidates + 1;  // the last one is "unvoiced"
   static constexpr int kUnvoiced = kMaxCandidates;
 
+  using Row = std::array<float, kMaxCandidates>;
+
   struct Frame {
-    std::array<float, kMaxCandidates> cents{}, strength{};
+    Row cents{}, strength{};
+    Row subharmonic{};  // 0..1: how clearly a candidate is but a subharmonic of the one above
+    Row overtone{};     // 0..1: how clearly the one above is but an overtone of the candidate
+    std::array<std::int8_t, kMaxCandidates> above{};
     float level = 0, drift = 0;
     float below = 0;  // dB below the loudest frame of before_ before it
     bool fading = false;
+    bool paired = false;  // whether any candidate says something of another's octave
+    bool sure = false;    // whether the strongest one is the pitch, as far as one frame can tell
   };
   struct Step {
-    std::array<float, kMaxCandidates> cents{}, strength{};
+    Row cents{}, strength{};
+    Row evidence{};  // strength after the evidence of this frame on octaves
     float drift = 0;
     std::array<std::uint8_t, kStates> from{};
   };
@@ -84,15 +109,18 @@ class Tracker {
     float harmonic = 0;  // highest smoothed strength
     bool silent = false;
     std::int64_t frames = 0, tails = 0;
+    std::int64_t sure = 0;  // frames whose octave is beyond doubt, and
+    double sure_cents = 0;  // the sum of their pitches
   };
 
   /// What the window around a block says of its frames.
   struct Around {
     float loudest, quietest;
-    float noisy;        // 0..1
-    float voicing;      // strength that makes the loudest frames voiced
-    float at_floor;     // more of it at the quietest level
-    float reverberant;  // 0..1
+    float noisy;               // 0..1
+    float voicing;             // strength that makes the loudest frames voiced
+    float at_floor;            // more of it at the quietest level
+    float reverberant;         // 0..1
+    float usual_cents, known;  // mean pitch of frames beyond doubt; 0..1: whether they are enough
   };
 
   void take(Frame frame);
@@ -103,7 +131,12 @@ class Tracker {
   void close_block();
   void search_block(std::size_t index);
   float voicing_at(std::size_t frame, const Around& around) const;
-  void search(const Frame& frame, float voicing, float noisy);
+  void note_octaves(const float* between_db, Frame& frame) const;
+  float reach(float from, float to, const Around& around) const;
+  Row weigh_octaves(const Frame& frame, const Around* around) const;
+  float octave_confidence(const Step& step, std::size_t chosen) const;
+  PathFrame path_frame(const Step& step, std::size_t chosen) const;
+  void viterbi_step(const Frame& frame, float voicing, const Around& around);
   void settle();
   void emit(std::size_t steps, int state);
   void write(PathFrame frame);
@@ -111,10 +144,11 @@ class Tracker {
   TrackerSettings settings_;
   int candidates_;
   double min_hz_;
-  float high_cents_;
+  float high_cents_, lowest_cents_, highest_cents_;
   float jump_, change_;  // costs per frame
   std::int64_t block_frames_, look_blocks_;
   std::size_t before_, after_, beside_;  // frames
+  float enough_;                         // frames beyond doubt that tell the range
   float slowest_, fastest_;              // fall of a tail, dB from one beside a frame to the other
   std::vector<Frame> frames_;            // frames still needed, and
   std::size_t next_ = 0;                 // the first of them whose look-ahead was not complete
@@ -123,7 +157,7 @@ class Tracker {
   Block open_;
   float smooth_ = 0, smoothing_;  // strength of the best candidates, smoothed; its share per frame
   std::array<float, kStates> cost_{};
-  std::array<float, kMaxCandidates> previous_cents_{};
+  Row previous_cents_{};
   std::vector<Step> steps_;  // trace-back of what is not final
   GlideSharpener sharpener_;
   Track track_;

@@ -1,6 +1,7 @@
 """The command line: every command is a thin shell around one library function.
 
-Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some recordings failed, 130 interrupted.
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 done but some recordings failed
+or a bounded search is partial, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from io import TextIOWrapper
 
 from rich.text import Text
 
-from cantaor.cli import corpora, enrolment, learning, measuring, mining, pages, recognition
+from cantaor.cli import (
+    corpora,
+    enrolment,
+    learning,
+    measuring,
+    mining,
+    pages,
+    patterns,
+    recognition,
+)
 from cantaor.cli.app import app
 from cantaor.errors import CantaorError
 from cantaor.io.locations import printable
@@ -24,7 +34,7 @@ from cantaor.report.terminal import plain_console
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, measuring)
+_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, patterns, measuring)
 
 
 #: Where users say how OpenMP threads wait for work.
@@ -32,7 +42,7 @@ _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 def _let_threads_sleep() -> None:
-    """Before torch is loaded: idle OpenMP threads sleep instead of spinning on a shared core."""
+    """Make idle OpenMP threads sleep instead of spin; must run before torch is loaded."""
     if not any(name in os.environ for name in _WAITING):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 

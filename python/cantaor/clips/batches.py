@@ -17,28 +17,34 @@ from numpy.typing import ArrayLike, NDArray
 from cantaor._gather import gather_rows
 from cantaor.clips.spans import clip_bounds
 from cantaor.errors import ArgumentError
-from cantaor.types import Audio, Float32Array, Int64Array
+from cantaor.io.arguments import Recording, as_audio
+from cantaor.types import Float32Array, Int64Array
 
 Sample = TypeVar("Sample", bound=np.generic)
 
 
 def cut_clips(
-    audio: Audio,
+    audio: Recording,
     starts_s: ArrayLike,
     ends_s: ArrayLike,
     samples: int | None = None,
+    *,
+    sample_rate: int | None = None,
 ) -> tuple[Float32Array, Int64Array]:
     """Cut spans of a recording into the rows of one zero-padded buffer.
 
     Parameters
     ----------
     audio
-        The recording.
+        The recording: :class:`~cantaor.types.Audio`, a path or URL, or samples (n,) with their
+        ``sample_rate``.
     starts_s, ends_s
         float (n,), seconds, ``0 <= start < duration``, ``end > start``. An end past the
         recording's edge stops there.
     samples
         Width of the buffer; ``None`` takes the longest clip. Longer clips are an error.
+    sample_rate
+        Hz, where ``audio`` is an array of samples.
 
     Returns
     -------
@@ -55,11 +61,11 @@ def cut_clips(
 
     Examples
     --------
-    >>> audio = Audio(np.arange(10, dtype=np.float32), 10)
-    >>> clips, lengths = cut_clips(audio, [0.0, 0.5], [0.2, 0.8])
+    >>> clips, lengths = cut_clips(np.arange(10), [0.0, 0.5], [0.2, 0.8], sample_rate=10)
     >>> clips.tolist(), lengths.tolist()
     ([[0.0, 1.0, 0.0], [5.0, 6.0, 7.0]], [2, 3])
     """
+    audio = as_audio(audio, sample_rate)
     first, last = clip_bounds(audio, starts_s, ends_s)
     lengths = last - first
     longest = int(lengths.max(initial=0))

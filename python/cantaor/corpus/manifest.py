@@ -1,4 +1,4 @@
-"""The one table that describes a corpus: which audio, who sings, from which source.
+"""Manifest: the table of a corpus with audio, singer, recording and source of every entry.
 
 An entry is a whole file or a span of one. Several entries may share a ``recording`` (the clips of
 one performance); several recordings may share a ``group`` (the same session, album or file set).
@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
-from cantaor.errors import CorpusError
+from cantaor.errors import CorpusError, SplitError
 from cantaor.io.locations import is_url
+
+#: Sides of a split that a model is made and tested with.
+SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One entry of a manifest: a file, or a span of one, and what is known of it.
+    """One entry of a manifest: a file or a span of it, with its labels.
 
     Attributes
     ----------
@@ -36,11 +39,13 @@ class ManifestEntry:
     start_s, end_s
         Span inside the file in seconds; None means from the start, to the end.
     content_hash
-        Hash of the decoded samples; empty where not computed.
+        Key of the decoded samples of the span; empty where not computed, and for silence.
     duration_s
         Length of the span in seconds; None where not known.
     split
         Side of a given split, such as ``"train"`` or ``"test"``; empty where none is given.
+    source_hash
+        Key of the decoded samples of the whole file; empty where not computed.
 
     Raises
     ------
@@ -63,6 +68,7 @@ class ManifestEntry:
     content_hash: str = ""
     duration_s: float | None = None
     split: str = ""
+    source_hash: str = ""
 
     def __post_init__(self) -> None:
         for name in ("path", "singer", "recording"):
@@ -101,6 +107,13 @@ class Manifest:
         Folder that relative paths start from.
     skipped
         Files that were found but cannot be entries: how to print their path, and the reason.
+    ignored
+        Names in the folder that are no recordings, and why: ``"hidden"``, no audio by the
+        extension, a folder called like a file, a link back into the corpus.
+    channel
+        Which channel of the files is listened to; see :func:`cantaor.io.audio.read_audio`.
+    passed_over
+        Folders that hold no recordings, such as a workspace: how to print their path, and why.
 
     Examples
     --------
@@ -113,6 +126,9 @@ class Manifest:
     entries: tuple[ManifestEntry, ...]
     root: Path
     skipped: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    channel: str | int = "mean"
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -176,6 +192,25 @@ def _require_text(name: str, value: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise CorpusError(f"{name} {value!a} is not valid UTF-8; rename it") from None
+
+
+def side_of(text: str, where: str) -> str:
+    """A side as its name in :data:`SIDES`, whatever its case; empty where none is given.
+
+    Raises
+    ------
+    SplitError
+        It is no side; the message says where it stands and which there are.
+
+    Examples
+    --------
+    >>> side_of(" Test ", "clips.csv, line 2")
+    'test'
+    """
+    side = text.strip().lower()
+    if side and side not in SIDES:
+        raise SplitError(f"{where}: split must be {', '.join(SIDES)} or empty, not {text!r}")
+    return side
 
 
 def require_unique_recordings(manifest: Manifest) -> Manifest:

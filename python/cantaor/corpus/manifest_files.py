@@ -1,8 +1,8 @@
 """Manifests on disk: CSV or Parquet, one row per entry, paths relative to the file.
 
 Columns: ``path``, ``singer``, and where known ``recording``, ``group``, ``style``, ``start_s``,
-``end_s``, ``content_hash``, ``duration_s``, ``split``. Further columns are left alone. Without a
-``recording`` the path without its extension names it.
+``end_s``, ``content_hash``, ``duration_s``, ``split``, ``source_hash``. Further columns are left
+alone. Without a ``recording`` the path without its extension names it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.manifest import Manifest, ManifestEntry, side_of
 from cantaor.errors import CorpusError, WorkspaceError
 from cantaor.io.files import read_table, replacing, write_table
+from cantaor.io.locations import Location, is_url, join, open_bytes, parent_of
 
 COLUMNS = tuple(field.name for field in fields(ManifestEntry))
 TIMES = ("start_s", "end_s", "duration_s")
@@ -31,7 +33,8 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     Parameters
     ----------
     path
-        Manifest file. CSV is UTF-8 with a header, comma between columns.
+        Manifest file, or its URL. CSV is UTF-8 with a header, comma between columns. Paths in
+        what lies behind a URL are URLs too, from there.
 
     Raises
     ------
@@ -40,21 +43,48 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         are named); a row is wrong (its line is named); two rows are the same file and label;
         spans may repeat, as published clips do (an audit counts them).
     """
-    file = Path(path)
-    entries = [_entry(row, where) for where, row in read_rows(file, REQUIRED)]
+    entries = [_entry(row, where) for where, row in read_rows(path, REQUIRED)]
     if not entries:
-        raise CorpusError(f"{file} has a header but no rows")
-    _refuse_twins(entries, file)
-    return Manifest(tuple(entries), file.parent)
+        raise CorpusError(f"{path} has a header but no rows")
+    _refuse_twins(entries, path)
+    if not is_url(path):
+        return Manifest(tuple(entries), Path(path).parent)
+    parent = parent_of(path)
+    return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
 
 
-def read_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_clips(path: Location) -> Manifest:
+    """Read labelled clips: a manifest whose column ``split``, if it has one, names sides.
+
+    Returns
+    -------
+    Manifest whose ``split`` is ``"train"``, ``"validation"``, ``"test"`` or empty.
+
+    Raises
+    ------
+    CorpusError
+        As :func:`read_manifest`.
+    SplitError
+        A row names another side; the message has its line.
+    """
+    clips = read_manifest(path)
+    places = [where for where, _ in read_rows(path, REQUIRED)]
+    entries = tuple(
+        replace(entry, split=side_of(entry.split, where))
+        for entry, where in zip(clips.entries, places, strict=True)
+    )
+    return replace(clips, entries=entries)
+
+
+def read_rows(
+    location: Location, required: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Rows of a CSV or Parquet table, each with the place to name in a message about it.
 
     Parameters
     ----------
-    file
-        The table, told by its extension.
+    location
+        The table, told by its extension: a file or a URL.
     required
         Columns that must be there.
 
@@ -63,12 +93,31 @@ def read_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Mappin
     CorpusError
         The file is missing, of another kind, damaged, or lacks a required column.
     """
+    if is_url(location):
+        yield from _rows_behind(os.fspath(location), required)
+        return
+    file = Path(location)
     if not file.is_file():
         raise CorpusError(f"no table at {file}")
     readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
     if file.suffix.lower() not in readers:
         raise CorpusError(f"{file}: a table ends in .csv or .parquet, not {file.suffix!r}")
     yield from readers[file.suffix.lower()](file, required)
+
+
+def _rows_behind(url: str, required: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows of a table behind a URL, which messages name."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, PurePosixPath(url).name)
+        try:
+            with open_bytes(url) as source:
+                copy.write_bytes(source.read())
+            for where, row in read_rows(copy, required):
+                yield where.replace(str(copy), url), row
+        except OSError as error:
+            raise CorpusError(f"no table at {url}: {error}") from error
+        except CorpusError as error:
+            raise CorpusError(str(error).replace(str(copy), url)) from error
 
 
 def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> Path:
@@ -155,7 +204,7 @@ def _time(text: object, name: str, where: str) -> float:
         raise CorpusError(f"{where}: {name} must be seconds, not {text!r}") from None
 
 
-def _refuse_twins(entries: list[ManifestEntry], file: Path) -> None:
+def _refuse_twins(entries: list[ManifestEntry], file: Location) -> None:
     seen: dict[object, int] = {}
     for index, entry in enumerate(entries):
         if entry.start_s is not None:
@@ -170,6 +219,8 @@ def _refuse_twins(entries: list[ManifestEntry], file: Path) -> None:
 
 
 def _row(manifest: Manifest, entry: ManifestEntry, folder: Path) -> dict[str, Any]:
+    if is_url(entry.path):
+        return asdict(entry)
     # Only the folder part is resolved: a linked file keeps the name it has in the corpus.
     file = manifest.file(entry)
     absolute = file.parent.resolve() / file.name

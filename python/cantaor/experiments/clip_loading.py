@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cantaor.clips.batches import cut_blocks
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.identity import unique_recordings
+from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
-from cantaor.io.audio import AudioStream, open_audio, resampled
+from cantaor.io.audio import AudioStream, open_audio
+from cantaor.io.resampling import resampled
 from cantaor.learn.data.clips import ClipSet
 from cantaor.pipeline.mine import Progress
 from cantaor.types import Float32Array
@@ -32,7 +34,8 @@ def load_clipset(
     Parameters
     ----------
     clips
-        One entry a clip; entries without a span are whole files.
+        One entry a clip; entries without a span are whole files. Where two singers have a
+        recording of one name, the set's recordings have the singer before it.
     classes
         All singers, in the order of the labels.
     progress
@@ -59,11 +62,12 @@ def load_clipset(
         by_file.setdefault(clips.location(entry), []).append(index)
     rows: list[Float32Array] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
-        _cut_file(file, clips.entries, indices, rows, sample_rate)
+        _cut_file(file, clips, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
+    named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in clips.entries], dtype=str),
+        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(
@@ -78,16 +82,16 @@ def load_clipset(
 
 def _cut_file(
     file: str,
-    entries: Sequence[ManifestEntry],
+    clips: Manifest,
     indices: Sequence[int],
     rows: list[Float32Array],
     sample_rate: int,
 ) -> None:
     """Copy the clips of one file, which passes in blocks: no more of it is held than a clip."""
-    spans = np.array([entries[i].span for i in indices])
+    spans = np.array([clips.entries[i].span for i in indices])
     bounds = np.minimum(np.rint(spans * sample_rate), _ENDLESS).astype(np.int64)
     first, last = bounds[:, 0], np.maximum(bounds[:, 1], bounds[:, 0] + 1)
-    with open_audio(file) as stream:
+    with open_audio(file, clips.channel) as stream:
         blocks = _at_rate(stream, sample_rate)
         decoded = _Counted(blocks)
         for row, samples in cut_blocks(decoded, first, last):
@@ -96,7 +100,7 @@ def _cut_file(
         deque(decoded, maxlen=0)
     late = spans[:, 0] * sample_rate >= decoded.samples
     if late.any():
-        entry = entries[indices[int(np.argmax(late))]]
+        entry = clips.entries[indices[int(np.argmax(late))]]
         raise CorpusError(
             f"{file}: clip from {entry.span[0]} s to {entry.span[1]} s must start before the "
             f"recording's end at {decoded.samples / sample_rate} s"

@@ -10,21 +10,24 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.experiments.clip_splits import DISJOINT, MINED_FIRST, prepare_clips
+from cantaor.experiments.learnt_audio import name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_json, write_text
 from cantaor.learn.data.subsets import ClipSubsets
-from cantaor.learn.evaluation.grid import DATA, FEATURES, MODELS, Cell, run_grid, with_fractions
+from cantaor.learn.evaluation.grid import Cell, run_grid, with_fractions
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
 from cantaor.learn.features.spectrograms import build_features
 from cantaor.learn.training.settings import TrainingSettings
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS
 from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness
+from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.workspace import Workspace
 
 # What a grid's folder holds beside its cells.
@@ -32,6 +35,10 @@ _FILES = ("grid.json", "grid.md", "curves.png")
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
+
+
+#: What test and validation clips share with training, by data set and protocol.
+Shares: TypeAlias = dict[tuple[str, str], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +97,19 @@ def run_workspace_grid(
 
     Returns
     -------
-    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`.
+    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`; with
+    ``shared_audio``, the fractions of test and validation clips that share audio with what was
+    learnt from.
     """
+    shares: Shares = {}
 
-    def sides_of(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
+    def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
+        shares[data, protocol] = prepared.shared_audio
         return clip_subsets(prepared.clips, sample_rate)
 
-    return _run(plan, sides_of, settings, out, minutes, progress)
+    source = workspace_facts(workspace, out)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -122,13 +134,18 @@ def run_clips_grid(
     """
     if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
         raise SplitError("the file of clips names no test side: its column split must say test")
+    shares: Shares = {}
+    named: list[Manifest] = []
 
-    def sides_of(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
+    def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        return clip_subsets(clips, sample_rate, settings.seed)
+        if not named:
+            named.append(name_subsets(clips, settings)[0])
+        shares[data, protocol] = shared_in(named[0])
+        return clip_subsets(named[0], sample_rate)
 
-    return _run(plan, sides_of, settings, out, minutes, progress)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress)
 
 
 def plan_of(
@@ -152,7 +169,7 @@ def plan_of(
         _known_features(_parse("features", features, FEATURES + COMBINED)),
         _parse("data", data, DATA, DATA),
         _parse("protocols", protocols, (), (*MINED_FIRST, *DISJOINT, "file")),
-        tuple(_share(text) for text in _parse("fractions", fractions, ())),
+        tuple(_fraction(text) for text in _parse("fractions", fractions, ())),
     )
 
 
@@ -174,23 +191,25 @@ def _known_features(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
-        share = float(text)
+        fraction = float(text)
     except ValueError:
-        share = float("nan")
-    if not 0 < share <= 1:
+        fraction = float("nan")
+    if not 0 < fraction <= 1:
         raise ArgumentError(f"fractions must be numbers above 0 and at most 1; got {text!r}")
-    return share
+    return fraction
 
 
 def _run(
     plan: GridPlan,
-    sides_of: Callable[[str, str, int], ClipSubsets],
+    load_subsets: Callable[[str, str, int], ClipSubsets],
+    shares: Shares,
     settings: TrainingSettings,
     out: Path,
     minutes: float | None,
     progress: Progress | None,
+    source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     _require_grid_folder(out)
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
@@ -198,20 +217,32 @@ def _run(
     kept: dict[tuple[str, str, int], ClipSubsets] = {}
     done: list[Cell] = []
 
-    def sides(*wanted: *tuple[str, str, int]) -> ClipSubsets:
+    def subsets(*wanted: *tuple[str, str, int]) -> ClipSubsets:
         if wanted not in kept:
             kept.clear()  # Cells come data set by data set; one at a time is held in memory.
-            kept[wanted] = sides_of(*wanted)
+            kept[wanted] = load_subsets(*wanted)
         return kept[wanted]
 
-    def tell(cell: Cell, _record: Mapping[str, Any]) -> None:
+    def report(cell: Cell, _record: Mapping[str, Any]) -> None:
         done.append(cell)
         if progress is not None:
             progress("grid", len(done), len(cells))
 
     records = run_grid(
-        cells, sides, settings, out, progress=tell, go_on=lambda: time.monotonic() < end
+        cells,
+        subsets,
+        settings,
+        out,
+        progress=report,
+        go_on=lambda: time.monotonic() < end,
+        source=source,
     )
+    records = [
+        one
+        if "empty" in one
+        else one | {"shared_audio": dict(shares.get((one["data"], one["protocol"]), {}))}
+        for one in records
+    ]
     _write(out, records)
     return records
 

@@ -8,20 +8,27 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.manifest_files import read_manifest, write_manifest
-from cantaor.corpus.splits.protocols import Split
+from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
 from cantaor.errors import ModelError, SplitError
 from cantaor.experiments.clip_loading import load_clipset
-from cantaor.experiments.clip_splits import PreparedClips, mark_validation
+from cantaor.experiments.clip_splits import PreparedClips, side_manifest
+from cantaor.experiments.learnt_audio import (
+    CLIPS,
+    checked_clips,
+    name_subsets,
+    own_clips,
+    own_share,
+    share_with,
+)
 from cantaor.inference.embeddings import held_out_table
 from cantaor.io.files import file_name, write_json, write_table
+from cantaor.io.locations import require_local
 from cantaor.learn.data.clips import ClipSet, join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
 from cantaor.learn.evaluation.evaluation import (
@@ -35,6 +42,7 @@ from cantaor.learn.export.bundle import (
     Bundle,
     is_number,
     load_bundle,
+    model_channel,
     require_model_folder,
     save_bundle,
 )
@@ -46,11 +54,14 @@ from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.pipeline.mine import Progress
+from cantaor.pipeline.publishing import stage_versions
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
+from cantaor.settings import check_channel
+from cantaor.workspace.changes import workspace_facts
+from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
-_CLIPS = "clips.csv"
 _CURVES = "learning.png"
 _FIGURES = "evaluation.json"
 
@@ -87,19 +98,22 @@ def train_workspace(
     ModelError
         The folder is there and is no model; nothing was trained.
     """
-    folder = out or workspace.path / "model"
+    folder = require_local(out or workspace.path / "model", "a model")
     require_model_folder(folder)
-    trained, backend, unfinished = _train(prepared.clips, settings, folder, progress)
+    clips = hash_entries(prepared.clips)
+    trained, backend, unfinished = _train(clips, settings, folder, progress)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
         "data": prepared.data,
         "notes": list(prepared.notes),
+        "shared_audio": dict(prepared.shared_audio),
+        "workspace": workspace_facts(workspace, folder),
         "finder": finder_facts(prepared.finder),
         **kept,
     }
     save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
-    _finish(folder, trained, prepared.clips, unfinished)
+    _finish(folder, trained, clips, unfinished)
     return folder
 
 
@@ -113,25 +127,29 @@ def train_clips(
     """Train on clips that a file names, without mining.
 
     Entries whose ``split`` is ``"test"`` are left alone; ``"validation"`` entries stop the
-    training early, and are cut from the rest where there are none.
+    training early, and are cut from the rest where there are none. Entries without a side are
+    trained on.
 
     Returns
     -------
     Path
-        Folder of the model.
+        Folder of the model. Where test or validation clips share audio with what was learnt
+        from, its notes say how much.
 
     Raises
     ------
     SplitError
-        There are fewer than two singers on the training side.
+        A side is none of these, or there are fewer than two singers on the training side.
     ModelError
         ``out`` is there and is no model; nothing was trained.
     """
+    out = require_local(out, "a model")
     require_model_folder(out)
-    clips, notes = _name_subsets(clips, settings)
+    clips, notes, shared = name_subsets(clips, settings)
     trained, backend, unfinished = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
-    facts = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
+    facts |= {"shared_audio": shared, "channel": clips.channel}
     save_bundle(out, trained, arrays, {**facts, **kept})
     _finish(out, trained, clips, unfinished)
     return out
@@ -155,19 +173,24 @@ def evaluate_model(
     Returns
     -------
     Evaluation
-        On the model's own clips also kept beside it, for the card of its exports.
+        With the fraction of clips that share audio with what the model learnt from. On the
+        model's own clips also kept beside it, for the card of its exports. What
+        :func:`cantaor.experiments.model_notes.model_notes` says of the model holds for it too.
 
     Raises
     ------
     ModelError
         The model cannot be read or has no held-out clips.
+    SplitError
+        A clip names a side that there is not.
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = _held_out(model, clips)
+    tested = _held_out(model, None if clips is None else checked_clips(clips), bundle)
+    shared = own_share(model, bundle) if clips is None else share_with(model, tested)
     rate = bundle.trained.module.sample_rate
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
-    result = evaluate(bundle.trained, loaded, protocol=protocol)
+    result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
     if clips is None:
         _write_figures(model / _FIGURES, result, bundle)
     return result
@@ -186,8 +209,8 @@ def write_card(model: Path, out: Path) -> Path:
     bundle = load_bundle(model)
     known = _figures_of(model, bundle)
     learned = "clips that are not listed"
-    if (model / _CLIPS).exists():
-        clips = read_manifest(model / _CLIPS)
+    if (model / CLIPS).exists():
+        clips = read_manifest(model / CLIPS)
         watched = bundle.trained.settings.early_stopping
         sides = ("train",) if watched else ("train", "validation")
         learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
@@ -208,8 +231,8 @@ def evaluate_workspace(
     Parameters
     ----------
     workspace
-        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the answer, its
-        probability and the embedding of every held-out clip.
+        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the predicted
+        singer, its probability and the embedding of every held-out clip.
     model
         Folder of the model; ``None`` is the workspace's own.
     progress
@@ -222,25 +245,36 @@ def evaluate_workspace(
     """
     folder = model or workspace.path / "model"
     bundle = load_bundle(folder)
-    tested = _held_out(folder, None)
+    tested = _held_out(folder, None, bundle)
     rate = bundle.trained.module.sample_rate
     clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     labels = labels_in_order_of(bundle.trained, clips)
     probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
-    result = measure(probabilities, labels, bundle.trained.classes, clips, protocol)
-    # The protocol's name is the model's, which may come from elsewhere.
+    result = replace(
+        measure(probabilities, labels, bundle.trained.classes, clips, protocol),
+        shared_audio=own_share(folder, bundle),
+    )
+    facts = bundle.extra.get("workspace", {})
+    # Of what made the embeddings: the workspace as the model knew it.
+    maker = MadeBy(CANTAOR, stage_versions(), {"model": bundle.digest}, _state(facts))
+    held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
     name = file_name(protocol)
-    table = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
-    origin = {"cantaor.model": bundle.digest, "cantaor.cantaor": version("cantaor")}
-    write_table(workspace.path / f"heldout-{name}.parquet", table.replace_schema_metadata(origin))
+    write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
     _write_figures(folder / _FIGURES, result, bundle)
-    _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle)
+    _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle, {"workspace": facts})
     return result
 
 
-def _write_figures(path: Path, result: Evaluation, bundle: Bundle) -> None:
-    write_json(path, {**result.to_json(), "model": bundle.digest})
+def _state(facts: object) -> str:
+    return str(facts.get("state", "")) if isinstance(facts, dict) else ""
+
+
+def _write_figures(
+    path: Path, result: Evaluation, bundle: Bundle, more: Mapping[str, object] | None = None
+) -> None:
+    origin = {"cantaor": CANTAOR, "model": bundle.digest}
+    write_json(path, {**result.to_json(), **origin, **(more or {})})
 
 
 def _figures_of(model: Path, bundle: Bundle) -> Mapping[str, object] | None:
@@ -262,11 +296,12 @@ def _figures_of(model: Path, bundle: Bundle) -> Mapping[str, object] | None:
     return {**known, "missing": list(known.get("missing") or ())}
 
 
-def _held_out(model: Path, clips: Manifest | None) -> Manifest:
+def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
     if clips is None:
-        if not (model / _CLIPS).exists():
-            raise ModelError(f"{model}: has no {_CLIPS}; name the clips to test on")
-        clips = read_manifest(model / _CLIPS)
+        clips = own_clips(model)
+        if clips is None:
+            raise ModelError(f"{model}: has no {CLIPS}; name the clips to test on")
+        clips = replace(clips, channel=model_channel(bundle))
     has_sides = any(entry.split for entry in clips.entries)
     tested = select_split(clips, "test") if has_sides else clips
     if len(tested) == 0:
@@ -277,20 +312,25 @@ def _held_out(model: Path, clips: Manifest | None) -> Manifest:
 def clip_subsets(
     clips: Manifest, sample_rate: int, seed: int = 0, progress: Progress | None = None
 ) -> ClipSubsets:
-    """Audio of the clips to learn from, to watch and to test on, sides cut where none is named.
+    """Audio of the training, validation and test clips, split where the file names no split.
+
+    Clips that have validation clips among them are taken as they are.
 
     Raises
     ------
     SplitError
-        There are fewer than two singers on the training side.
+        A side is none of these, or there are fewer than two singers on the training side.
     """
-    clips, _ = _name_subsets(clips, TrainingSettings(seed=seed))
+    clips = checked_clips(clips)
+    if not any(entry.split == "validation" for entry in clips.entries):
+        clips = name_subsets(clips, TrainingSettings(seed=seed))[0]
+    clips = side_manifest(clips, [entry.split or "train" for entry in clips.entries])
     classes = _classes(clips)
-    sides = (select_split(clips, name) for name in ("train", "validation", "test"))
-    learned, watched, tested = (
-        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in sides
+    subsets = (select_split(clips, name) for name in ("train", "validation", "test"))
+    learned, validation, tested = (
+        load_clipset(one, classes, progress, sample_rate=sample_rate) for one in subsets
     )
-    return learned, watched, tested
+    return learned, validation, tested
 
 
 def _classes(clips: Manifest) -> tuple[str, ...]:
@@ -306,7 +346,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
 ) -> tuple[TrainedModel, ScoringBackend, Path]:
-    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    """Train, or resume an interrupted training from its checkpoint beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
     held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)
@@ -340,7 +380,7 @@ def _unfinished(folder: Path) -> Path:
 
 def _finish(folder: Path, trained: TrainedModel, clips: Manifest, unfinished: Path) -> None:
     """Complete a saved model: its clips, its learning curves; the training's state can go."""
-    write_manifest(clips, folder / _CLIPS)
+    write_manifest(clips, folder / CLIPS)
     if find_spec("matplotlib") is not None:
         title = f"{trained.settings.model} on {trained.settings.features}"
         save_figure(plot_training(trained.history, title), folder / _CURVES)
@@ -351,22 +391,26 @@ def _finish(folder: Path, trained: TrainedModel, clips: Manifest, unfinished: Pa
 
 def copy_clips(model: Path, other: Path) -> None:
     """Give another model the list of clips of the one that it was made from."""
-    if (model / _CLIPS).exists() and other.resolve() != model.resolve():
-        write_manifest(read_manifest(model / _CLIPS), other / _CLIPS)
+    if (model / CLIPS).exists() and other.resolve() != model.resolve():
+        write_manifest(read_manifest(model / CLIPS), other / CLIPS)
 
 
-def _name_subsets(clips: Manifest, settings: TrainingSettings) -> tuple[Manifest, tuple[str, ...]]:
-    """Clips without a side are training clips; validation clips are cut where there are none."""
-    entries = tuple(replace(e, split=e.split.strip().lower() or "train") for e in clips.entries)
-    named = Manifest(entries, clips.root)
-    # The profile network watches nothing: it learns from all.
-    if settings.model == PROFILE or any(entry.split == "validation" for entry in entries):
-        return named, ()
-    sides = np.array([entry.split for entry in entries])
-    split = Split(np.flatnonzero(sides != "test"), np.flatnonzero(sides == "test"), "column", False)
-    return mark_validation(named, split, settings.seed)
+def clips_manifest(
+    path: str | os.PathLike[str], channel: str | int | None = None, model: Path | None = None
+) -> Manifest:
+    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``).
 
-
-def clips_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """A manifest of clips from CSV or Parquet (``path,start_s,end_s,singer,...``)."""
-    return read_manifest(path)
+    Parameters
+    ----------
+    path
+        The table.
+    channel
+        Which channel of its files is listened to; see :func:`cantaor.io.audio.read_audio`.
+    model
+        Folder of the model whose channel it is where none is named; else the mean.
+    """
+    clips = read_clips(path)
+    if channel is None:
+        channel = "mean" if model is None else model_channel(load_bundle(model))
+    check_channel(channel)
+    return replace(clips, channel=channel)

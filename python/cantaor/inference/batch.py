@@ -14,19 +14,28 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from cantaor.chain import FoundClips, MotifFinder, find_clips
-from cantaor.corpus.loaders import audio_files
+from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
-from cantaor.errors import CantaorError, CorpusError, WorkspaceError
+from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
 from cantaor.io.audio import open_audio, resampled
-from cantaor.io.locations import Location, file_hash, is_url, join, list_files, printable
+from cantaor.io.formats import EXTENSIONS
+from cantaor.io.locations import (
+    Location,
+    file_hash,
+    is_folder,
+    is_url,
+    join,
+    parent_of,
+    printable,
+)
 from cantaor.pipeline.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
@@ -42,10 +51,10 @@ _TABLES = (".csv", ".parquet")
 _CLIPS = 1024
 # Recordings that are gathered at most, so that answers come soon where clips are few.
 _TOGETHER = 32
+# No recording is longer, in seconds (30 years): a time beyond is a mistake.
+_MAX_S = 1e9
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
-# No recording is longer, in seconds (30 years): a time beyond is a mistake.
-_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +93,35 @@ def _digits(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InferenceJob:
-    """One recording for a worker: its voice goes to ``voice``, raw float32 at ``rate`` Hz."""
+    """One recording for a worker: samples go to ``samples_path``, raw float32 at ``rate`` Hz."""
 
     input: Input
     finder: MotifFinder
     kind: str
     rate: int
-    voice: Path
+    samples_path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedClips:
-    """The clips of one recording, and the hash of the file that they were found in."""
+    """The clips of one recording, and what identifies the audio that they were found in."""
 
     found: FoundClips
     content: str
 
 
-def find_inputs(arguments: Iterable[Location]) -> list[Input]:
+def find_inputs(
+    arguments: Iterable[Location], passed_over: list[tuple[str, str]] | None = None
+) -> list[Input]:
     """The recordings that files, folders, manifests (``path[,start_s,end_s]``) and URLs name.
 
     Parameters
     ----------
     arguments
         Each a recording, a folder that is searched, a ``.csv`` or ``.parquet`` table whose paths
-        are relative to it, or the URL of a recording or folder.
+        are relative to it, or the URL of any of these.
+    passed_over
+        Gets folders in them that cantaor wrote: how to print their path, and what they are.
 
     Returns
     -------
@@ -122,7 +135,7 @@ def find_inputs(arguments: Iterable[Location]) -> list[Input]:
     """
     found: dict[Input, None] = {}
     for argument in arguments:
-        found.update(dict.fromkeys(_inputs_of(argument)))
+        found.update(dict.fromkeys(_inputs_of(argument, passed_over)))
     return list(found)
 
 
@@ -131,6 +144,7 @@ def infer_recordings(
     inputs: Iterable[Input],
     pool: WorkerPool | None = None,
     device: str = "auto",
+    channel: str | int | None = None,
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
     """Hear many recordings with one model; the answers are those of one-by-one calls.
 
@@ -144,6 +158,8 @@ def infer_recordings(
         Workers that decode and track; None works in this process.
     device
         Where the network runs.
+    channel
+        Which channel is listened to; None: that of the model's recordings.
 
     Yields
     ------
@@ -158,29 +174,31 @@ def infer_recordings(
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    if channel is not None:
+        finder = replace(finder, settings=replace(finder.settings, channel=channel))
     rate = bundle.trained.module.sample_rate
     with TemporaryDirectory(prefix="cantaor-") as scratch:
-        taken: list[Input] = []
+        submitted: list[Input] = []
 
         def jobs() -> Iterator[InferenceJob]:
             for number, one in enumerate(inputs):
-                taken.append(one)
+                submitted.append(one)
                 yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
 
         outcomes = map_recordings(
             locate_recording_clips, jobs(), pool, lambda job: job.input.name, _AHEAD
         )
         on_cpu = pick_device(device).type == "cpu"
-        desk = InferenceBatcher(bundle, taken, Path(scratch), device)
+        batcher = InferenceBatcher(bundle, submitted, Path(scratch), device)
         with _open_network(pool.workers if pool is not None and on_cpu else 1) as network:
-            for judged in network.results(desk.ask, _groups(outcomes)):
-                yield from judged
+            for predicted in network.results(batcher.predict, _groups(outcomes)):
+                yield from predicted
 
 
-def content_of(location: Location) -> str:
-    """Hash of the bytes of a recording, empty where they cannot be read."""
+def content_of(location: Location, channel: str | int) -> str:
+    """Hash of the bytes of a recording and the channel of it; empty where it cannot be read."""
     try:
-        return file_hash(location)
+        return f"{file_hash(location)}-{channel}"
     except (OSError, ValueError, CantaorError):
         return ""
 
@@ -197,20 +215,33 @@ def locate_recording_clips(job: InferenceJob) -> LocatedClips:
     """
     one = job.input
     # Before it is decoded: a file that changes meanwhile is asked for again by the next run.
-    content = content_of(one.location)
+    content = content_of(one.location, job.finder.settings.channel)
     try:
-        with job.voice.open("wb") as sink, open_audio(one.location) as stream:
+        with (
+            blame(one.name),
+            _scratch(job.samples_path) as sink,
+            open_audio(one.location, job.finder.settings.channel) as stream,
+        ):
             blocks = resampled(
                 stream.blocks(one.start_s, one.end_s),
                 stream.sample_rate,
                 job.rate,
-                _writer(sink.write),
+                _writer(sink),
             )
             found = find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
             return LocatedClips(found, content)
     except CantaorError:
-        job.voice.unlink(missing_ok=True)
+        job.samples_path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Callable[[bytes], object]]:
+    try:
+        with path.open("wb") as sink:
+            yield sink.write
+    except OSError as error:
+        raise WorkspaceError(f"{path}: no room for scratch files: {error}") from error
 
 
 def _writer(write: Callable[[bytes], object]) -> Callable[[Float32Array], object]:
@@ -228,17 +259,17 @@ class InferenceBatcher:
     """Where the clips of found recordings are judged."""
 
     bundle: Bundle
-    taken: list[Input]
+    submitted: list[Input]
     scratch: Path
     device: str
 
-    def ask(self, group: list[Found]) -> Predicted:
+    def predict(self, group: list[Found]) -> Predicted:
         """Let the network judge some recordings, and drop their voices; errors pass."""
         from cantaor.learn.identification.identification import LocatedRecording, predict_recordings
 
-        voices = [
+        located = [
             LocatedRecording(
-                self.taken[i].name,
+                self.submitted[i].name,
                 one.found,
                 np.memmap(self.scratch / f"{i}.f32", np.float32, "r"),
                 one.content,
@@ -246,13 +277,15 @@ class InferenceBatcher:
             for i, one in group
             if isinstance(one, LocatedClips)
         ]
-        heard = iter(list(predict_recordings(self.bundle, voices, self.device)) if voices else [])
-        judged: Predicted = []
+        predictions = iter(
+            list(predict_recordings(self.bundle, located, self.device)) if located else []
+        )
+        predicted: Predicted = []
         for index, found in group:
-            answer = found if isinstance(found, CantaorError) else next(heard)
-            judged.append((self.taken[index], answer))
+            outcome = found if isinstance(found, CantaorError) else next(predictions)
+            predicted.append((self.submitted[index], outcome))
             (self.scratch / f"{index}.f32").unlink(missing_ok=True)
-        return judged
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +296,15 @@ class _Network:
     number: int
 
     def results(
-        self, ask: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
+        self, predict: Callable[[list[Found]], Predicted], groups: Iterable[list[Found]]
     ) -> Iterator[Predicted]:
         """What becomes of groups, in order; no more than one waits."""
         if self.threads is None:
-            yield from map(ask, groups)
+            yield from map(predict, groups)
             return
         pending: deque[Future[Predicted]] = deque()
         for group in groups:
-            pending.append(self.threads.submit(ask, group))
+            pending.append(self.threads.submit(predict, group))
             while len(pending) > self.number or (pending and pending[0].done()):
                 yield pending.popleft().result()
         for future in pending:
@@ -309,33 +342,35 @@ def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
         yield waiting
 
 
-def _inputs_of(argument: Location) -> Iterator[Input]:
+def _inputs_of(argument: Location, passed_over: list[tuple[str, str]] | None) -> Iterator[Input]:
     text = os.fspath(argument)
-    suffix = PurePath(text).suffix.lower()
-    if is_url(text):
-        if suffix:
-            yield Input(text)
-            return
-        from cantaor.io.audio import EXTENSIONS
-
-        try:
-            files = list_files(text, EXTENSIONS)
-        except OSError as error:
-            raise CorpusError(f"{text}: cannot be listed: {error}") from error
-        yield from (Input(join(text, str(file))) for file in files)
-    elif suffix in _TABLES:
-        for where, row in read_rows(Path(text), ["path"]):
-            yield _input_of(row, where, Path(text).parent)
-    elif Path(text).is_dir():
-        files = list(audio_files(Path(text)))
-        if not files:
-            raise CorpusError(f"{text}: no audio in this folder")
-        yield from (Input(join(text, str(file))) for file in files)
-    else:
+    if PurePath(text).suffix.lower() in _TABLES:
+        parent = parent_of(text) if is_url(text) else Path(text).parent
+        for where, row in read_rows(text, ["path"]):
+            yield _input_of(row, where, parent)
+        return
+    files = _files_in(text, passed_over)
+    if files is None:
         yield Input(text)
+        return
+    if not files:
+        raise CorpusError(f"{text}: no audio in this folder")
+    yield from (Input(join(text, str(file))) for file in files)
 
 
-def _input_of(row: Mapping[str, Any], where: str, folder: Path) -> Input:
+def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[PurePosixPath] | None:
+    """Audio below a folder or its URL; None where it is neither."""
+    if not is_url(text):
+        return list(audio_files(Path(text), passed_over)) if Path(text).is_dir() else None
+    if PurePath(text).suffix.lower() in EXTENSIONS:
+        return None
+    try:
+        return audio_urls(text) if is_folder(text) else None
+    except OSError as error:
+        raise CorpusError(f"{text}: cannot be listed: {error}") from error
+
+
+def _input_of(row: Mapping[str, Any], where: str, folder: Location) -> Input:
     """The recording that a row of a table names; ``where`` is the row's place."""
     if not row["path"]:
         raise CorpusError(f"{where}: path is empty")
@@ -354,6 +389,6 @@ def _time(row: Mapping[str, Any], name: str, where: str) -> float | None:
         seconds = float(text)
     except (TypeError, ValueError):
         seconds = float("nan")
-    if not 0 <= seconds <= _LONGEST_S:
+    if not 0 <= seconds <= _MAX_S:
         raise CorpusError(f"{where}: {name} must be seconds, 0 or more, not {str(text)!r}")
     return seconds

@@ -32,12 +32,12 @@ EMBEDDINGS = pa.schema(
 )
 
 
-def embedding_rows(heard: ClipPredictions) -> list[dict[str, Any]]:
+def embedding_rows(predictions: ClipPredictions) -> list[dict[str, Any]]:
     """A row for a recording (``kind`` "recording") and one for each of its clips ("motif").
 
     Parameters
     ----------
-    heard
+    predictions
         A recording that the network has judged.
 
     Returns
@@ -46,14 +46,26 @@ def embedding_rows(heard: ClipPredictions) -> list[dict[str, Any]]:
     ``embedding`` and ``content``, the hash of the file. A recording's embedding is the mean of
     its clips'.
     """
-    ends = (float(np.min(heard.start_s)), float(np.max(heard.end_s)))
-    mean = heard.embeddings.mean(axis=0).tolist()
-    content = heard.content
-    whole: tuple[object, ...] = (heard.path, "recording", [], *ends, mean, content)
+    ends = (float(np.min(predictions.start_s)), float(np.max(predictions.end_s)))
+    mean = predictions.embeddings.mean(axis=0).tolist()
+    content = predictions.content
+    whole: tuple[object, ...] = (predictions.path, "recording", [], *ends, mean, content)
     clips: list[tuple[object, ...]] = [
-        (heard.path, "motif", list(motif), float(start), float(end), embedding.tolist(), content)
+        (
+            predictions.path,
+            "motif",
+            list(motif),
+            float(start),
+            float(end),
+            embedding.tolist(),
+            content,
+        )
         for motif, start, end, embedding in zip(
-            heard.motifs, heard.start_s, heard.end_s, heard.embeddings, strict=True
+            predictions.motifs,
+            predictions.start_s,
+            predictions.end_s,
+            predictions.embeddings,
+            strict=True,
         )
     ]
     return [dict(zip(EMBEDDINGS.names, row, strict=True)) for row in [whole, *clips]]
@@ -61,7 +73,7 @@ def embedding_rows(heard: ClipPredictions) -> list[dict[str, Any]]:
 
 def nearest_clips(
     table: Path,
-    heard: ClipPredictions,
+    predictions: ClipPredictions,
     kind: str = "recording",
     count: int = 10,
     method: str = "exact",
@@ -72,7 +84,7 @@ def nearest_clips(
     ----------
     table
         Parquet of :func:`embedding_rows`, made with the same model.
-    heard
+    predictions
         The recording.
     kind
         ``"recording"``, or ``"motif"``: single clips.
@@ -96,13 +108,13 @@ def nearest_clips(
     missing = [name for name in EMBEDDINGS.names if name not in (*kept.column_names, "content")]
     if missing:
         raise ArgumentError(f"{table}: not a table of embeddings, it lacks {', '.join(missing)}")
-    _require_model(table, kept, heard.model)
+    _require_model(table, kept, predictions.model)
     rows = [row for row in kept.to_pylist() if row["kind"] == kind]
     if not rows:
         raise ArgumentError(f"{table}: no embedding of kind {kind!r}")
     base = np.array([row["embedding"] for row in rows], dtype=np.float32)
-    asked = heard.embeddings.mean(axis=0, keepdims=True)
-    index, cosines = nearest(base, asked, count, method)
+    query = predictions.embeddings.mean(axis=0, keepdims=True)
+    index, cosines = nearest(base, query, count, method)
     names = ("path", "motif", "start_s", "end_s")
     return [
         {**{name: rows[i][name] for name in names}, "cosine": float(cosine)}
@@ -147,7 +159,7 @@ def held_out_table(
         ``path``, ``recording``, ``start_s``, ``end_s`` (seconds, null = whole file), ``singer``,
         ``answer``, ``probability`` (of the answer) and ``embedding`` (list of float32).
     """
-    answer = probabilities.argmax(axis=1)
+    best = probabilities.argmax(axis=1)
     rows = clips.entries
     columns = {name: [getattr(row, name) for row in rows] for name in ("path", "recording")}
     times = {
@@ -159,8 +171,8 @@ def held_out_table(
             **columns,
             **times,
             "singer": [row.singer for row in rows],
-            "answer": [classes[index] for index in answer],
-            "probability": probabilities[np.arange(len(rows)), answer],
+            "answer": [classes[index] for index in best],
+            "probability": probabilities[np.arange(len(rows)), best],
             "embedding": list(embeddings),
         }
     )

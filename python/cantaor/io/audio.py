@@ -1,59 +1,36 @@
-"""Audio files in and out: anything libsndfile decodes, as mono float32.
+"""Audio files in: whatever libsndfile or FFmpeg decodes, as mono float32.
 
-This is the only module that opens audio files. Decoding and encoding are soundfile's (libsndfile),
-resampling is soxr's; both are well-kept libraries and nothing here replaces them.
+What libsndfile reads it decodes; the rest goes to FFmpeg through PyAV (extra ``formats``). soxr
+resamples. What is wrong with a file and does not keep it from being read is a warning, which
+travels with its samples; nothing is printed here.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
+from io import FileIO
 
 import numpy as np
-import soundfile
-import soxr
 
 from cantaor.errors import ArgumentError, AudioError
+from cantaor.io.channels import Channel, ChannelLevels, channel_index
+from cantaor.io.decoding import LENGTH_TOLERANCE_S, Decoder, length_warning
+from cantaor.io.decoding import AudioInfo as AudioInfo
+from cantaor.io.encoding import write_audio as write_audio
+from cantaor.io.formats import EXTENSIONS as EXTENSIONS
+from cantaor.io.formats import HEAD, conversion_hint, has_ffmpeg, needs_ffmpeg, recognise
 from cantaor.io.locations import Location, open_local, printable, stamp_of
+from cantaor.io.resampling import resample as resample
+from cantaor.io.resampling import resampled as resampled
+from cantaor.io.soundfile_decoder import SoundfileDecoder
+from cantaor.settings import check_channel
 from cantaor.types import Audio, Float32Array
-
-#: File name extensions that count as audio when a folder is searched.
-EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
 
 # Frames decoded at a time: bounds the memory that a many-channel file needs before it is mono.
 _BLOCK = 1 << 18
-# Others land near the sample that was asked for: they are decoded from the start.
-_SEEKABLE = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC")
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """What the header of an audio file says.
-
-    Attributes
-    ----------
-    sample_rate
-        Samples per second, Hz.
-    channels
-        Number of channels, >= 1.
-    frames
-        Samples per channel.
-    format
-        Container, such as ``"FLAC"``.
-    """
-
-    sample_rate: int
-    channels: int
-    frames: int
-    format: str
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.frames / self.sample_rate
 
 
 def probe(path: Location) -> AudioInfo:
@@ -67,7 +44,7 @@ def probe(path: Location) -> AudioInfo:
     Raises
     ------
     AudioError
-        The file is missing, empty, or not audio.
+        The file is missing, empty, not audio, or needs the extra ``formats``.
 
     Examples
     --------
@@ -77,36 +54,40 @@ def probe(path: Location) -> AudioInfo:
     >>> probe(file).duration_s
     0.01
     """
-    with _open(path) as sound:
-        return AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.format)
+    with _opened(path) as (handle, name), _decoder(handle, name) as decoder:
+        return replace(decoder.info, warnings=decoder.warnings)
 
 
 def read_audio(
     path: Location,
     sample_rate: int | None = None,
-    channel: str | int = "mean",
+    channel: Channel = "mean",
 ) -> Audio:
     """Decode a recording to mono float32.
 
     Parameters
     ----------
     path
-        WAV, FLAC, MP3, OGG or anything else that libsndfile reads; any rate and channel count; a
-        file or any URL that fsspec opens.
+        Anything that libsndfile reads (WAV, FLAC, MP3, OGG, AIFF and more) or, with the extra
+        ``formats``, FFmpeg (M4A, WMA, AMR, WebM, the sound of videos); any rate and channel count;
+        a file or any URL that fsspec opens.
     sample_rate
         Rate to resample to in Hz (soxr, high quality); ``None`` keeps the file's own.
     channel
-        ``"mean"`` of all channels, or the index of one, counted from 0.
+        ``"mean"`` of all channels, ``"left"``, ``"right"``, ``"first"``, ``"loudest"``, or the
+        index of one, counted from 0.
 
     Returns
     -------
     Audio
-        At least one sample; every sample is finite.
+        At least one sample; every sample is finite. ``warnings`` says what was wrong with the
+        file: a header that states another length, damaged frames, channels that cancel.
 
     Raises
     ------
     AudioError
-        The file is missing, empty, damaged, not audio, or holds NaN or infinite samples.
+        The file is missing, empty, damaged, not audio, holds NaN or infinite samples, or needs the
+        extra ``formats``.
     ArgumentError
         ``sample_rate`` or ``channel`` is out of range.
 
@@ -118,10 +99,12 @@ def read_audio(
     >>> read_audio(file, sample_rate=16000).samples.shape
     (160,)
     """
+    if sample_rate is not None and not sample_rate > 0:
+        raise ArgumentError(f"sample_rate must be positive, not {sample_rate}")
     with open_audio(path, channel) as stream:
         samples = np.concatenate(list(stream.blocks()))
-        rate = stream.sample_rate if sample_rate is None else sample_rate
-        return resample(Audio(samples, stream.sample_rate), rate)
+        audio = Audio(samples, stream.sample_rate, stream.warnings)
+        return resample(audio, stream.sample_rate if sample_rate is None else sample_rate)
 
 
 class AudioStream:
@@ -133,16 +116,29 @@ class AudioStream:
         What the header says.
     """
 
-    def __init__(self, sound: soundfile.SoundFile, path: Location, channel: str | int) -> None:
-        self.info = AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.format)
-        self._sound = sound
-        self._name = printable(os.fspath(path))
-        self._channel = _channel_index(channel, sound.channels, self._name)
+    def __init__(self, decoder: Decoder, name: str, channel: int | None) -> None:
+        self.info = decoder.info
+        self._decoder = decoder
+        self._name = name
+        self._channel = channel
+        self._levels = ChannelLevels(decoder.info.channels)
+        self._length_warning = ""
 
     @property
     def sample_rate(self) -> int:
         """Samples per second, Hz."""
         return self.info.sample_rate
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was wrong so far and did not keep the recording from being read, in words."""
+        found = (*self._decoder.warnings, self._length_warning, self.cancellation)
+        return tuple(warning for warning in found if warning)
+
+    @property
+    def cancellation(self) -> str:
+        """What to say where the channels cancel in the mean; empty where they do not."""
+        return self._levels.cancellation() if self._channel is None else ""
 
     def blocks(self, start_s: float = 0.0, end_s: float = float("inf")) -> Iterator[Float32Array]:
         """The samples of a span, mono, in blocks of a few seconds.
@@ -159,8 +155,8 @@ class AudioStream:
         Raises
         ------
         AudioError
-            The span lies outside the recording, the file is damaged or cut short, or a sample is
-            NaN or infinite.
+            The span lies outside the recording, the file is damaged beyond reading, a FLAC file
+            is cut short, or a sample is NaN or infinite.
         """
         first = round(start_s * self.sample_rate)
         last = None if end_s == float("inf") else round(end_s * self.sample_rate)
@@ -177,13 +173,13 @@ class AudioStream:
             yield block
         if done == 0:
             self._refuse_nothing(start_s)
-        self._refuse_cut_short(first, last, done)
+        self._compare_length(first, last, done)
 
     def _decoded(self, first: int, last: int | None) -> Iterator[Float32Array]:
         """Mono blocks from sample ``first`` up to ``last``."""
-        position = self._skip_to(first)
+        position = self._decoder.seek(first)
         while last is None or position < last:
-            block = self._read(_BLOCK if last is None else min(_BLOCK, last - position))
+            block = self._decoder.read(_BLOCK if last is None else min(_BLOCK, last - position))
             if block.shape[0] == 0:
                 return
             kept = block[max(0, first - position) :]
@@ -194,23 +190,11 @@ class AudioStream:
     def _mono(self, block: Float32Array) -> Float32Array:
         if block.shape[1] == 1:
             return np.ascontiguousarray(block[:, 0])
-        return block.mean(axis=1) if self._channel is None else block[:, self._channel].copy()
-
-    def _skip_to(self, first: int) -> int:
-        """Go near a sample and say where; only these formats are sought to the exact sample."""
-        if self.info.format not in _SEEKABLE or first == 0:
-            return 0
-        try:
-            return int(self._sound.seek(min(first, self.info.frames)))
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise AudioError(f"{self._name}: damaged: {error}") from error
-
-    def _read(self, frames: int) -> Float32Array:
-        try:
-            block: Float32Array = self._sound.read(frames, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            raise AudioError(f"{self._name}: damaged: {error}") from error
-        return block
+        if self._channel is not None:
+            return block[:, self._channel].copy()
+        mean: Float32Array = block.mean(axis=1)
+        self._levels.add(block, mean)
+        return mean
 
     def _refuse_nothing(self, start_s: float) -> None:
         if self.info.frames == 0 or start_s == 0:
@@ -219,17 +203,24 @@ class AudioStream:
             f"{self._name}: span from {start_s} s lies past its end at {self.info.duration_s} s"
         )
 
-    def _refuse_cut_short(self, first: int, last: int | None, done: int) -> None:
+    def _compare_length(self, first: int, last: int | None, done: int) -> None:
+        """Say where less was decoded, or more, than the header states."""
         expected = self.info.frames if last is None else min(last, self.info.frames)
-        if self.info.format != "MP3" and first + done < expected:
+        if self._decoder.must_be_whole and first + done < expected:
             raise AudioError(
                 f"{self._name}: damaged or cut short: {first + done} of {self.info.frames} "
                 "samples decoded"
             )
+        if self._decoder.stated_s is None or (last is not None and last > self.info.frames):
+            return
+        missing_s = (expected - first - done) / self.sample_rate
+        if abs(missing_s) > LENGTH_TOLERANCE_S:
+            decoded_s = (first + done) / self.sample_rate
+            self._length_warning = length_warning(self.info.duration_s, decoded_s)
 
 
 @contextmanager
-def open_audio(path: Location, channel: str | int = "mean") -> Iterator[AudioStream]:
+def open_audio(path: Location, channel: Channel = "mean") -> Iterator[AudioStream]:
     """Open a recording to decode it a block at a time; memory does not grow with its length.
 
     Parameters
@@ -240,7 +231,8 @@ def open_audio(path: Location, channel: str | int = "mean") -> Iterator[AudioStr
     Raises
     ------
     AudioError
-        The file is missing, empty or not audio.
+        The file is missing, empty, not audio, or needs the extra ``formats``. An error that the
+        block raises gets the levels of the channels where these cancel in the mean.
     ArgumentError
         ``channel`` is out of range.
 
@@ -253,124 +245,38 @@ def open_audio(path: Location, channel: str | int = "mean") -> Iterator[AudioStr
     ...     sum(block.size for block in stream.blocks(0.5, 1.0))
     22050
     """
-    with _open(path) as sound:
-        yield AudioStream(sound, path, channel)
+    check_channel(channel)
+    with _opened(path) as (handle, name):
+        if channel == "loudest":
+            channel = _loudest(handle, name)
+        with _decoder(handle, name) as decoder:
+            index = channel_index(channel, decoder.info.channels, name)
+            stream = AudioStream(decoder, name, index)
+            try:
+                yield stream
+            except AudioError as error:
+                if not stream.cancellation:
+                    raise
+                raise AudioError(f"{error}; its {stream.cancellation}") from error
 
 
-def resample(audio: Audio, sample_rate: int) -> Audio:
-    """Resample to another rate (soxr, high quality); the same record if the rate is the same.
-
-    Parameters
-    ----------
-    audio
-        Any mono audio.
-    sample_rate
-        Target rate in Hz, > 0.
-
-    Raises
-    ------
-    ArgumentError
-        ``sample_rate`` is not positive.
-
-    Examples
-    --------
-    >>> resample(Audio(np.zeros(480, np.float32), 48000), 16000).samples.size
-    160
-    """
-    if not sample_rate > 0:
-        raise ArgumentError(f"sample_rate must be positive, not {sample_rate}")
-    if sample_rate == audio.sample_rate:
-        return audio
-    samples = soxr.resample(audio.samples, audio.sample_rate, sample_rate)
-    return Audio(np.ascontiguousarray(samples, dtype=np.float32), sample_rate)
-
-
-def resampled(
-    blocks: Iterable[Float32Array],
-    sample_rate: int,
-    target_rate: int,
-    sink: Callable[[Float32Array], object],
-) -> Iterator[Float32Array]:
-    """Pass blocks on unchanged while ``sink`` gets them at another rate.
-
-    Parameters
-    ----------
-    blocks
-        float32 (n,) each, of one recording.
-    sample_rate, target_rate
-        Hz, > 0.
-    sink
-        Gets the samples of :func:`resample`, bit for bit, in blocks of any size; the last of them
-        when ``blocks`` end.
-
-    Examples
-    --------
-    >>> parts = []
-    >>> for _ in resampled([np.zeros(4800, np.float32)] * 3, 48000, 16000, parts.append): pass
-    >>> sum(part.size for part in parts)
-    4800
-    """
-    if sample_rate == target_rate:
-        for block in blocks:
-            sink(block)
-            yield block
-        return
-    stream = soxr.ResampleStream(sample_rate, target_rate, 1, dtype="float32")
-    for block in blocks:
-        sink(stream.resample_chunk(block))
-        yield block
-    sink(stream.resample_chunk(np.empty(0, np.float32), last=True))
-
-
-def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate: int) -> None:
-    """Write audio in the format that the extension names, 16 bits a sample where it is PCM.
-
-    The file appears under its name only when it is complete.
-
-    Parameters
-    ----------
-    path
-        ``.wav``, ``.flac``, ``.mp3`` or ``.ogg``.
-    samples
-        float32 (n,) or (n, channels), -1..1; louder samples are clipped.
-    sample_rate
-        Hz, > 0.
-
-    Raises
-    ------
-    AudioError
-        The format is unknown or the file cannot be written.
-    """
-    path = Path(path)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        draft.write_bytes(_encode(samples, sample_rate, path.suffix[1:].upper()))
-        draft.replace(path)
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-        raise AudioError(f"{path}: cannot be written: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _encode(samples: Float32Array, sample_rate: int, form: str) -> bytes:
-    # In a file of memory: libsndfile would wait for the disk at the end of every file. By its
-    # descriptor: see _open.
-    with os.fdopen(os.memfd_create("audio"), "rb") as memory:
-        channels = 1 if samples.ndim == 1 else samples.shape[1]
-        with soundfile.SoundFile(
-            memory.fileno(), "w", sample_rate, channels, format=form, closefd=False
-        ) as sound:
-            sound.write(samples)
-        memory.seek(0)
-        return memory.read()
+def _loudest(handle: FileIO, name: str) -> int:
+    """Index of the channel with most power in the whole recording."""
+    with _decoder(handle, name) as decoder:
+        if decoder.info.channels == 1:
+            return 0
+        levels = ChannelLevels(decoder.info.channels)
+        while (block := decoder.read(_BLOCK)).shape[0]:
+            levels.add(np.nan_to_num(block))
+        return levels.loudest
 
 
 @contextmanager
-def _open(path: Location) -> Iterator[soundfile.SoundFile]:
+def _opened(path: Location) -> Iterator[tuple[FileIO, str]]:
+    """The bytes of a recording as a file of this machine, and how to call it."""
     name = printable(os.fspath(path))
     try:
-        if stamp_of(path).size == 0:
-            raise AudioError(f"{name}: the file is empty (0 bytes)")
+        is_empty = stamp_of(path).size == 0
         handle = open_local(path)
     except FileNotFoundError as error:
         raise AudioError(f"{name}: no such file") from error
@@ -380,22 +286,46 @@ def _open(path: Location) -> Iterator[soundfile.SoundFile]:
         raise AudioError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except ValueError as error:
         raise AudioError(f"{name}: cannot be opened: {error}") from error
-    with handle:
-        try:
-            # A descriptor, not the file object: libsndfile would read that through callbacks into
-            # Python, and Ctrl-C within a callback is lost.
-            sound = soundfile.SoundFile(handle.fileno(), closefd=False)
-        except (soundfile.SoundFileError, OSError, TypeError) as error:
-            raise AudioError(f"{name}: not readable as audio: {error}") from error
-        with sound:
-            yield sound
+    if is_empty:
+        handle.close()
+        raise AudioError(f"{name}: the file is empty (0 bytes)")
+    # Without a buffer: the decoders share its descriptor and must find it where it was left.
+    with handle, FileIO(handle.fileno(), closefd=False) as raw:
+        yield raw, name
 
 
-def _channel_index(channel: str | int, channels: int, name: str) -> int | None:
-    if channel == "mean":
-        return None
-    if isinstance(channel, bool) or not isinstance(channel, int) or not 0 <= channel < channels:
-        raise ArgumentError(
-            f'channel must be "mean" or an index below {channels} for {name}, not {channel!r}'
-        )
-    return channel
+@contextmanager
+def _decoder(handle: FileIO, name: str) -> Iterator[Decoder]:
+    """What decodes a file: told by its first bytes, not by its name."""
+    decoder = _choose(handle, name)
+    try:
+        yield decoder
+    finally:
+        decoder.close()
+
+
+def _choose(handle: FileIO, name: str) -> Decoder:
+    handle.seek(0)
+    kind = recognise(handle.read(HEAD))
+    if kind and not has_ffmpeg():
+        raise AudioError(f"{name}: {kind} needs FFmpeg: {conversion_hint(name)}")
+    if kind:
+        return _ffmpeg(handle, name)
+    try:
+        return SoundfileDecoder(handle, name)
+    except AudioError as error:
+        if has_ffmpeg():
+            try:
+                return _ffmpeg(handle, name)
+            except AudioError:
+                raise error from None
+        if needs_ffmpeg(name):
+            raise AudioError(f"{error}; FFmpeg may read it: {conversion_hint(name)}") from error
+        raise
+
+
+def _ffmpeg(handle: FileIO, name: str) -> Decoder:
+    # Loaded when first needed: it takes longer than a short file takes to decode.
+    from cantaor.io.av_decoder import AvDecoder
+
+    return AvDecoder(handle, name)

@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cantaor.errors import WorkspaceError
+from cantaor.errors import CantaorError, WorkspaceError
+from cantaor.io.locations import require_local
 
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
+# Longest part of a file name that is made from one name, in bytes.
+_NAME_BYTES = 100
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterator[Path]:
     """A temporary name beside ``path`` to write to; it replaces ``path`` once the block ends well.
 
     Yields
@@ -33,15 +37,18 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     WorkspaceError
-        The file cannot be written. Whatever ends the block, nothing is left under the temporary
-        name, and ``path`` is as it was unless the block ended well.
+        Or ``raises``: the file cannot be written. Whatever ends the block, nothing is left under
+        the temporary name, and ``path`` is as it was unless the block ended well.
     """
+    require_local(path, "what is written")
     draft = path.with_name(f".{short_name(path.name)}.{os.getpid()}.part")
     try:
+        # Whatever a killed run or a stranger left under this name is not written through.
+        draft.unlink(missing_ok=True)
         yield draft
         draft.replace(path)
     except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: cannot be written: {error}") from error
+        raise raises(f"{path}: cannot be written: {error}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -141,8 +148,20 @@ def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         flush()
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet table, or some of its columns.
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """Read a Parquet table, or some of its columns and rows.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Names of the columns to read; None: all.
+    where
+        Condition on rows, such as ``pc.field("singer") == "AM"``; groups of rows whose statistics
+        exclude it are not read.
 
     Raises
     ------
@@ -152,7 +171,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        # Not read_table: its discovery of data sets costs more than such small files.
+        if where is not None:
+            return pq.read_table(
+                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            )
+        # Not pq.read_table: its discovery of data sets costs more than such small files.
         with pq.ParquetFile(path) as file:
             return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
@@ -185,6 +208,31 @@ def table_column(path: Path, name: str) -> list[Any]:
         return values
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """Columns and metadata of a Parquet table, without its rows.
+
+    Raises
+    ------
+    WorkspaceError
+        The file is missing or damaged.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"{path}: no such table")
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def is_table(path: Path) -> bool:
+    """Whether a whole Parquet table is there, as far as its ends tell."""
+    try:
+        read_schema(path)
+    except WorkspaceError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=4096)  # instances repeat the names of motifs
 def file_name(name: str) -> str:
     """A name that is safe as one path component, and still different where names differ.
@@ -195,7 +243,9 @@ def file_name(name: str) -> str:
     ('AM-1', True)
     """
     safe = re.sub(r"[^\w.-]", "_", name)
-    safe = re.sub(r"^\.+", "_", safe)[:100]
+    safe = re.sub(r"^\.+", "_", safe)
+    # File systems count bytes: a name of 100 letters may have 400 of them.
+    safe = safe.encode("utf-8", "replace")[:_NAME_BYTES].decode("utf-8", "ignore")
     if safe == name and name:
         return name
     encoded = name.encode("utf-8", "surrogatepass")

@@ -6,19 +6,25 @@ extra ``remote``; their own packages (``s3fs``, ``gcsfs``) come on top.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeAlias, cast
 
-from cantaor.errors import require_extra
+from cantaor.errors import ArgumentError, require_extra
 
 #: A path, or a URL as text.
 Location: TypeAlias = str | os.PathLike[str]
+
+# Two letters at least: one is a drive.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,26 @@ def is_url(location: Location) -> bool:
     (True, False)
     """
     return "://" in os.fspath(location)
+
+
+def require_local(location: Location, what: str) -> Path:
+    """The path of a folder or file of this machine.
+
+    Raises
+    ------
+    ArgumentError
+        It is a URL, also one whose slashes were folded as a path's are.
+
+    Examples
+    --------
+    >>> require_local("work", "a workspace").name
+    'work'
+    """
+    if _URL.match(os.fspath(location)):
+        raise ArgumentError(
+            f"{os.fspath(location)}: {what} is on this machine, not behind a URL; name a path"
+        )
+    return Path(location)
 
 
 def open_bytes(location: Location) -> IO[bytes]:
@@ -93,10 +119,15 @@ def stamp_of(location: Location) -> Stamp:
     Raises
     ------
     OSError
-        There is no such file.
+        There is no such file, or it is a pipe, a device or a folder.
     """
     if not is_url(location):
         found = Path(location).stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "not a file", os.fspath(location))
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe would be waited for, a device may never end.
+            raise OSError(errno.EINVAL, "not a regular file", os.fspath(location))
         return Stamp(found.st_size, str(found.st_mtime_ns))
     system, path = _system(location)
     return Stamp(int(system.size(path) or 0), str(system.ukey(path)))
@@ -117,8 +148,8 @@ def file_hash(location: Location) -> str:
     return digest.hexdigest()
 
 
-def list_files(url: str, suffixes: tuple[str, ...]) -> list[PurePosixPath]:
-    """Files below a URL that end in one of some suffixes, relative to it, sorted; none hidden.
+def list_names(url: str) -> list[PurePosixPath]:
+    """All files below a URL, relative to it.
 
     Raises
     ------
@@ -127,12 +158,30 @@ def list_files(url: str, suffixes: tuple[str, ...]) -> list[PurePosixPath]:
     """
     system, root = _system(url)
     root = root.rstrip("/")
-    names = [PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root)]
-    return sorted(
-        name
-        for name in names
-        if name.suffix.lower() in suffixes and not any(p.startswith(".") for p in name.parts)
-    )
+    return [PurePosixPath(str(name)[len(root) :].lstrip("/")) for name in system.find(root)]
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL is a folder, or a prefix that files lie below.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be asked.
+    """
+    system, path = _system(url)
+    return bool(system.isdir(path))
+
+
+def parent_of(url: Location) -> str:
+    """The folder of a URL.
+
+    Examples
+    --------
+    >>> parent_of("s3://bucket/songs/list.csv")
+    's3://bucket/songs'
+    """
+    return os.fspath(url).rpartition("/")[0]
 
 
 def join(root: Location, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How far the probabilities of answers are from the shares of right ones; needs no torch.
+"""Calibration error: confidence against accuracy.
 
 References
 ----------
@@ -17,14 +17,14 @@ from cantaor.types import Float64Array
 def calibration_bins(
     probability: ArrayLike, correct: ArrayLike, bins: int = 10
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Mean probability of the answer, share of right answers, and clips, in equal-width bins.
+    """Mean confidence, accuracy and number of clips in equal-width bins of confidence.
 
     Parameters
     ----------
     probability
-        float (n,), of the answer, 0..1.
+        float (n,), of the predicted singer, 0..1.
     correct
-        bool (n,), whether the answer is right.
+        bool (n,), whether the prediction is correct.
     bins
         Number of bins; empty ones are left out.
 
@@ -45,26 +45,26 @@ def calibration_bins(
     count = np.bincount(index, minlength=bins).astype(np.float64)
     filled = count > 0
     mean = np.bincount(index, sure, bins)[filled] / count[filled]
-    share = np.bincount(index, right, bins)[filled] / count[filled]
-    return mean, share, count[filled]
+    accuracy = np.bincount(index, right, bins)[filled] / count[filled]
+    return mean, accuracy, count[filled]
 
 
 def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
-    """Mean distance between how sure and how right answers are.
+    """Expected calibration error: mean distance of confidence and accuracy over bins.
 
     Parameters
     ----------
     probability
-        (n,), that of each answer, 0..1.
+        (n,), confidence of each prediction, 0..1.
     right
         bool (n,).
     bins
-        Equally wide bins of probability, each weighted by its answers.
+        Equally wide bins of probability, each weighted by its number of predictions.
 
     Raises
     ------
     ArgumentError
-        There are no answers, or the lengths differ.
+        There are no predictions, or the lengths differ.
 
     Examples
     --------
@@ -76,5 +76,5 @@ def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: i
         raise ArgumentError(
             f"length of probability ({sure.size}) must match right ({correct.size}) and not be 0"
         )
-    mean, share, count = calibration_bins(sure, correct, bins)
-    return float(np.sum(count * np.abs(share - mean)) / sure.size)
+    mean, accuracy, count = calibration_bins(sure, correct, bins)
+    return float(np.sum(count * np.abs(accuracy - mean)) / sure.size)

@@ -1,4 +1,4 @@
-"""Is this the same singer? Figures of scores on trials, and trials across source groups.
+"""Verification: error rates of scores on same- and different-singer trials.
 
 References
 ----------
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import roc_curve
 
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int64Array
@@ -19,32 +20,32 @@ from cantaor.types import Float64Array, Int64Array
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """Where both kinds of mistake are as frequent.
+    """Where misses and false alarms are equally frequent.
 
     Attributes
     ----------
     error
-        Share of either, 0..1.
+        Rate of either, 0..1.
     threshold
-        Scores from here on are taken for the same singer.
+        Scores of at least this are accepted as the same singer.
     """
 
     error: float
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class DetCurve:
-    """The trade between two mistakes, by falling threshold.
+    """Detection error trade-off: misses against false alarms, by falling threshold.
 
     Attributes
     ----------
     thresholds
         float64 (n,), falling; the first is infinite: nothing is accepted.
     false_alarms
-        float64 (n,), share of different singers taken for the same, rising from 0 to 1.
+        float64 (n,), rate of different singers accepted as the same, rising from 0 to 1.
     misses
-        float64 (n,), share of same singers taken for different, falling from 1 to 0.
+        float64 (n,), rate of same singers rejected, falling from 1 to 0.
     """
 
     thresholds: Float64Array
@@ -58,7 +59,7 @@ def det_curve(same: ArrayLike, different: ArrayLike) -> DetCurve:
     Raises
     ------
     ArgumentError
-        One side has no trial, or a score is not finite.
+        There are no trials of one kind, or a score is not finite.
 
     Examples
     --------
@@ -72,14 +73,11 @@ def det_curve(same: ArrayLike, different: ArrayLike) -> DetCurve:
         )
     if not (np.isfinite(targets).all() and np.isfinite(others).all()):
         raise ArgumentError("a score is not finite")
-    thresholds = np.unique(np.concatenate([targets, others]))[::-1]
-    accepted = np.searchsorted(np.sort(targets), thresholds, "left")
-    alarms = others.size - np.searchsorted(np.sort(others), thresholds, "left")
-    return DetCurve(
-        np.concatenate([[np.inf], thresholds]),
-        np.concatenate([[0.0], alarms / others.size]),
-        np.concatenate([[1.0], accepted / targets.size]),
+    is_same = np.repeat([True, False], [targets.size, others.size])
+    false_alarms, hits, thresholds = roc_curve(
+        is_same, np.concatenate([targets, others]), drop_intermediate=False
     )
+    return DetCurve(thresholds, false_alarms, 1 - hits)
 
 
 def equal_error_rate(same: ArrayLike, different: ArrayLike) -> OperatingPoint:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,12 +30,12 @@ _ANY = 2**62  # stands for every larger bound; the kernels count in int64
 
 
 def absolute_support(min_support: float | int, sequences: int) -> int:
-    """Least support as a number of sequences.
+    """Minimum support as a number of sequences.
 
     Parameters
     ----------
     min_support
-        An int >= 1, or a float in (0, 1]: a share of ``sequences``.
+        An int >= 1, or a float in (0, 1]: a fraction of ``sequences``.
     sequences
         Number of sequences, empty ones included.
 
@@ -95,7 +95,7 @@ def flatten_sequences(
     ):
         values, offsets = np.asarray(sequences[0]), sequences[1]
         _check_symbols(values, name)
-        return _as_int32(values, name), _checked_offsets(offsets, values.size, name)
+        return _as_int32(values, name), checked_offsets(offsets, values.size, name)
     if isinstance(sequences, str | bytes) or not isinstance(sequences, Iterable):
         raise ArgumentError(
             f"{name} must be a list of int sequences or (values, offsets), "
@@ -167,7 +167,8 @@ def _as_int32(values: _Integers, name: str) -> Int32Array:
     return np.ascontiguousarray(values, dtype=np.int32)
 
 
-def _checked_offsets(offsets: _Integers, symbols: int, name: str) -> Int64Array:
+def checked_offsets(offsets: _Integers, symbols: int, name: str) -> Int64Array:
+    """Offsets that go from 0 to the number of symbols without descending, as int64."""
     if offsets.ndim != 1 or offsets.size == 0 or offsets.dtype.kind not in "iu":
         raise ArgumentError(
             f"offsets of {name} must be a 1-D integer array with at least one item, "
@@ -208,13 +209,13 @@ def check_lengths(min_length: int, max_length: int | None) -> None:
         )
 
 
-def whole(name: str, value: object, least: int, most: int | None = None) -> int:
+def whole(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """``value`` as an int within bounds; ArgumentError, naming it, otherwise."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise ArgumentError(f"{name} must be an int, not {value!r}")
     number = int(value)
-    if number < least or (most is not None and number > most):
-        bounds = f"at least {least}" if most is None else f"in {least}..{most}"
+    if number < minimum or (maximum is not None and number > maximum):
+        bounds = f"at least {minimum}" if maximum is None else f"in {minimum}..{maximum}"
         raise ArgumentError(f"{name} must be {bounds}, not {number}")
     return min(number, _ANY)
 
@@ -222,6 +223,15 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
 def whole_or_none(name: str, value: object) -> int | None:
     """None, or ``value`` as an int of at least 1; ArgumentError otherwise."""
     return None if value is None else whole(name, value, 1)
+
+
+def seconds_or_none(name: str, value: object) -> float | None:
+    """None, or ``value`` as a positive number of seconds; ArgumentError otherwise."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise ArgumentError(f"{name} must be a positive number of seconds, not {value!r}")
+    return float(value)
 
 
 def callable_or_none(progress: Progress | None) -> Progress | None:

@@ -1,4 +1,4 @@
-"""The motifs of several singers, and how strongly each motif marks its singer."""
+"""Motif dictionary: the motifs of several singers, and the log-odds of each for its singer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = ("singer", "symbols", "support", "occurrences", "duration_s", "z_scor
 _METADATA = b"cantaor.motifs.dictionary"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Usage:
     """How one singer's sequences use some motifs.
 
@@ -42,7 +42,7 @@ class Usage:
     duration_s: Float64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class MotifDictionary:
     """Closed motifs of several singers, one entry per singer and motif.
 
@@ -92,7 +92,7 @@ class MotifDictionary:
         prior: float = 1.0,
         threads: int = 1,
     ) -> MotifDictionary:
-        """Mine every singer's sequences and weigh the motifs against all singers.
+        """Mine every singer's sequences and compute the log-odds of each motif.
 
         Parameters
         ----------
@@ -209,7 +209,7 @@ class MotifDictionary:
         ArgumentError
             There is no such singer.
         """
-        return _select(self.motifs, self.of(singer))
+        return self.motifs.select(self.of(singer))
 
     def union(self) -> Motifs:
         """Every motif once, by length, then lexicographically.
@@ -219,7 +219,7 @@ class MotifDictionary:
         return _union([self.motifs])[0]
 
     def distinctive(self, singer: str, n: int) -> Motifs:
-        """The ``n`` motifs that mark a singer most, the highest ``z_score`` first.
+        """The ``n`` most distinctive motifs of a singer, by descending ``z_score``.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class MotifDictionary:
             raise ArgumentError(f"n must not be negative, is {n}")
         entries = self.of(singer)
         order = np.lexsort((-self.motifs.support[entries], -self.z_score[entries]))
-        return _select(self.motifs, entries[order[:n]])
+        return self.motifs.select(entries[order[:n]])
 
     def to_arrow(self) -> pa.Table:
         """Arrow table, one row per entry.
@@ -272,10 +272,12 @@ class MotifDictionary:
         index = {name: i for i, name in enumerate(singers)}
         lengths = [len(row) for row in table["symbols"].to_pylist()]
         values = table["symbols"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        gap = None if known["gap"] is None else (known["gap"][0], known["gap"][1])
         motifs = Motifs(
             np.ascontiguousarray(values, dtype=np.int32),
             np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64),
             table["support"].to_numpy().astype(np.int32),
+            gap,
         )
         return cls(
             singers,
@@ -284,7 +286,7 @@ class MotifDictionary:
             table["occurrences"].to_numpy().astype(np.int64),
             table["duration_s"].to_numpy().astype(np.float64),
             table["z_score"].to_numpy().astype(np.float64),
-            None if known["gap"] is None else (known["gap"][0], known["gap"][1]),
+            gap,
         )
 
 
@@ -319,15 +321,12 @@ def _concatenate(parts: list[Motifs]) -> Motifs:
         np.concatenate([np.zeros(0, np.int32), *(part.values for part in parts)]),
         np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum(),
         np.concatenate([np.zeros(0, np.int32), *(part.support for part in parts)]),
+        _gap(parts),
     )
 
 
-def _select(motifs: Motifs, rows: Int64Array) -> Motifs:
-    return Motifs(
-        np.concatenate([np.zeros(0, np.int32), *(motifs[int(row)] for row in rows)]),
-        np.concatenate([np.zeros(1, np.int64), motifs.lengths[rows]]).cumsum(),
-        motifs.support[rows],
-    )
+def _gap(parts: list[Motifs]) -> Gap:
+    return parts[0].gap if parts else (0, 0)
 
 
 def _union(parts: list[Motifs]) -> tuple[Motifs, Int64Array]:
@@ -341,7 +340,8 @@ def _union(parts: list[Motifs]) -> tuple[Motifs, Int64Array]:
     distinct = sorted(supports, key=lambda motif: (len(motif), motif))
     index = {motif: i for i, motif in enumerate(distinct)}
     values, offsets = flatten_sequences(distinct)
-    union = Motifs(values, offsets, np.array([supports[m] for m in distinct], dtype=np.int32))
+    counts = np.array([supports[m] for m in distinct], dtype=np.int32)
+    union = Motifs(values, offsets, counts, _gap(parts))
     return union, np.array([index[motif] for motif in entries], dtype=np.int64)
 
 

@@ -6,7 +6,6 @@ writes a few of each motif, to be listened to; all of them when it is asked to.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,14 @@ import numpy as np
 
 from cantaor.clips.batches import cut_blocks, encode_wav, to_16_bits
 from cantaor.corpus.manifest import ManifestEntry
-from cantaor.errors import AudioError, WorkspaceError
+from cantaor.errors import AudioError, WorkspaceError, blame
 from cantaor.io.audio import open_audio
-from cantaor.io.files import write_text
 from cantaor.io.locations import Stamp, printable, stamp_of
 from cantaor.pipeline.instances import read_instances
-from cantaor.workspace.workspace import stage_key
+from cantaor.workspace.clip_notes import ClipNote, is_whole, note_name, read_note, write_note
+from cantaor.workspace.confinement import path_to_write
+from cantaor.workspace.provenance import stage_key
+from cantaor.workspace.staging import STAGING
 
 # Raise it when the clips change.
 CLIP_VERSION = 1
@@ -54,6 +55,8 @@ class ClipJob:
         Which of them.
     fresh
         Write them also where they are there.
+    channel
+        Which channel is cut.
     """
 
     location: str
@@ -64,10 +67,14 @@ class ClipJob:
     instances: str
     rows: Rows
     fresh: bool = False
+    channel: str | int = "mean"
 
 
 def choose_examples(
-    folder: Path, tables: Iterable[tuple[str, str]], motifs: Mapping[str, int], most: int = EXAMPLES
+    folder: Path,
+    tables: Iterable[tuple[str, str]],
+    motifs: Mapping[str, int],
+    max_examples: int = EXAMPLES,
 ) -> list[Rows]:
     """The first instances of every motif, over the recordings in their order.
 
@@ -76,108 +83,88 @@ def choose_examples(
     folder
         The workspace.
     tables
-        Each recording's singer and the name of its table of instances.
+        Each recording's singer and the name of its table of instances; empty: it has none.
     motifs
         How many motifs each singer has: once all are heard, tables are no longer read.
-    most
+    max_examples
         Instances of a motif.
 
     Returns
     -------
     Rows of each recording's table.
     """
-    heard: Counter[str] = Counter()
-    unheard = dict(motifs)
+    counts: Counter[str] = Counter()
+    incomplete = dict(motifs)
     chosen: list[Rows] = []
     for singer, key in tables:
         rows: list[int] = []
-        wanted = unheard.get(singer, 0) > 0
+        wanted = key != "" and incomplete.get(singer, 0) > 0
         names = read_instances(folder, key, ["motif"])["motif"].to_pylist() if wanted else []
         for row, motif in enumerate(names):
-            if heard[motif] < most:
-                heard[motif] += 1
-                unheard[singer] -= heard[motif] == most
+            if counts[motif] < max_examples:
+                counts[motif] += 1
+                incomplete[singer] -= counts[motif] == max_examples
                 rows.append(row)
         chosen.append(tuple(rows))
     return chosen
 
 
-def cut_recording(job: ClipJob) -> tuple[int, bool]:
+def cut_recording(job: ClipJob) -> tuple[int, bool, str]:
     """Write the clips of one recording; only the spans that they need are kept in memory.
 
-    A note beside the clips, written last, says that they are whole.
+    They wait in the staging folder until the run puts its tables in place. A note beside them,
+    written last, says that they are whole.
 
     Returns
     -------
-    Number of clips, and whether they were there from an earlier run.
+    Number of clips, whether they were there from an earlier run, and the name of the note to put
+    in place; empty where clips and note are in place already.
 
     Raises
     ------
     AudioError
         The recording cannot be read, or changed since its pitch was tracked.
     WorkspaceError
-        A clip cannot be written.
+        A clip cannot be written, or would lie outside the workspace.
     """
-    note = note_path(job.folder, job.entry)
-    parts = {"instances": job.instances, "content": job.content_hash, "rows": job.rows}
+    with blame(printable(job.location)):
+        return _cut_recording(job)
+
+
+def _cut_recording(job: ClipJob) -> tuple[int, bool, str]:
+    note = note_name(job.entry.singer, job.entry.recording)
+    parts: dict[str, Any] = {"instances": job.instances, "content": job.content_hash}
+    parts |= {"rows": job.rows, "channel": job.channel}
     key = stage_key("clips", CLIP_VERSION, parts)
-    before = _read_note(note)
+    for place, waiting in ((job.folder, ""), (job.folder / STAGING, note)):
+        found = read_note(place, note)
+        if not job.fresh and is_whole(place, found, key):
+            return len(found.clips), True, waiting
     table = read_instances(job.folder, job.instances)
     if job.rows is not None:
         table = table.take(list(job.rows))
     names = table["clip"].to_pylist()
-    if before.get("key") == key and not job.fresh:
-        return len(names), True
-    old = before.get("clips", [])
-    _write_note(note, "", sorted({*old, *names}))
-    remove_clips(job.folder, set(old) - set(names))
+    place = job.folder / STAGING
+    (place / "cut" / note).unlink(missing_ok=True)
     _check_unchanged(job)
+    sizes: dict[str, int] = {}
     if names:
-        _cut(job, names, table["start_s"].to_numpy(), table["end_s"].to_numpy())
+        sizes = _cut(job, place, names, table["start_s"].to_numpy(), table["end_s"].to_numpy())
     _check_unchanged(job)
-    _write_note(note, key, names)
-    return len(names), False
-
-
-def note_path(folder: Path, entry: ManifestEntry) -> Path:
-    """The note that lists the clips of a recording."""
-    name = stage_key("note", 1, {"singer": entry.singer, "recording": entry.recording})
-    return folder / "cut" / f"{name}.json"
-
-
-def sweep_clips(folder: Path, entries: Iterable[ManifestEntry]) -> None:
-    """Remove the clips of all recordings but these."""
-    current = {note_path(folder, entry).name for entry in entries}
-    for note in (folder / "cut").glob("*.json"):
-        if note.name not in current:
-            remove_clips(folder, _read_note(note).get("clips", []))
-            note.unlink(missing_ok=True)
-
-
-def remove_clips(folder: Path, names: Iterable[str]) -> None:
-    """Remove clips by name; folders that are empty then go too."""
-    parents = set()
-    for name in names:
-        clip = folder / "clips" / name
-        clip.unlink(missing_ok=True)
-        parents.add(clip.parent)
-    for parent in parents:
-        try:
-            parent.rmdir()
-        except OSError:
-            continue  # others still have clips there
+    write_note(place, note, ClipNote(key, sizes))
+    return len(names), False, note
 
 
 def _cut(
     job: ClipJob,
+    place: Path,
     names: list[str],
     start_s: np.ndarray[Any, np.dtype[np.float64]],
     end_s: np.ndarray[Any, np.dtype[np.float64]],
-) -> None:
-    for parent in {(job.folder / "clips" / name).parent for name in names}:
-        parent.mkdir(parents=True, exist_ok=True)
-    origin_s = job.entry.span[0]
-    with open_audio(job.location) as stream:
+) -> dict[str, int]:
+    """Write clips below a folder; returns their bytes by name."""
+    origin_s, sizes = job.entry.span[0], {}
+    with open_audio(job.location, job.channel) as stream:
         first = np.rint((start_s - origin_s) * stream.sample_rate).astype(np.int64)
         last = np.rint((end_s - origin_s) * stream.sample_rate).astype(np.int64)
         # Nothing before the first span is decoded, and nothing after the last.
@@ -185,13 +172,18 @@ def _cut(
         start, end = origin_s + skip / stream.sample_rate, min(job.entry.span[1], end_s.max())
         blocks = map(to_16_bits, stream.blocks(start, end))
         for index, samples in cut_blocks(blocks, first - skip, np.maximum(last, first + 1) - skip):
-            _write(job.folder / "clips" / names[index], encode_wav(samples, stream.sample_rate))
+            content = encode_wav(samples, stream.sample_rate)
+            _write(path_to_write(place, "clips", names[index]), content)
+            sizes[names[index]] = len(content)
+    return sizes
 
 
 def _write(path: Path, content: bytes) -> None:
     # Under its own name at once: the note, not the file, says that a clip is whole.
     try:
-        with path.open("wb") as handle:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with path.open("xb") as handle:
             handle.write(content)
     except OSError as error:
         raise WorkspaceError(f"{path}: cannot be written: {error}") from error
@@ -205,15 +197,3 @@ def _check_unchanged(job: ClipJob) -> None:
         raise AudioError(f"{name}: gone since its pitch was tracked: {error.strerror}") from error
     if not unchanged:
         raise AudioError(f"{name}: changed since its pitch was tracked; run again")
-
-
-def _read_note(path: Path) -> dict[str, Any]:
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return note
-
-
-def _write_note(path: Path, key: str, clips: list[str]) -> None:
-    write_text(path, json.dumps({"key": key, "clips": clips}))

@@ -11,15 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cantaor.chain import Instances, locate
-from cantaor.io.files import file_name, growing_table, read_table, write_table
+from cantaor.errors import blame
+from cantaor.io.files import file_name, growing_table, is_table, read_table, write_table
+from cantaor.io.locations import printable
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
+from cantaor.workspace.provenance import MadeBy, made_by_stage, stage_key
 from cantaor.workspace.records import contour_from_table, motifs_from_table
-from cantaor.workspace.workspace import stage_key
 
-# Raise it when the instances change.
-INSTANCE_VERSION = 1
+# Raise it when the instances change, or the names of their clips.
+INSTANCE_VERSION = 2
 
 _SCHEMA = pa.schema(
     [
@@ -92,7 +94,19 @@ def locate_recording(job: InstanceJob) -> tuple[str, bool]:
     Returns
     -------
     Name of the table, and whether it was there from an earlier run.
+
+    Raises
+    ------
+    AudioError
+        The motifs cannot be located.
+    WorkspaceError
+        The table cannot be written.
     """
+    with blame(printable(job.path)):
+        return _locate_recording(job)
+
+
+def _locate_recording(job: InstanceJob) -> tuple[str, bool]:
     parts = {
         "contour": job.contour_key,
         "motifs": job.motif_key,
@@ -101,11 +115,12 @@ def locate_recording(job: InstanceJob) -> tuple[str, bool]:
     }
     key = stage_key("instances", INSTANCE_VERSION, parts)
     path = job.folder / "instances" / f"{key}.parquet"
-    if path.exists() and not job.fresh:
+    if not job.fresh and is_table(path):
         return key, True
     contour = contour_from_table(read_table(job.folder / "contours" / f"{job.contour_key}.parquet"))
     motifs = motifs_from_table(read_table(job.folder / "singers" / f"{job.motif_key}.parquet"))
-    write_table(path, _table(job, locate(motifs, contour, job.settings)))
+    maker = made_by_stage("instances", INSTANCE_VERSION, job.settings)
+    write_table(path, maker.label(_table(job, locate(motifs, contour, job.settings))))
     return key, False
 
 
@@ -115,7 +130,11 @@ def read_instances(folder: Path, key: str, columns: Sequence[str] | None = None)
 
 
 def join_instances(
-    folder: Path, keys: Sequence[str], with_clips: Sequence[tuple[int, ...] | None]
+    folder: Path,
+    target: Path,
+    keys: Sequence[str],
+    with_clips: Sequence[tuple[int, ...] | None],
+    maker: MadeBy,
 ) -> None:
     """Write the table of all instances from those of the recordings, one in memory at a time.
 
@@ -123,13 +142,20 @@ def join_instances(
     ----------
     folder
         The workspace.
+    target
+        The table to write.
     keys
-        Tables of the recordings, in their order.
+        Tables of the recordings, in their order; empty where one has none.
     with_clips
         Rows of each table whose audio was written, None for all; ``clip`` is null in the others.
+    maker
+        What the table says of how it was made.
     """
-    with growing_table(folder / "instances.parquet", _SCHEMA) as append:
+    schema = _SCHEMA.with_metadata(maker.metadata(_SCHEMA))
+    with growing_table(target, schema) as append:
         for key, rows in zip(keys, with_clips, strict=True):
+            if not key:
+                continue
             table = read_instances(folder, key)
             append(table if rows is None else _only_clips(table, rows))
 

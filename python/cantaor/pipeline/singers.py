@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cantaor.io.files import read_table, write_table
+from cantaor.io.files import is_table, read_table, write_table
 from cantaor.motifs.dictionary import MotifDictionary, Usage, count_usage, union_of
 from cantaor.motifs.mining import mine_closed
 from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
+from cantaor.workspace.provenance import made_by_stage, stage_key
 from cantaor.workspace.records import contour_from_table, join_contours, motifs_from_table
-from cantaor.workspace.workspace import stage_key
 
 # Raise it when mining or counting changes its results.
 MOTIF_VERSION = 1
@@ -68,7 +68,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
     """
     key = stage_key("motifs", MOTIF_VERSION, {"contours": job.contours, **_facts(job)})
     path = job.folder / "singers" / f"{key}.parquet"
-    if path.exists() and not job.fresh:
+    if not job.fresh and is_table(path):
         return key, True
     sung, settings = _contour(job), job.settings
     motifs = mine_closed(
@@ -79,7 +79,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
         max_length=settings.max_length,
         max_patterns=settings.max_patterns,
     )
-    write_table(path, motifs.to_arrow())
+    write_table(path, _label(motifs.to_arrow(), settings))
     return key, False
 
 
@@ -93,13 +93,13 @@ def count_singer(job: SingerJob) -> tuple[str, bool]:
     parts = {"contours": job.contours, "union": job.union, **_facts(job)}
     key = stage_key("usage", MOTIF_VERSION, parts)
     path = job.folder / "singers" / f"{key}.parquet"
-    if path.exists() and not job.fresh:
+    if not job.fresh and is_table(path):
         return key, True
     union = motifs_from_table(read_table(job.folder / "singers" / f"{job.union}.parquet"))
     sung = _contour(job)
     usage = count_usage(union, (sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
     table = pa.table({"count": usage.counts, "duration_s": usage.duration_s})
-    write_table(path, table)
+    write_table(path, _label(table, job.settings))
     return key, False
 
 
@@ -107,12 +107,12 @@ def write_union(folder: Path, motif_keys: Sequence[str]) -> str:
     """Write the distinct motifs of all singers as one table; returns its name."""
     key = stage_key("union", MOTIF_VERSION, {"motifs": sorted(motif_keys)})
     path = folder / "singers" / f"{key}.parquet"
-    if not path.exists():
+    if not is_table(path):
         parts = [
             motifs_from_table(read_table(folder / "singers" / f"{name}.parquet"))
             for name in sorted(motif_keys)
         ]
-        write_table(path, union_of(parts).to_arrow())
+        write_table(path, _label(union_of(parts).to_arrow()))
     return key
 
 
@@ -132,6 +132,10 @@ def build_dictionary(
 
     mined = {singer: motifs_from_table(motifs(singer)) for singer in sorted(motif_keys)}
     return MotifDictionary.assemble(mined, usage, settings.gap)
+
+
+def _label(table: pa.Table, settings: Settings | None = None) -> pa.Table:
+    return made_by_stage("motifs", MOTIF_VERSION, settings).label(table)
 
 
 def _facts(job: SingerJob) -> dict[str, object]:

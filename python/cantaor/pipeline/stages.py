@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,11 +17,10 @@ import pyarrow as pa
 from cantaor.clustering.histogram import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
-from cantaor.io.files import write_table
-from cantaor.io.locations import Stamp
+from cantaor.io.locations import Stamp, printable
 from cantaor.motifs.dictionary import MotifDictionary
-from cantaor.pipeline.clip_files import ClipJob, Rows, choose_examples, cut_recording, sweep_clips
-from cantaor.pipeline.instances import InstanceJob, join_instances, locate_recording
+from cantaor.pipeline.clip_files import ClipJob, Rows, choose_examples, cut_recording
+from cantaor.pipeline.instances import InstanceJob, locate_recording
 from cantaor.pipeline.recordings import (
     ContourJob,
     PitchJob,
@@ -39,6 +38,7 @@ from cantaor.pipeline.singers import (
 from cantaor.pipeline.workers import WorkerPool, map_recordings, pieces_together
 from cantaor.settings import Settings
 from cantaor.types import Clusters
+from cantaor.workspace.clip_notes import note_name
 from cantaor.workspace.journal import Failure, RunLog
 from cantaor.workspace.records import clusters_to_table
 from cantaor.workspace.workspace import Workspace
@@ -69,6 +69,10 @@ class Run:
         Stages that compute again what is there.
     max_failures
         Most recordings that may fail, ``None`` for any number.
+    strict
+        Whether warnings are failures.
+    tables
+        Small tables of the new state, by name; written together at the end.
     """
 
     workspace: Workspace
@@ -77,10 +81,8 @@ class Run:
     log: RunLog
     fresh: frozenset[str]
     max_failures: int | None
-
-    def write(self, name: str, table: pa.Table) -> None:
-        """Write a table of the workspace."""
-        write_table(self.workspace.path / f"{name}.parquet", table)
+    strict: bool = False
+    tables: dict[str, pa.Table] = field(default_factory=dict)
 
     def fail(self, failure: Failure) -> None:
         """Journal a failure; too many end the run."""
@@ -110,18 +112,33 @@ class Run:
                     raise outcome
                 yield index, outcome
 
-    def all(
+    def singers(
+        self, stage: str, function: Callable[[SingerJob], tuple[str, bool]], jobs: list[SingerJob]
+    ) -> dict[str, str]:
+        """Key of every singer's result; none of them may fail."""
+        keys = {}
+        for index, outcome in self.map(stage, function, jobs, len(jobs), lambda job: job.singer):
+            if isinstance(outcome, CantaorError):
+                raise outcome
+            keys[jobs[index].singer] = outcome[0]
+            self.count(stage, outcome[1])
+        return {job.singer: keys[job.singer] for job in jobs}
+
+    def recordings(
         self,
         stage: str,
         function: Callable[[Job], tuple[str, bool]],
         jobs: Sequence[Job],
-        name: Callable[[Job], str],
+        mined: Sequence[Mined],
     ) -> list[str]:
-        """Keys of a stage in the order of the jobs; none of them may fail."""
+        """Key of every recording's result in their order; empty where it failed, journalled."""
         keys = [""] * len(jobs)
-        for index, outcome in self.map(stage, function, jobs, len(jobs), name):
+        locations = {id(job): one.location for job, one in zip(jobs, mined, strict=True)}
+        outcomes = self.map(stage, function, jobs, len(jobs), lambda job: locations[id(job)])
+        for index, outcome in outcomes:
             if isinstance(outcome, CantaorError):
-                raise outcome
+                self.fail(failure_of(mined[index], stage, outcome))
+                continue
             keys[index] = outcome[0]
             self.count(stage, outcome[1])
         return keys
@@ -142,9 +159,16 @@ class Mined:
     entry: ManifestEntry
     stamp: Stamp
     content_hash: str
+    samples_hash: str
+    source_hash: str
     pitch_key: str
     duration_s: float
     voiced_s: float
+
+
+def failure_of(one: Mined, stage: str, error: CantaorError) -> Failure:
+    """What is journalled of a recording that failed after its pitch was tracked."""
+    return Failure(one.location, one.entry.singer, one.entry.recording, stage, str(error))
 
 
 def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
@@ -152,7 +176,8 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
     entries, folder = manifest.entries, run.workspace.path
     fresh = "pitch" in run.fresh
     jobs = (
-        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh) for entry in entries
+        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh, run.strict)
+        for entry in entries
     )
     for path, reason in manifest.skipped:
         run.fail(Failure(path, "", "", "corpus", reason))
@@ -168,34 +193,48 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
             continue
         histogram.add(outcome.histogram)
         mined[index] = _mined(location, entry, outcome)
+        if outcome.warnings:
+            who = (location, entry.singer, entry.recording)
+            run.log.warned(Failure(*who, "pitch", "; ".join(outcome.warnings), "warned"))
         run.count("pitch", outcome.reused, outcome.duration_s)
-    write_failures(run)
     usable = [one for one in mined if one is not None]
-    if not usable:
-        reason = run.log.failures[0].to_json()["reason"]
-        raise CorpusError(f"none of {len(entries)} recordings can be used; the first: {reason}")
+    require_some(run, usable, len(entries))
     clusters = histogram.solve(run.settings)
-    run.write("clusters", clusters_to_table(clusters))
+    run.tables["clusters"] = clusters_to_table(clusters)
     return usable, clusters
 
 
-def reduce_contours(run: Run, mined: Sequence[Mined], clusters: Clusters) -> list[str]:
-    """Contour of every recording; returns the names of their tables."""
+def require_some(run: Run, usable: Sequence[Mined], asked: int) -> None:
+    """Raise where no recording is left to go on with; the message has the first reason."""
+    if not usable:
+        reason = run.log.failures[0].to_json()["reason"]
+        raise CorpusError(f"none of {asked} recordings can be used; the first: {reason}")
+
+
+def reduce_contours(
+    run: Run, mined: Sequence[Mined], clusters: Clusters
+) -> tuple[list[Mined], list[str]]:
+    """Contour of every recording; returns those that have one, and the names of their tables."""
     digest = hashlib.blake2b(
         clusters.centers.tobytes() + clusters.edges.tobytes(), digest_size=16
     ).hexdigest()
     fresh, folder = "contour" in run.fresh, run.workspace.path
     jobs = [
-        ContourJob(folder, one.pitch_key, clusters, digest, run.settings, fresh) for one in mined
+        ContourJob(
+            printable(one.location), folder, one.pitch_key, clusters, digest, run.settings, fresh
+        )
+        for one in mined
     ]
-    return run.all("contour", reduce_recording, jobs, lambda job: job.pitch_key)
+    keys = run.recordings("contour", reduce_recording, jobs, mined)
+    usable = [one for one, key in zip(mined, keys, strict=True) if key]
+    require_some(run, usable, len(mined))
+    return usable, [key for key in keys if key]
 
 
 def mine_motifs(run: Run, mined: Sequence[Mined], contours: Sequence[str]) -> dict[str, str]:
     """Motifs of every singer; returns the name of each one's table."""
     jobs = _singer_jobs(run, mined, contours, "motifs")
-    keys = run.all("motifs", mine_singer, jobs, lambda job: job.singer)
-    return {job.singer: key for job, key in zip(jobs, keys, strict=True)}
+    return run.singers("motifs", mine_singer, jobs)
 
 
 def count_usage(
@@ -204,16 +243,15 @@ def count_usage(
     """What each singer makes of all motifs, and so which of them mark whom; names of the tables."""
     union = write_union(run.workspace.path, list(motifs.values()))
     jobs = _singer_jobs(run, mined, contours, "distinctive", union)
-    keys = run.all("distinctive", count_singer, jobs, lambda job: job.singer)
-    usage = {job.singer: key for job, key in zip(jobs, keys, strict=True)}
+    usage = run.singers("distinctive", count_singer, jobs)
     dictionary = build_dictionary(run.workspace.path, dict(motifs), usage, run.settings)
-    return dictionary, [union, *motifs.values(), *keys]
+    return dictionary, [union, *motifs.values(), *usage.values()]
 
 
 def find_instances(
     run: Run, mined: Sequence[Mined], contours: Sequence[str], motifs: Mapping[str, str]
 ) -> list[str]:
-    """Where every singer's motifs are sung; returns the names of the recordings' tables."""
+    """Where every singer's motifs are sung; the recordings' tables, empty where one failed."""
     jobs = [
         InstanceJob(
             run.workspace.path,
@@ -228,7 +266,7 @@ def find_instances(
         )
         for one, contour in zip(mined, contours, strict=True)
     ]
-    return run.all("instances", locate_recording, jobs, lambda job: job.recording)
+    return run.recordings("instances", locate_recording, jobs, mined)
 
 
 def cut_clips(
@@ -236,7 +274,7 @@ def cut_clips(
     mined: Sequence[Mined],
     instances: Sequence[str],
     motifs: Mapping[str, int] | None,
-) -> list[Rows]:
+) -> tuple[list[Rows], ClipPlan]:
     """Clips of a few instances of each motif, or of all; a recording that fails is journalled.
 
     Parameters
@@ -248,52 +286,39 @@ def cut_clips(
 
     Returns
     -------
-    Rows of each recording's table whose audio is there.
+    Rows of each recording's table whose audio is there, and what is to be put in place.
     """
-    rows: list[Rows] = [None] * len(mined)
+    rows: list[Rows] = [None if key else () for key in instances]
     if motifs is not None:
-        tables = zip((one.entry.singer for one in mined), instances, strict=True)
+        tables = [(one.entry.singer, key) for one, key in zip(mined, instances, strict=True)]
         rows = choose_examples(run.workspace.path, tables, motifs)
     wanted = [index for index, chosen in enumerate(rows) if chosen != ()]
-    sweep_clips(run.workspace.path, [mined[index].entry for index in wanted])
     jobs = [_clip_job(run, mined[index], instances[index], rows[index]) for index in wanted]
+    plan = ClipPlan()
     outcomes = run.map("clips", cut_recording, jobs, len(jobs), lambda job: job.location)
     for number, outcome in outcomes:
         one = mined[wanted[number]]
         if isinstance(outcome, CantaorError):
             rows[wanted[number]] = ()
-            who = (one.location, one.entry.singer, one.entry.recording)
-            run.fail(Failure(*who, "clips", str(outcome)))
+            run.fail(failure_of(one, "clips", outcome))
         else:
+            plan.add(note_name(one.entry.singer, one.entry.recording), outcome[2])
             run.count("clips", outcome[1], one.duration_s)
-    return rows
+    return rows, plan
 
 
-def finish(
-    run: Run,
-    mined: Sequence[Mined],
-    contours: Sequence[str],
-    instances: Sequence[str],
-    singers: Sequence[str],
-    with_clips: Sequence[Rows],
-) -> None:
-    """Write the last tables, and drop keyed results that no table names any more."""
-    write_failures(run)
-    _write_recordings(run, mined, contours)
-    join_instances(run.workspace.path, instances, with_clips)
-    _prune(run.workspace, "contours", contours)
-    _prune(run.workspace, "instances", instances)
-    _prune(run.workspace, "singers", singers)
+@dataclass(slots=True)
+class ClipPlan:
+    """Notes of the clips that there are to be: those that stay, and those that wait."""
 
+    current: set[str] = field(default_factory=set)
+    waiting: list[str] = field(default_factory=list)
 
-def write_failures(run: Run) -> None:
-    """The table of what failed so far."""
-    columns = ("path", "singer", "recording", "stage", "reason")
-    schema = pa.schema([(column, pa.string()) for column in columns])
-    rows = [failure.to_json() for failure in run.log.failures]
-    # They come in the order in which workers end; the table must not depend on it.
-    rows.sort(key=lambda row: (row["path"], row["recording"], row["stage"]))
-    run.write("failures", pa.Table.from_pylist(rows, schema))
+    def add(self, note: str, waiting: str) -> None:
+        """One recording has its clips."""
+        self.current.add(note)
+        if waiting:
+            self.waiting.append(waiting)
 
 
 class _Merged:
@@ -334,6 +359,8 @@ def _mined(location: str, entry: ManifestEntry, tracked: Tracked) -> Mined:
         entry,
         tracked.stamp,
         tracked.content_hash,
+        tracked.samples_hash,
+        tracked.source_hash,
         tracked.pitch_key,
         tracked.duration_s,
         tracked.voiced_s,
@@ -350,6 +377,7 @@ def _clip_job(run: Run, one: Mined, instances: str, rows: Rows) -> ClipJob:
         instances,
         rows,
         "clips" in run.fresh,
+        run.settings.channel,
     )
 
 
@@ -364,30 +392,3 @@ def _singer_jobs(
         SingerJob(run.workspace.path, singer, tuple(keys), run.settings, union, fresh)
         for singer, keys in sorted(own.items())
     ]
-
-
-def _prune(workspace: Workspace, folder: str, keys: Sequence[str]) -> None:
-    current = {f"{key}.parquet" for key in keys}
-    for path in (workspace.path / folder).glob("*.parquet"):
-        if path.name not in current:
-            path.unlink(missing_ok=True)
-
-
-def _write_recordings(run: Run, mined: Sequence[Mined], contours: Sequence[str]) -> None:
-    columns: dict[str, pa.Array] = {
-        "path": pa.array([one.location for one in mined], pa.string()),
-        **{
-            name: pa.array([getattr(one.entry, name) for one in mined], pa.string())
-            for name in ("singer", "recording", "group", "style")
-        },
-        **{
-            name: pa.array([getattr(one.entry, name) for one in mined], pa.float64())
-            for name in ("start_s", "end_s")
-        },
-        "content_hash": pa.array([one.content_hash for one in mined], pa.string()),
-        "duration_s": pa.array([one.duration_s for one in mined], pa.float64()),
-        "voiced_s": pa.array([one.voiced_s for one in mined], pa.float64()),
-        "pitch_key": pa.array([one.pitch_key for one in mined], pa.string()),
-        "contour_key": pa.array(list(contours), pa.string()),
-    }
-    run.write("recordings", pa.table(columns))

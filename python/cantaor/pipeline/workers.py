@@ -2,15 +2,12 @@
 
 Worker processes are forked from a server (``multiprocessing``'s ``forkserver``) that has loaded
 what they need, once for all of them; this process may hold threads and is never forked itself.
+Where there is no such server they are started anew (``spawn``).
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -24,10 +21,10 @@ from concurrent.futures import (
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import forkserver
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from cantaor.errors import ArgumentError, CantaorError, WorkerError, WorkspaceError, require_extra
+from cantaor.pipeline.processes import open_processes, require_main_guard, start_server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,10 +32,6 @@ Work: TypeAlias = tuple[int, Item]
 
 # Native libraries read these when they are loaded, in a worker as it starts.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-# What workers share; none of it loads torch. They load the main module again: the command line.
-_SHARED = ("cantaor.pipeline.stages", "cantaor.inference.batch")
-_COMMAND_LINE = "cantaor.cli"
 
 # Pieces of work that take about as long as a process takes to start.
 _WORTH_A_PROCESS = 12
@@ -60,12 +53,15 @@ class WorkerPool:
         Makes another executor of so many workers; ``None`` where that is not ours to do.
     crash_types
         What its futures raise when a worker died.
+    exit_reasons
+        Tells how worker processes ended, as far as known.
     """
 
     executor: Executor | None = None
     workers: int = 1
     renew: Callable[[int], Executor] | None = None
     crash_types: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    exit_reasons: Callable[[], str] = str
 
 
 @contextmanager
@@ -87,7 +83,8 @@ def open_pool(
     Raises
     ------
     ArgumentError
-        ``workers`` is below 1, or an executor and an address are both given.
+        ``workers`` is below 1, an executor and an address are both given, or worker processes
+        would run the calling script once more because it has no main guard.
     MissingExtraError
         Dask is asked for and not installed.
     WorkspaceError
@@ -106,9 +103,16 @@ def open_pool(
     elif number == 1:
         yield WorkerPool()
     else:
+        require_main_guard()
         with _one_thread_each():
-            _start_server()
-            pool = WorkerPool(_processes(number), number, _processes)
+            start_server()
+            processes = open_processes()
+            pool = WorkerPool(
+                processes.executor(number),
+                number,
+                processes.executor,
+                exit_reasons=processes.exit_reasons,
+            )
             try:
                 yield pool
             finally:
@@ -118,7 +122,8 @@ def open_pool(
 
 def available_cores() -> int:
     """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return os.cpu_count() or 1 if affinity is None else len(affinity(0))
 
 
 def workers_for(pieces: int) -> int:
@@ -192,7 +197,7 @@ class _Queue(Generic[Item, Result]):
     ) -> None:
         self._most = ahead * pool.workers + 2
         self._function = function
-        self._crew = pool
+        self._pool = pool
         self._name = name
         self._together = together
         self._pending: dict[Future[list[Result | CantaorError]], list[Work[Item]]] = {}
@@ -215,7 +220,7 @@ class _Queue(Generic[Item, Result]):
                 future.cancel()
 
     def _fill(self, todo: Iterator[Work[Item]]) -> None:
-        executor = self._crew.executor
+        executor = self._pool.executor
         assert executor is not None
         while len(self._pending) < self._most and not self._lost:
             task = list(islice(todo, self._together))
@@ -224,7 +229,7 @@ class _Queue(Generic[Item, Result]):
             try:
                 future = executor.submit(_outcomes, self._function, [item for _, item in task])
                 self._pending[future] = task
-            except self._crew.crash_types:
+            except self._pool.crash_types:
                 self._lost.extend(task)
 
     def _settle(
@@ -233,7 +238,7 @@ class _Queue(Generic[Item, Result]):
         task = self._pending.pop(future)
         try:
             outcomes = future.result()
-        except self._crew.crash_types:
+        except self._pool.crash_types:
             self._lost.extend(task)
         except CancelledError as error:
             raise WorkspaceError("the work was cancelled; run again, it resumes") from error
@@ -243,7 +248,7 @@ class _Queue(Generic[Item, Result]):
 
     def _recover(self) -> Iterator[tuple[int, Result | CantaorError]]:
         """Do what was under way when a worker died, one piece at a time."""
-        pool = self._crew
+        pool = self._pool
         if isinstance(pool.executor, ProcessPoolExecutor) or pool.renew is not None:
             # One death breaks the whole pool: what it was given ends with it.
             for future in wait(self._pending).done:
@@ -261,19 +266,20 @@ class _Queue(Generic[Item, Result]):
             yield index, self._alone(item)
 
     def _alone(self, item: Item) -> Result | CantaorError:
-        died = WorkerError(
-            f"{self._name(item)}: the worker process died on it twice (killed by the system, "
-            "perhaps for memory)"
-        )
-        if self._crew.renew is None:
-            return died
-        executor = self._crew.renew(1)
+        if self._pool.renew is None:
+            return self._died(item)
+        executor = self._pool.renew(1)
         try:
             return executor.submit(_outcome, self._function, item).result()
-        except self._crew.crash_types:
-            return died
+        except self._pool.crash_types:
+            executor.shutdown(wait=True, cancel_futures=True)
+            return self._died(item)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+    def _died(self, item: Item) -> WorkerError:
+        how = self._pool.exit_reasons() or "killed by the system, perhaps for memory"
+        return WorkerError(f"{self._name(item)}: the worker process died on it twice ({how})")
 
 
 def _outcomes(
@@ -287,31 +293,6 @@ def _outcome(function: Callable[[Item], Result], item: Item) -> Result | Cantaor
         return function(item)
     except CantaorError as error:
         return error
-
-
-def _processes(workers: int) -> Executor:
-    context = multiprocessing.get_context("forkserver")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker)
-
-
-def _start_server() -> None:
-    """Let the server load what workers share while this process goes on."""
-    loaded = [_COMMAND_LINE] if _COMMAND_LINE in sys.modules else []
-    forkserver.set_forkserver_preload([*_SHARED, *loaded])
-    forkserver.ensure_running()
-
-
-def _enter_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
 
 
 @contextmanager

@@ -19,9 +19,9 @@ class OrderedThreadPool(Generic[Item, Result]):
     ----------
     threads
         Threads in all, at least 2.
-    most
+    max_items
         Items that a thread takes at once, at most.
-    take
+    collect
         Gets every result, in the order of the items, in the caller's thread.
 
     Examples
@@ -33,8 +33,8 @@ class OrderedThreadPool(Generic[Item, Result]):
     [0, 1, 4, 9, 16]
     """
 
-    def __init__(self, threads: int, most: int, take: Callable[[Result], object]) -> None:
-        self._threads, self._most, self._take = threads, most, take
+    def __init__(self, threads: int, max_items: int, collect: Callable[[Result], object]) -> None:
+        self._threads, self._max_items, self._collect = threads, max_items, collect
         self._pool = ThreadPoolExecutor(threads - 1)
         self._ahead: deque[tuple[Future[list[Result]], Callable[[], list[Result]]]] = deque()
 
@@ -56,28 +56,28 @@ class OrderedThreadPool(Generic[Item, Result]):
         Raises
         ------
         BaseException
-            Whatever the function or ``take`` raises; results are lost then.
+            Whatever the function or ``collect`` raises; results are lost then.
         """
         if len(items) == 1 and not self._ahead:
-            self._take(function(items[0]))  # no thread need be started for it
+            self._collect(function(items[0]))  # no thread need be started for it
             return
-        size = max(1, min(self._most, len(items) // (4 * self._threads)))
+        size = max(1, min(self._max_items, len(items) // (4 * self._threads)))
         try:
             for first in range(0, len(items), size):
                 group = partial(_apply, function, items[first : first + size])
                 self._ahead.append((self._pool.submit(group), group))
-                self._take_all_but(4 * self._threads)
-            self._take_all_but(2 * self._threads if kept else 0)
+                self._collect_all_but(4 * self._threads)
+            self._collect_all_but(2 * self._threads if kept else 0)
         except BaseException:
             self._pool.shutdown(wait=False, cancel_futures=True)
             raise
 
-    def _take_all_but(self, left: int) -> None:
+    def _collect_all_but(self, left: int) -> None:
         while len(self._ahead) > left:
             if not self._ahead[0][0].done():
                 self._help()
             for result in self._ahead.popleft()[0].result():
-                self._take(result)
+                self._collect(result)
 
     def _help(self) -> None:
         """Do the first group that no thread has begun."""

@@ -33,10 +33,11 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cantaor import _core
 from cantaor.errors import ArgumentError
+from cantaor.io.arguments import Recording, as_audio
 from cantaor.pitch.arguments import (
     check_audio,
     check_hop,
@@ -45,7 +46,14 @@ from cantaor.pitch.arguments import (
     checked_track,
 )
 from cantaor.pitch.threads import OrderedThreadPool
-from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
+from cantaor.types import (
+    PITCH_LIMITS_HZ,
+    PITCH_RANGE_HZ,
+    REFERENCE_RATE,
+    Audio,
+    Float32Array,
+    PitchTrack,
+)
 from cantaor.units import cents_to_hz as cents_to_hz
 from cantaor.units import hz_to_cents as hz_to_cents
 
@@ -59,11 +67,13 @@ _GROUP = 4  # chunks that a thread takes at once, at most
 _ROWS = 16  # rows per transform are a multiple, so that every row takes the same code path
 
 _Span: TypeAlias = tuple[int, int]  # first frame and number of frames
-#: Cents, strengths and levels of candidates, and the drift of the strongest.
-_Chunk: TypeAlias = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
+#: What a chunk of frames is turned into: arguments of ``_core.Tracker.push``.
+_Chunk: TypeAlias = tuple[
+    Float32Array, Float32Array, Float32Array, NDArray[np.int8], Float32Array, Float32Array
+]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PitchCandidates:
     """What the tracker chooses from.
 
@@ -88,21 +98,23 @@ class PitchCandidates:
 
 
 def extract_pitch(
-    audio: Audio,
+    audio: Recording,
     method: str | PitchMethod = "salience",
     hop: int = 256,
     threads: int = 1,
     *,
-    min_hz: float = 55.0,
-    max_hz: float = 1400.0,
+    min_hz: float = PITCH_RANGE_HZ[0],
+    max_hz: float = PITCH_RANGE_HZ[1],
     voicing: float | None = None,
+    sample_rate: int | None = None,
 ) -> PitchTrack:
     """Fundamental frequency of a recording of one voice.
 
     Parameters
     ----------
     audio
-        Mono, float32, at 4 kHz or more.
+        Mono, at 4 kHz or more: :class:`~cantaor.types.Audio`, a path or URL, or samples (n,) with
+        their ``sample_rate``.
     method
         ``"salience"``: the native tracker. ``"essentia"``: PredominantPitchMelodia of Essentia
         (an extra, AGPL), the reference. Or any callable ``(audio, hop)`` that returns f0 in Hz
@@ -112,11 +124,15 @@ def extract_pitch(
     threads
         Threads for the native tracker, >= 1. The result does not depend on it.
     min_hz, max_hz
-        Range of fundamentals, Hz.
+        Range of pitch in Hz, 55 to 1,400 by default, ``20 <= min_hz < max_hz <= 3000``. The native
+        tracker hears what is sung outside and calls it unvoiced; another method gets the range or
+        not, as it takes it. Below 55 Hz the window of analysis grows.
     voicing
         For ``"salience"``: harmonic strength (0..1) above which the loudest frames are voiced;
         quieter ones need more. Higher finds fewer voiced frames; None takes the tuned value.
         Not used by other methods.
+    sample_rate
+        Hz, where ``audio`` is an array of samples.
 
     Returns
     -------
@@ -125,8 +141,10 @@ def extract_pitch(
     Raises
     ------
     ArgumentError
-        Empty audio, samples that are not finite (or beyond 1e6), a setting out of its range, or a
-        callable that returns another number of frames.
+        Empty audio, samples without a rate, that are not finite or beyond 1e6, a setting out of
+        its range, or a callable that returns another number of frames.
+    AudioError
+        The file cannot be read.
     MissingExtraError
         ``method="essentia"`` without Essentia.
 
@@ -134,10 +152,11 @@ def extract_pitch(
     --------
     >>> t = np.arange(22050) / 22050
     >>> tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9))
-    >>> track = extract_pitch(Audio(tone.astype(np.float32), 22050))
+    >>> track = extract_pitch(tone, sample_rate=22050)
     >>> track.hz.size, round(float(np.median(track.hz)))
     (173, 220)
     """
+    audio = as_audio(audio, sample_rate)
     check_audio(audio)
     check_hop(hop)
     if method == "salience":
@@ -157,13 +176,18 @@ def extract_pitch(
 
 
 def pitch_candidates(
-    audio: Audio, hop: int = 256, *, min_hz: float = 55.0, max_hz: float = 1400.0
+    audio: Recording,
+    hop: int = 256,
+    *,
+    min_hz: float = PITCH_RANGE_HZ[0],
+    max_hz: float = PITCH_RANGE_HZ[1],
+    sample_rate: int | None = None,
 ) -> PitchCandidates:
     """The native tracker's candidates of every frame, before any choice.
 
     Parameters
     ----------
-    audio, hop, min_hz, max_hz
+    audio, hop, min_hz, max_hz, sample_rate
         As for :func:`extract_pitch`.
 
     Returns
@@ -182,6 +206,7 @@ def pitch_candidates(
     >>> pitch_candidates(Audio(tone.astype(np.float32), 22050)).hz.shape
     (173, 8)
     """
+    audio = as_audio(audio, sample_rate)
     check_audio(audio)
     check_hop(hop)
     analysis = _Analysis(audio.sample_rate, hop, _salience_settings(min_hz, max_hz))
@@ -191,8 +216,14 @@ def pitch_candidates(
         analysis.run(samples, 0, (first, min(_CHUNK, frames - first)))
         for first in range(0, frames, _CHUNK)
     ]
-    cents, strength, level, _ = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    hz = np.where(strength > 0, cents_to_hz(cents, min_hz), 0.0).astype(np.float32)
+    cents, strength, level = (np.concatenate(part) for part in list(zip(*chunks, strict=True))[:3])
+    hz = cents_to_hz(cents, analysis.axis_hz).astype(np.float32)
+    outside = (strength <= 0) | (hz < min_hz) | (hz > max_hz)
+    order = np.argsort(outside, axis=1, kind="stable")
+    hz, strength = (
+        np.take_along_axis(np.where(outside, np.float32(0), values), order, axis=1)
+        for values in (hz, strength)
+    )
     return PitchCandidates(hz, strength, level, hop / REFERENCE_RATE)
 
 
@@ -228,8 +259,8 @@ class PitchStream:
         hop: int = 256,
         threads: int = 1,
         *,
-        min_hz: float = 55.0,
-        max_hz: float = 1400.0,
+        min_hz: float = PITCH_RANGE_HZ[0],
+        max_hz: float = PITCH_RANGE_HZ[1],
         voicing: float | None = None,
     ) -> None:
         check_rate(sample_rate)
@@ -240,9 +271,12 @@ class PitchStream:
         self._analysis = _Analysis(sample_rate, hop, salience)
         self._hop_s = hop / REFERENCE_RATE
         self._tracker = _core.Tracker(
-            _tracker_settings(voicing), salience.candidates, min_hz, self._hop_s
+            _tracker_settings(voicing, min_hz, max_hz),
+            salience.candidates,
+            salience.min_hz,
+            self._hop_s,
         )
-        self._crew = (
+        self._threads = (
             OrderedThreadPool[_Span, _Chunk](threads, _GROUP, self._push) if threads > 1 else None
         )
         self._buffer = np.zeros(0, dtype=np.float32)
@@ -296,8 +330,8 @@ class PitchStream:
             raise ArgumentError(f"the stream {self._ended or 'got no samples'}")
         self._ended = "is finished already"
         self._process(self._analysis.framing.frames_of(received), kept=False)
-        hz, strength = self._tracker.finish()
-        return PitchTrack(hz, strength, self._hop_s, "salience")
+        hz, strength, octave_confidence = self._tracker.finish()
+        return PitchTrack(hz, strength, self._hop_s, "salience", octave_confidence)
 
     def _process(self, end: int, *, kept: bool) -> None:
         """Analyse the frames up to ``end``; ``kept``: the buffer stays as it is after return."""
@@ -305,8 +339,8 @@ class PitchStream:
         self._next_frame = max(end, self._next_frame)
         analyse = partial(self._analysis.run, self._buffer, self._origin)
         try:
-            if self._crew is not None:
-                self._crew.work(analyse, spans, kept=kept)
+            if self._threads is not None:
+                self._threads.work(analyse, spans, kept=kept)
             else:
                 for span in spans:
                     self._push(analyse(span))
@@ -326,7 +360,7 @@ class _Analysis:
             sample_rate, hop, REFERENCE_RATE, settings.window_s, settings.focus_s, settings.band_hz
         )
         self._salience = _core.Salience(settings, self.framing.rate, self.framing.fft_size)
-        self._min_hz = settings.min_hz
+        self.axis_hz = settings.min_hz  # at 0 cents
 
     def run(self, samples: Float32Array, origin: int, span: _Span) -> _Chunk:
         """Candidates of a span of frames; ``samples[0]`` is at ``origin``."""
@@ -334,23 +368,31 @@ class _Analysis:
         size = -(-count // _ROWS) * _ROWS
         rows, focus, stretch = self.framing.cut(samples, origin, first, count, size)
         spectrum = scipy.fft.rfft(rows, axis=1, overwrite_x=True)
-        cents, strength, level = self._salience.candidates(spectrum, focus)
-        drift = self.framing.drifts(stretch, first, cents, strength, self._min_hz)
-        return cents, strength, level, drift
+        cents, strength, level, above, between = self._salience.candidates(spectrum, focus)
+        drift = self.framing.look_at_periods(
+            stretch, first, cents, strength, above, between, self.axis_hz
+        )
+        return cents, strength, level, above, between, drift
 
 
 def _salience_settings(min_hz: float, max_hz: float) -> _core.SalienceSettings:
-    if not 20 <= min_hz < max_hz <= 4000:
+    """Settings that find all a voice can sing: what is outside the range must be known as such."""
+    lowest, highest = PITCH_LIMITS_HZ
+    if not lowest <= min_hz < max_hz <= highest:
         raise ArgumentError(
-            f"min_hz ({min_hz}) must be at least 20, and below max_hz ({max_hz}), at most 4000"
+            f"min_hz ({min_hz}) must be at least {lowest:g}, and below max_hz ({max_hz}), at most "
+            f"{highest:g}"
         )
     settings = _core.SalienceSettings()
-    settings.min_hz, settings.max_hz = min_hz, max_hz
+    # The usual window holds a little more than two periods of the usual lowest pitch.
+    settings.window_s *= max(1.0, settings.min_hz / min_hz)
+    settings.min_hz = min(settings.min_hz, min_hz)
     return settings
 
 
-def _tracker_settings(voicing: float | None) -> _core.TrackerSettings:
+def _tracker_settings(voicing: float | None, min_hz: float, max_hz: float) -> _core.TrackerSettings:
     settings = _core.TrackerSettings()
+    settings.lowest_hz, settings.highest_hz = min_hz, max_hz
     if voicing is not None:
         if not 0 <= voicing <= 1:
             raise ArgumentError(f"voicing must lie in 0..1, not {voicing}")

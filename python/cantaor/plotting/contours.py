@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cantaor.errors import require_extra
+from cantaor.io.files import replacing
 from cantaor.plotting.text import plain_text, short_label
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
@@ -23,7 +24,7 @@ INK = "#24303a"
 GRID = "#e6eaee"
 _FRAMES = "#9db2bf"
 _SEGMENT = "#b03a2e"
-# Share of the figure's height that one motif's row of bars takes.
+# Fraction of the figure's height that one motif's row of bars takes.
 _LANE = 0.06
 MOTIF_COLOURS = ("#e3b23c", "#5b8e7d", "#6a7fdb", "#c06c84", "#8d6a9f")
 
@@ -108,13 +109,8 @@ def plot_contour(
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write a figure (PNG, SVG or PDF by the extension); the file appears only when complete."""
     target = Path(path)
-    draft = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    try:
-        with plain_text(figure):
-            figure.savefig(draft, dpi=130)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(target) as draft, plain_text(figure):
+        figure.savefig(draft, dpi=130, format=target.suffix[1:] or "png")
     return target
 
 

@@ -22,14 +22,14 @@ _MARKERS = "osD^vP*X"
 
 
 def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = "") -> Figure:
-    """Share of each singer's clips that was given to each singer.
+    """Confusion matrix: fraction of each singer's clips by predicted singer.
 
     Parameters
     ----------
     classes
         Names of the singers.
     confusion
-        int (classes, classes), clips by true (row) and answered (column) singer.
+        int (classes, classes), clips by true (row) and predicted (column) singer.
     title
         Heading.
 
@@ -52,15 +52,15 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
             f"confusion must be {size} x {size} for {size} classes, not {counts.shape}"
         )
     figure, axes = _square(title, max(3.5, 1.2 + 0.62 * size))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for row in range(size):
         for column in range(size):
-            _draw_cell(axes, row, column, shares[row, column], int(counts[row, column]))
+            _draw_cell(axes, row, column, fractions[row, column], int(counts[row, column]))
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
     axes.set_xticks(range(size), [short_label(name) for name in classes])
     axes.set_yticks(range(size), [short_label(name) for name in classes])
-    axes.set_xlabel("answer")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("who sings")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -68,14 +68,14 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
 
 
 def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = "") -> Figure:
-    """Share of right answers over the probability that the model gave them.
+    """Reliability diagram: accuracy over confidence.
 
     Parameters
     ----------
     probability
-        float (n,), of the answer, 0..1.
+        float (n,), of the predicted singer, 0..1.
     correct
-        bool (n,), whether the answer is right.
+        bool (n,), whether the prediction is correct.
     title
         Heading.
 
@@ -84,17 +84,17 @@ def plot_calibration(probability: ArrayLike, correct: ArrayLike, title: str = ""
     MissingExtraError
         matplotlib is not installed.
     """
-    mean, share, count = calibration_bins(probability, correct)
+    mean, accuracy, count = calibration_bins(probability, correct)
     figure, axes = _square(title, 4.0)
     axes.plot([0, 1], [0, 1], color=INK, lw=1, ls="--", label="calibrated")
-    axes.plot(mean, share, color=MOTIF_COLOURS[1], lw=2)
+    axes.plot(mean, accuracy, color=MOTIF_COLOURS[1], lw=2)
     axes.scatter(
-        mean, share, s=20 + 180 * count / count.max(), color=MOTIF_COLOURS[1], label="clips"
+        mean, accuracy, s=20 + 180 * count / count.max(), color=MOTIF_COLOURS[1], label="clips"
     )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("probability of the answer")
-    axes.set_ylabel("share of right answers")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
     axes.grid(color=GRID)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", loc="upper left")
@@ -175,11 +175,11 @@ def _square(title: str, inches: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_cell(axes: Axes, row: int, column: int, share: float, count: int) -> None:
+def _draw_cell(axes: Axes, row: int, column: int, fraction: float, count: int) -> None:
     from matplotlib.patches import Rectangle
 
     colour = MOTIF_COLOURS[1] if row == column else MOTIF_COLOURS[3]
     corner = (column - 0.47, row - 0.47)
-    axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=0.08 + 0.62 * share, lw=0))
+    axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=0.08 + 0.62 * fraction, lw=0))
     if count:
-        axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=INK, fontsize=9)
+        axes.text(column, row, f"{fraction:.0%}", ha="center", va="center", color=INK, fontsize=9)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-_LEARNED, _WATCHED = "#9db2bf", "#b03a2e"
+_TRAINING, _VALIDATION = "#9db2bf", "#b03a2e"
 _NETWORKS = ("#b03a2e", "#1f4e79", "#3b7d4f", "#8a6d1b")
 _FEATURES = ("-", "--", ":", "-.")
 
@@ -24,7 +24,7 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
     ----------
     history
         One mapping for each epoch: ``epoch``, ``loss``, ``accuracy`` and, where clips were
-        watched, ``validation_loss`` and ``validation_accuracy``.
+        validation clips, ``validation_loss`` and ``validation_accuracy``.
     title
         Heading of the figure.
 
@@ -41,8 +41,8 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
     figure, axes = _two_axes(title)
     for place, name in zip(axes, ("loss", "accuracy"), strict=True):
         for key, label, colour in (
-            (name, "learned from", _LEARNED),
-            (f"validation_{name}", "watched", _WATCHED),
+            (name, "learned from", _TRAINING),
+            (f"validation_{name}", "validation", _VALIDATION),
         ):
             points = [(one["epoch"], one[key]) for one in history if key in one]
             if points:
@@ -52,7 +52,7 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
 
 
 def plot_robustness(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Accuracy over noise and, where a grid has several, over shares of the training clips.
+    """Accuracy over noise and, where a grid has several, over fractions of the training clips.
 
     A column for each protocol and data set, a colour for each network, a stroke for each feature.
 
@@ -79,7 +79,7 @@ def plot_robustness(records: Sequence[Mapping[str, Any]], title: str = "") -> Fi
         lines = panels.setdefault((record["protocol"], record["data"]), {})
         lines.setdefault((record["model"], record["features"]), []).append(record)
     several = any(len(line) > 1 for lines in panels.values() for line in lines.values())
-    rows = (_over_noise, _over_shares) if several else (_over_noise,)
+    rows = (_over_noise, _over_fractions) if several else (_over_noise,)
     figure = Figure(figsize=(2.6 + 3.2 * len(panels), 0.6 + 3 * len(rows)), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(len(rows), len(panels), sharey=True, squeeze=False)
@@ -121,13 +121,15 @@ def _strokes(names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str
 
 
 def _over_noise(axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]) -> Line2D:
-    levels = sorted((float(level), share) for level, share in line[-1]["noise"].items())
+    levels = sorted((float(level), accuracy) for level, accuracy in line[-1]["noise"].items())
     axes.set_xlabel("signal to noise (dB)")
     return axes.plot(*_columns(levels), **stroke)[0]
 
 
-def _over_shares(axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]) -> Line2D:
-    axes.set_xlabel("share of the training clips")
+def _over_fractions(
+    axes: Axes, line: Sequence[Mapping[str, Any]], stroke: dict[str, Any]
+) -> Line2D:
+    axes.set_xlabel("fraction of the training clips")
     return axes.plot(*_columns([(one["fraction"], one["accuracy"]) for one in line]), **stroke)[0]
 
 

@@ -12,15 +12,19 @@ from cantaor.report.templates import write_page
 
 _HEADINGS = {
     "leaks": "Leaks across splits",
+    "left_out": "Splits without figures",
     "groups": "Source groups",
-    "faults": "Faults",
+    "faults": "Faults and warnings",
+    "ignored": "No recordings",
     "duplicates": "Exact copies",
     "conflicts": "Contradicted labels",
     "near": "Near copies",
 }
 _MEANINGS = {
     "leaks": "Shares of the test side that training knows, 0 to 1.",
+    "left_out": "Splits that could not be made, and why.",
     "groups": "Entries joined by shared audio; a fair split keeps a group on one side.",
+    "ignored": "Names in the folder that are no recordings.",
     "faults": "Entries that cannot be used, or not without a look.",
     "duplicates": "Sets of entries with the very same samples.",
     "conflicts": "Entries whose label is not that of the audio they share.",

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from cantaor.errors import ArgumentError
 from cantaor.plotting.contours import MotifSpan, busiest_window, plot_contour, save_figure
 from cantaor.workspace.workspace import Workspace
@@ -33,9 +35,8 @@ def distinctive_spans(workspace: Workspace, recording: str) -> list[MotifSpan]:
         Instances of the four motifs with the highest log-odds among those sung in it; empty where
         none is.
     """
-    instances = [
-        row for row in workspace.table("instances").to_pylist() if row["recording"] == recording
-    ]
+    own = workspace.table("instances", where=pc.field("recording") == recording)
+    instances = own.to_pylist()
     z_score = {row["motif"]: row["z_score"] for row in workspace.table("motifs").to_pylist()}
     sung = sorted({row["motif"] for row in instances}, key=lambda m: (-z_score[m], m))
     chosen = set(sung[:_MOTIFS_SHOWN])

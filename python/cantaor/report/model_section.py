@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from cantaor.errors import CantaorError, WorkspaceError
+from cantaor.errors import WorkspaceError
 from cantaor.io.files import read_table
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.plotting.evaluation import (
@@ -23,6 +21,9 @@ from cantaor.plotting.evaluation import (
 )
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.plotting.svg import figure_markup
+from cantaor.report.foreign import naming, number_or_none
+from cantaor.workspace.changes import changed_state
+from cantaor.workspace.provenance import maker_of
 from cantaor.workspace.workspace import Workspace
 
 #: A map with more points than this is a blot; an even choice is drawn.
@@ -59,12 +60,21 @@ class TestedModel:
         Expected calibration error; None where probabilities were not kept.
     drawings
         Confusion, calibration, embeddings, as far as there is something to draw.
+    changed
+        A sentence where the workspace changed since the model was trained on it.
     """
 
     protocol: str
     figures: Mapping[str, Any]
     calibration_error: float | None
     drawings: tuple[Drawing, ...]
+    changed: str = ""
+
+    @property
+    def shared(self) -> float | None:
+        """Fraction of the held-out clips that share audio with training; None: not kept."""
+        found: float | None = self.figures.get("shared_audio", {}).get("test")
+        return found
 
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
@@ -77,7 +87,7 @@ def tested_models(workspace: Workspace) -> list[TestedModel]:
     """
     tested = []
     for path in sorted(workspace.path.glob("evaluation-*.json")):
-        with _naming(path):
+        with naming(path):
             tested.append(_tested(workspace, path))
     return tested
 
@@ -86,8 +96,8 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     """Learning curves of every model in a workspace."""
     drawings = []
     for path in sorted(workspace.path.glob("model*/model.json")):
-        with _naming(path):
-            history = json.loads(path.read_text(encoding="utf-8"))["history"]
+        with naming(path):
+            history = _read(path)["history"]
             name = path.parent.name
             if history:
                 label = f"Loss and accuracy of {name} over {len(history)} epochs"
@@ -96,58 +106,25 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     return drawings
 
 
-def grid_records(workspace: Workspace) -> list[dict[str, Any]]:
-    """Cells of a grid in the workspace's folder ``grid``, with the paper's figures beside."""
-    records = []
-    for path in sorted((workspace.path / "grid").glob("*.json")):
-        with _naming(path):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(record, dict) and {"model", "data"} <= record.keys():
-                records.append(_grid_record(record))
-    return records
-
-
-def _grid_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    from cantaor.learn.evaluation.grid import Cell, paper_figures
-
-    names = ("model", "features", "data", "protocol")
-    model, features, data, protocol = (str(record[name]) for name in names)
-    shares = {name: _share(record.get(name), name) for name in ("accuracy", "auc")}
-    return {**record, **shares, "paper": paper_figures(Cell(model, features, data, protocol))}
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """What is wrong with a file of the workspace as an error that names it."""
-    try:
-        yield
-    except CantaorError:
-        raise
-    except (
-        OSError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RecursionError,
-        pa.ArrowException,
-    ) as error:
-        raise WorkspaceError(f"{path}: not what cantaor writes there: {error!r}") from error
-
-
-def _share(value: object, name: str) -> float | None:
-    """A foreign share, or None where it is not there."""
-    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        return value
-    raise ValueError(f"{name} must be a number, not {value!r:.80}")
+def model_changes(workspace: Workspace) -> list[str]:
+    """Sentences on the models of a workspace that changed since they were trained on it."""
+    notes = []
+    for path in sorted(workspace.path.glob("model*/model.json")):
+        facts = _read(path).get("extra", {})
+        facts = facts.get("workspace") if isinstance(facts, Mapping) else None
+        changed = changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
+        if changed:
+            notes.append(f"{path.parent.name}: {changed}")
+    return notes
 
 
 def _numbers(epoch: Mapping[str, object]) -> dict[str, float]:
-    return {name: float(_share(value, name) or 0.0) for name, value in epoch.items()}
+    return {name: float(number_or_none(value, name) or 0.0) for name, value in epoch.items()}
 
 
 def _figures(path: Path) -> dict[str, Any]:
     """Figures that ``evaluate`` wrote, checked as far as the page uses them."""
-    figures = json.loads(path.read_text(encoding="utf-8"))
+    figures = _read(path)
     classes, confusion = figures["classes"], np.array(figures["confusion"])
     if not all(isinstance(name, str) for name in classes):
         raise ValueError(f"classes must be names, not {classes!r:.80}")
@@ -156,9 +133,18 @@ def _figures(path: Path) -> dict[str, Any]:
             f"confusion must be {len(classes)} x {len(classes)} counts, not {confusion.shape}"
         )
     names = ("n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
-    shares = {name: _share(figures.get(name), name) for name in names}
+    shares = {name: number_or_none(figures.get(name), name) for name in names}
     model = str(figures.get("model", ""))
-    return {**shares, "classes": list(classes), "confusion": confusion.tolist(), "model": model}
+    shared = figures.get("shared_audio", {})
+    test = shared.get("test") if isinstance(shared, Mapping) else None
+    return {
+        **shares,
+        "classes": list(classes),
+        "confusion": confusion.tolist(),
+        "model": model,
+        "shared_audio": {} if test is None else {"test": number_or_none(test, "shared_audio")},
+        "workspace": figures.get("workspace"),
+    }
 
 
 def _tested(workspace: Workspace, path: Path) -> TestedModel:
@@ -167,9 +153,10 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
     drawings = [_confusion(figures, protocol)] if len(figures["classes"]) <= _MAX_CLASSES else []
     held_out = workspace.path / f"heldout-{protocol}.parquet"
     if not held_out.exists():
-        return TestedModel(protocol, figures, None, tuple(drawings))
+        return TestedModel(protocol, figures, None, tuple(drawings), _changed(workspace, figures))
     table = read_table(held_out)
-    made = (table.schema.metadata or {}).get(b"cantaor.model", b"").decode()
+    maker = maker_of(table.schema)
+    made = "" if maker is None else str(maker.settings.get("model", ""))
     if made and figures["model"] and made != figures["model"]:
         raise WorkspaceError(
             f"{held_out}: holds clips heard with model {made}, but {path.name} is of model "
@@ -183,7 +170,23 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
         _map(np.stack(table["embedding"].to_numpy()), singers, protocol),
     ]
     error = expected_calibration_error(probability, correct)
-    return TestedModel(protocol, figures, error, tuple(drawings))
+    return TestedModel(protocol, figures, error, tuple(drawings), _changed(workspace, figures))
+
+
+def _changed(workspace: Workspace, figures: Mapping[str, Any]) -> str:
+    facts = figures.get("workspace")
+    return changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object of the workspace's own."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"{path}: not readable: {error}") from error
+    if not isinstance(found, dict):
+        raise WorkspaceError(f"{path}: must hold one JSON object")
+    return found
 
 
 def _confusion(figures: Mapping[str, Any], protocol: str) -> Drawing:
@@ -193,7 +196,7 @@ def _confusion(figures: Mapping[str, Any], protocol: str) -> Drawing:
 
 
 def _calibration(probability: np.ndarray, correct: np.ndarray, protocol: str) -> Drawing:
-    label = f"Share of right answers over their probability, split {protocol}"
+    label = f"Accuracy over confidence, split {protocol}"
     figure = plot_calibration(probability, correct)
     return Drawing("Calibration", figure_markup(figure, label, f"calibration-{protocol}"))
 

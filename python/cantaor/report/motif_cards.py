@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from cantaor.clips.batches import encode_wav, to_16_bits
+from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
 from cantaor.report.templates import shown
+from cantaor.workspace.confinement import path_to_read
+from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -23,7 +27,7 @@ _INSTANCES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Example:
     """One instance of a motif.
 
     Attributes
@@ -42,7 +46,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class MotifCard:
-    """One distinctive motif as the page shows it.
+    """One family of motifs as the page shows it: by the motif that stands for it.
 
     Attributes
     ----------
@@ -52,8 +56,10 @@ class MotifCard:
         As in the table of motifs.
     sketch
         Points of its contour in an SVG of 150 x 44 units.
-    heard
+    examples
         Its first instances, one a recording where there are several.
+    members
+        Symbols of the family's other motifs, the longest first.
     """
 
     name: str
@@ -62,28 +68,24 @@ class MotifCard:
     occurrences: int
     z_score: float
     sketch: str
-    heard: tuple[Heard, ...]
+    examples: tuple[Example, ...]
+    members: tuple[tuple[int, ...], ...] = ()
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
-    """The motifs that mark each singer most, at most ``count`` of each, by singer."""
-    chosen: dict[str, list[dict[str, Any]]] = {}
-    rows = workspace.table("motifs").to_pylist()
-    for row in sorted(rows, key=lambda motif: (-motif["z_score"], motif["motif"])):
-        kept = chosen.setdefault(row["singer"], [])
-        if len(kept) < count:
-            kept.append(row)
+    """The first families of each singer, at most ``count`` of each, by singer."""
+    chosen = {name: rows[:count] for name, rows in family_rows(workspace).items()}
     names = {row["motif"] for kept in chosen.values() for row in kept}
-    heard = _heard(workspace, names)
+    examples = _examples(workspace, names)
     return {
-        singer: [_card(row, heard.get(row["motif"], ())) for row in kept]
+        singer: [_card(row, examples.get(row["motif"], ())) for row in kept]
         for singer, kept in sorted(chosen.items())
     }
 
 
 def sounds_of(workspace: Workspace, cards: dict[str, list[MotifCard]]) -> dict[str, str]:
     """Audio of all instances on the cards: a WAV file in base 64 by key."""
-    keys = [one.sound for kept in cards.values() for card in kept for one in card.heard]
+    keys = [one.sound for kept in cards.values() for card in kept for one in card.examples]
     return {shown(key): _wav(workspace, key) for key in keys if key}
 
 
@@ -104,7 +106,7 @@ def sketch_points(symbols: Sequence[int]) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
+def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
     return MotifCard(
         row["motif"],
         tuple(row["symbols"]),
@@ -112,16 +114,19 @@ def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
         row["occurrences"],
         row["z_score"],
         sketch_points(row["symbols"]),
-        tuple(heard),
+        tuple(examples),
+        tuple(tuple(member) for member in row["members"]),
     )
 
 
-def _heard(workspace: Workspace, names: set[str]) -> dict[str, list[Heard]]:
+def _examples(workspace: Workspace, names: set[str]) -> dict[str, list[Example]]:
     """First instances of some motifs, with audio if any have; those in other recordings first."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in workspace.table("instances").to_pylist():
-        if row["motif"] in names:
-            found.setdefault(row["motif"], []).append(row)
+    wanted = workspace.table(
+        "instances", where=pc.field("motif").isin(pa.array(sorted(names), pa.string()))
+    )
+    for row in wanted.to_pylist():
+        found.setdefault(row["motif"], []).append(row)
     return {
         name: [_one(workspace, row) for row in _spread_out([r for r in rows if r["clip"]] or rows)]
         for name, rows in found.items()
@@ -136,20 +141,21 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ordered[:_INSTANCES]
 
 
-def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
-    has_clip = row["clip"] is not None and (workspace.path / "clips" / row["clip"]).exists()
-    return Heard(row["recording"], row["start_s"], row["end_s"], row["clip"] if has_clip else "")
+def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
+    clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
+    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+
+
+def _is_there(workspace: Workspace, clip: str) -> bool:
+    """Whether a clip can be put into the page: one of the workspace's own that can be read."""
+    try:
+        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+    except (WorkspaceError, AudioError):
+        return False
+    return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(whole.tobytes())
-    return base64.b64encode(buffer.getvalue()).decode()
+    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
+    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
+    return base64.b64encode(encode_wav(start, _RATE)).decode()

@@ -15,7 +15,8 @@ from typing import Any
 
 from cantaor.corpus.audit.summary import AuditReport
 from cantaor.errors import require_extra
-from cantaor.report.model_section import grid_records, learning_drawings, tested_models
+from cantaor.report.grid_section import grid_section
+from cantaor.report.model_section import learning_drawings, model_changes, tested_models
 from cantaor.report.motif_cards import motif_cards, sounds_of
 from cantaor.report.templates import page_file, require_own_page, write_page
 from cantaor.report.viewer_data import choose_recordings, track_data
@@ -75,7 +76,7 @@ def write_report(
         versions=_versions(),
         singers=motif_rows(workspace),
         total_recordings=workspace.table("recordings").num_rows,
-        failures=workspace.table("failures").to_pylist(),
+        failures=_failures(workspace),
         audit=None if audit is None else audit.summary(),
         leaks=() if audit is None else audit.leaks,
         cards=cards,
@@ -83,9 +84,16 @@ def write_report(
         sounds=sounds_of(workspace, cards),
         models=tested_models(workspace),
         curves=learning_drawings(workspace),
-        grid=grid_records(workspace),
+        model_changes=model_changes(workspace),
+        grid=grid_section(workspace),
+        made_by=str(workspace.made_by or "code that did not name itself"),
         settings=settings_to_plain(workspace.settings),
     )
+
+
+def _failures(workspace: Workspace) -> list[dict[str, Any]]:
+    rows = workspace.table("failures").to_pylist()
+    return [row for row in rows if row.get("kind", "failed") == "failed"]
 
 
 def _versions() -> Mapping[str, Any]:

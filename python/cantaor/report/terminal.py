@@ -49,7 +49,7 @@ def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def show_stages(quiet: bool) -> Iterator[Watch]:
-    """A watch that shows one bar a stage on stderr: rate, failures and the time left."""
+    """A callback that shows one bar a stage on stderr: rate, failures and the time left."""
     if quiet:
         yield lambda _count: None
         return
@@ -113,6 +113,34 @@ def print_status(status: Mapping[str, Any]) -> None:
         plain_console(soft_wrap=True).print(f"failed: {printable(failure['reason'])}")
 
 
+def print_dry_run(
+    ahead: Mapping[str, Any], names: Mapping[str, Sequence[Mapping[str, str]]]
+) -> None:
+    """Print what :func:`cantaor.pipeline.dry_run.dry_run` found, and what is no recording."""
+    kinds = ", ".join(f"{name}: {count}" for name, count in ahead["formats"].items())
+    rows = [
+        ["recordings", f"{ahead['recordings']} of {ahead['singers']} singers"],
+        ["audio", f"{ahead['hours']:.2f} h ({kinds})"],
+        ["not readable", str(len(ahead["failures"]))],
+        ["with a warning", str(len(ahead["warnings"]))],
+        ["expected time", f"{format_seconds(ahead['expected_s'])}, {ahead['workers']} workers"],
+        [
+            "expected disk",
+            f"{ahead['expected_bytes'] / 1e6:.0f} MB ({ahead['free_bytes'] / 1e6:.0f} MB free)",
+        ],
+    ]
+    if ahead["unknown"]:
+        rows.append(["behind URLs", f"{ahead['unknown']}, not looked at"])
+    rows += [[kind, _names(found)] for kind, found in names.items() if found]
+    print_rows("What lies ahead", ["", "by the headers"], rows)
+
+
+def _names(found: Sequence[Mapping[str, str]]) -> str:
+    shown = ", ".join(row["path"] for row in found[:_ROWS_SHOWN])
+    more = len(found) - _ROWS_SHOWN
+    return f"{len(found)}: {shown}" + (f" and {more} more (--json names all)" if more > 0 else "")
+
+
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; numbers stand right."""
     table = Table(title=Text(printable(title)), title_justify="left")
@@ -128,7 +156,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what :func:`motif_rows` found."""
-    names = ("singer", "recordings", "seconds", "motifs", "instances", "marking_motif")
+    names = ("singer", "recordings", "seconds", "motifs", "families", "instances", "marking_motif")
     print_rows(
         "Motifs per singer",
         [name.replace("_", " ") for name in names],
@@ -139,18 +167,20 @@ def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
 def print_evaluation(result: Mapping[str, Any]) -> None:
     """Print an evaluation: the figures, then the confusion matrix."""
     names = ("protocol", "n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
-    print_rows("Held-out clips", names, [[result[name] for name in names]])
+    shared = result.get("shared_audio", {}).get("test")
+    figures = [*(result[name] for name in names), shared]
+    print_rows("Held-out clips", (*names, "shared audio"), [figures])
     classes = list(result.get("classes", []))
     confusion = np.asarray(result.get("confusion", []))
     if classes and confusion.size:
         rows = [[name, *map(int, row)] for name, row in zip(classes, confusion, strict=True)]
         print_rows("Confusion (rows: who sings)", ["", *classes], rows)
-    votes = [
-        [name, vote["singer"], vote["answer"], vote["probability"], vote["n"]]
-        for name, vote in result["by_recording"].items()
+    predictions = [
+        [name, one["singer"], one["answer"], one["probability"], one["n"]]
+        for name, one in result["by_recording"].items()
     ]
     columns = ("recording", "singer", "answer", "probability", "clips")
-    print_rows("Votes of the recordings", columns, votes)
+    print_rows("Recordings", columns, predictions)
 
 
 def print_audit(summary: Mapping[str, Any], tables: Mapping[str, list[dict[str, Any]]]) -> None:

@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cantaor.report.templates import shown
 from cantaor.types import Contour, PitchTrack
@@ -77,8 +79,13 @@ def _segments(contour: Contour) -> list[list[float]]:
 def _spans(
     workspace: Workspace, recording: str, offset: float, distinctive: set[str]
 ) -> list[list[float | str]]:
+    rows = workspace.table(
+        "instances",
+        ["start_s", "end_s", "motif"],
+        (pc.field("recording") == recording)
+        & pc.field("motif").isin(pa.array(sorted(distinctive), pa.string())),
+    )
     return [
         [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), shown(row["motif"])]
-        for row in workspace.table("instances").to_pylist()
-        if row["recording"] == recording and row["motif"] in distinctive
+        for row in rows.to_pylist()
     ]

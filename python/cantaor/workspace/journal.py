@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from cantaor.errors import WorkspaceError
 from cantaor.io.files import write_text
 from cantaor.io.locations import printable
+from cantaor.workspace.provenance import CANTAOR
 from cantaor.workspace.workspace import is_locked
 
 _PROGRESS, _JOURNAL = "progress.json", "journal.jsonl"
@@ -84,7 +85,7 @@ Watch: TypeAlias = Callable[[StageCount], None]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One recording that could not be used.
+    """One recording that could not be used, or only with a warning.
 
     Attributes
     ----------
@@ -94,6 +95,8 @@ class Failure:
         Where it failed.
     reason
         Why, in words.
+    kind
+        ``"failed"``, or ``"warned"``: it is used all the same.
     """
 
     path: str
@@ -101,6 +104,7 @@ class Failure:
     recording: str
     stage: str
     reason: str
+    kind: str = "failed"
 
     def to_json(self) -> dict[str, str]:
         """Plain values that every terminal and table takes."""
@@ -123,15 +127,27 @@ class RunLog:
     watch: Watch
     _stages: dict[str, StageCount] = field(default_factory=dict)
     _failures: list[Failure] = field(default_factory=list)
+    _warnings: list[Failure] = field(default_factory=list)
     _facts: dict[str, Any] = field(default_factory=dict)
     _started: float = 0.0
     _written: float = 0.0
 
     @contextmanager
-    def running(self, recordings: int) -> Iterator[None]:
-        """From the start of the run to its end, whichever it is."""
+    def running(
+        self, recordings: int, passed_over: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[None]:
+        """From the start of the run to its end, whichever it is.
+
+        Parameters
+        ----------
+        recordings
+            How many the corpus has.
+        passed_over
+            Folders in it that are no recordings: how to print their path, and why.
+        """
         self._facts = {"state": "running", "pid": os.getpid(), "started": _now()}
-        self._facts |= {"recordings": recordings, "reason": ""}
+        self._facts |= {"recordings": recordings, "reason": "", "cantaor": CANTAOR}
+        self._facts["passed_over"] = [list(pair) for pair in passed_over]
         self._note({"event": "start", "recordings": recordings})
         self._save()
         try:
@@ -170,6 +186,16 @@ class RunLog:
         if failure.stage in self._stages:
             count = self._stages[failure.stage]
             self._update(replace(count, failed=count.failed + 1))
+
+    def warned(self, warning: Failure) -> None:
+        """A piece was done although something is wrong with it."""
+        self._warnings.append(warning)
+        self._note({"event": "warned", **warning.to_json()})
+
+    @property
+    def warnings(self) -> tuple[Failure, ...]:
+        """Everything that was warned of so far."""
+        return tuple(self._warnings)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -211,7 +237,9 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``state`` (``"running"``, ``"done"``, ``"stopped"`` by an error, ``"killed"``), ``reason``,
         ``recordings``, ``done``, ``failed``, ``left`` (recordings of the stage it is in),
         ``stage``, ``left_s`` (estimate for that stage), ``times_real_time``, ``started``,
-        ``updated``, ``stages`` (one :class:`StageCount` each) and ``failures`` of the last run.
+        ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` and
+        ``warnings`` of the last run, and
+        ``passed_over``: folders in the corpus that are no recordings.
 
     Raises
     ------
@@ -231,6 +259,7 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
     total, done, failed = (current.get(name, 0) for name in ("total", "done", "failed"))
     return {
         "workspace": str(place),
+        "passed_over": [],
         **state,
         "stage": current.get("stage", ""),
         "done": done - failed,
@@ -238,11 +267,12 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         "left": total - done,
         "left_s": current.get("left_s"),
         "times_real_time": current.get("times_real_time", 0.0),
-        "failures": _failures_of_last_run(place),
+        "failures": _noted_in_last_run(place, "failed"),
+        "warnings": _noted_in_last_run(place, "warned"),
     }
 
 
-def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
+def _noted_in_last_run(folder: Path, kind: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     try:
         lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
@@ -255,8 +285,8 @@ def _failures_of_last_run(folder: Path) -> list[dict[str, str]]:
             continue  # the line that a killed run did not finish
         if event["event"] == "start":
             found = []
-        elif event["event"] == "failed":
-            found.append({name: event[name] for name in ("path", "stage", "reason")})
+        elif event["event"] == kind:
+            found.append({name: event[name] for name in ("path", "recording", "stage", "reason")})
     return found
 
 

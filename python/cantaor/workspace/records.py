@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,7 +72,14 @@ def motifs_from_table(table: pa.Table) -> Motifs:
         np.ascontiguousarray(symbols.flatten().to_numpy(zero_copy_only=False), dtype=np.int32),
         offsets - offsets[0],
         table["support"].to_numpy().astype(np.int32),
+        _gap(table),
     )
+
+
+def _gap(table: pa.Table) -> tuple[int, int] | None:
+    """The gap that motifs were mined with; tables of earlier versions held contiguous ones."""
+    gap = json.loads((table.schema.metadata or {}).get(b"gap", b"[0, 0]"))
+    return None if gap is None else (int(gap[0]), int(gap[1]))
 
 
 def _join(parts: list[NDArray[Any]], dtype: type[Number]) -> NDArray[Number]:
@@ -90,20 +98,43 @@ def _inner(segment_offsets: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.bo
     return inner
 
 
-def track_to_table(track: PitchTrack, audio_duration_s: float) -> pa.Table:
-    """A pitch track as a table; hop, method and duration are in its metadata."""
-    table = pa.table({"hz": pa.array(track.hz), "salience": pa.array(track.salience)})
-    facts = {"hop_s": track.hop_s, "method": track.method, "duration_s": audio_duration_s}
+def track_to_table(
+    track: PitchTrack,
+    audio_duration_s: float,
+    samples_hash: str = "",
+    warnings: Sequence[str] = (),
+) -> pa.Table:
+    """A pitch track as a table; what is known of it and of its audio is in the metadata."""
+    columns = {"hz": track.hz, "salience": track.salience}
+    if track.octave_confidence is not None:
+        columns["octave_confidence"] = track.octave_confidence
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    facts = {
+        "hop_s": track.hop_s,
+        "method": track.method,
+        "duration_s": audio_duration_s,
+        "samples_hash": samples_hash,
+        "warnings": list(warnings),
+    }
     return table.replace_schema_metadata({"cantaor": json.dumps(facts)})
 
 
 def track_from_table(table: pa.Table) -> tuple[PitchTrack, float]:
     """A pitch track and its recording's duration in seconds from a table."""
     facts = json.loads(table.schema.metadata[b"cantaor"])
-    track = PitchTrack(
-        table["hz"].to_numpy(), table["salience"].to_numpy(), facts["hop_s"], facts["method"]
-    )
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    track = PitchTrack(**columns, hop_s=facts["hop_s"], method=facts["method"])
     return track, facts["duration_s"]
+
+
+def samples_hash_of(table: pa.Table) -> str:
+    """Key of the samples that a track was made from, from its table; empty where not kept."""
+    return str(json.loads(table.schema.metadata[b"cantaor"]).get("samples_hash", ""))
+
+
+def track_warnings(table: pa.Table) -> tuple[str, ...]:
+    """What was wrong with the recording of a pitch track, in words."""
+    return tuple(json.loads(table.schema.metadata[b"cantaor"]).get("warnings", ()))
 
 
 def clusters_to_table(clusters: Clusters) -> pa.Table:

@@ -1,33 +1,38 @@
 """A workspace: the folder where ``mine`` keeps its tables, and the only door to them.
 
-Every file is written under a temporary name and renamed, so a file that exists is complete. What a
-recording costs is kept under a key of its content, the settings that matter and the stage's
-version; a run finds it again there.
+Every file is written under a temporary name and renamed, so a file that exists is complete. Results
+are cached by content, settings and version of the stage. The tables are replaced together, see
+:mod:`cantaor.workspace.staging`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from filelock import FileLock, Timeout
 
 from cantaor.errors import WorkspaceError
-from cantaor.io.files import read_table, write_text
-from cantaor.settings import Settings, read_settings, settings_to_toml
+from cantaor.io.files import read_schema, read_table, write_text
+from cantaor.io.locations import require_local
+from cantaor.io.own_output import SETTINGS_FILE, WORKSPACE_SIGNS, is_workspace
+from cantaor.settings import Settings, read_settings, settings_to_plain, settings_to_toml
 from cantaor.types import Clusters, Contour, PitchTrack
+from cantaor.workspace import staging
+from cantaor.workspace.confinement import refuse_links, table_path
+from cantaor.workspace.provenance import MadeBy, difference, maker_of
+from cantaor.workspace.provenance import stage_key as stage_key
 from cantaor.workspace.records import clusters_from_table, contour_from_table, track_from_table
 
-_SETTINGS = "cantaor.toml"
 _LOCK = ".lock"
 _LAST_TABLE = "instances"
+# Seconds that a run waits for one that only looks, and looking for another that looks.
+_PATIENCE_S = 0.3
 
 
 #: Folders of a workspace that hold keyed results, one file each.
@@ -52,22 +57,35 @@ class Workspace:
     @property
     def settings(self) -> Settings:
         """The settings that made the tables."""
-        return read_settings(self.path / _SETTINGS)
+        return read_settings(self.path / SETTINGS_FILE)
 
     @property
     def is_mined(self) -> bool:
-        """Whether the last run finished."""
-        return (self.path / f"{_LAST_TABLE}.parquet").exists()
+        """Whether a run finished, and its tables are all in place."""
+        there = (self.path / f"{_LAST_TABLE}.parquet").exists()
+        return there and not staging.is_pending(self.path)
 
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A table of the workspace by name, such as ``"motifs"``, or some of its columns.
+    @property
+    def made_by(self) -> MadeBy | None:
+        """What made the tables; None where they do not say."""
+        return maker_of(read_schema(self.path / "recordings.parquet"))
+
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+    ) -> pa.Table:
+        """A table of the workspace by name, such as ``"motifs"``, or some columns and rows of it.
+
+        ``columns`` and ``where`` are those of :func:`cantaor.io.files.read_table`.
 
         Raises
         ------
         WorkspaceError
             There is no such table, or it cannot be read.
         """
-        return read_table(self.path / f"{name}.parquet", columns)
+        return read_table(self.path / f"{name}.parquet", columns, where)
 
     def clusters(self) -> Clusters:
         """The pitch clusters of the corpus, in cents."""
@@ -75,11 +93,11 @@ class Workspace:
 
     def track(self, key: str) -> PitchTrack:
         """A recording's pitch by its ``pitch_key`` in the table ``recordings``."""
-        return track_from_table(read_table(self.path / "pitch" / f"{key}.parquet"))[0]
+        return track_from_table(read_table(table_path(self.path, "pitch", key)))[0]
 
     def contour(self, key: str) -> Contour:
         """A recording's contour by its ``contour_key`` in the table ``recordings``."""
-        return contour_from_table(read_table(self.path / "contours" / f"{key}.parquet"))
+        return contour_from_table(read_table(table_path(self.path, "contours", key)))
 
 
 def create_workspace(path: str | os.PathLike[str]) -> Workspace:
@@ -88,18 +106,19 @@ def create_workspace(path: str | os.PathLike[str]) -> Workspace:
     Raises
     ------
     WorkspaceError
-        The path is a file, holds something else than a workspace, or cannot be written.
+        The path is a file or a URL, holds something else than a workspace, or cannot be written.
     """
-    folder = Path(path)
+    folder = require_local(path, "a workspace")
     if folder.exists() and not folder.is_dir():
         raise WorkspaceError(f"{folder}: is a file; the output must be a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = [p for p in folder.iterdir() if p.name not in (_SETTINGS, _LOCK)]
-        if strangers and not (folder / _SETTINGS).exists():
+        strangers = [p for p in folder.iterdir() if p.name not in (SETTINGS_FILE, _LOCK)]
+        if strangers and not is_workspace(folder):
             raise WorkspaceError(
                 f"{folder}: is not empty and not a workspace ({strangers[0].name}); name another"
             )
+        refuse_links(folder, [_LOCK])
         (folder / _LOCK).touch()
     except OSError as error:
         raise WorkspaceError(f"{folder}: cannot be written: {error}") from error
@@ -107,17 +126,38 @@ def create_workspace(path: str | os.PathLike[str]) -> Workspace:
 
 
 def begin(workspace: Workspace, settings: Settings) -> None:
-    """Start a run: from here to its end the workspace does not count as mined.
+    """Start a run: make its folders. A workspace that is mined stays as it is until the run ends.
+
+    Raises
+    ------
+    WorkspaceError
+        The folder cannot be written, or a part of it is a link to somewhere else.
+    """
+    folder = workspace.path
+    refuse_links(folder, [*FOLDERS, *WORKSPACE_SIGNS, "clips"])
+    if not workspace.is_mined:
+        write_text(folder / SETTINGS_FILE, settings_to_toml(settings))
+    try:
+        for name in FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+            for draft in (folder / name).glob(".*.part"):
+                draft.unlink(missing_ok=True)  # of a run that was killed
+        for draft in folder.glob(".*.part"):
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkspaceError(f"{folder}: cannot be written: {error}") from error
+    staging.prepare(folder)
+
+
+def settle(workspace: Workspace) -> None:
+    """Complete what a run that was killed had begun to put in place; others must be kept out.
 
     Raises
     ------
     WorkspaceError
         The folder cannot be written.
     """
-    (workspace.path / f"{_LAST_TABLE}.parquet").unlink(missing_ok=True)
-    write_text(workspace.path / _SETTINGS, settings_to_toml(settings))
-    for name in FOLDERS:
-        (workspace.path / name).mkdir(exist_ok=True)
+    staging.complete(workspace.path)
 
 
 def open_workspace(path: str | os.PathLike[str]) -> Workspace:
@@ -126,16 +166,47 @@ def open_workspace(path: str | os.PathLike[str]) -> Workspace:
     Raises
     ------
     WorkspaceError
-        The folder is missing, is no workspace, or mining has not finished.
+        The folder is missing, is no workspace, mining has not finished, or its tables and its
+        settings were not made together.
     """
-    folder = Path(path)
+    folder = require_local(path, "a workspace")
     if not folder.is_dir():
         raise WorkspaceError(f"{folder}: no such workspace")
-    if not (folder / _SETTINGS).exists():
-        raise WorkspaceError(f"{folder}: not a workspace (no {_SETTINGS}); make one with: mine")
-    if not Workspace(folder).is_mined:
+    if not (folder / SETTINGS_FILE).exists():
+        raise WorkspaceError(f"{folder}: not a workspace (no {SETTINGS_FILE}); make one with: mine")
+    workspace = Workspace(folder)
+    if staging.is_pending(folder):
+        with lock(workspace):
+            settle(workspace)
+    if not workspace.is_mined:
         raise WorkspaceError(f"{folder}: mining has not finished; run mine again, it resumes")
-    return Workspace(folder)
+    _refuse_mixture(workspace)
+    return workspace
+
+
+def _refuse_mixture(workspace: Workspace) -> None:
+    """Raise where a table, or the file of settings, is not of the same run as the others."""
+    makers = {}
+    for name in staging.PUBLISHED:
+        maker = maker_of(read_schema(workspace.path / f"{name}.parquet"))
+        if maker is not None:
+            makers[name] = maker
+    if not makers:
+        return
+    first, reference = next(iter(makers.items()))
+    for name, maker in makers.items():
+        if found := difference(reference, maker):
+            raise WorkspaceError(
+                f"{workspace.path}: {first}.parquet and {name}.parquet were not made together: "
+                f"{found}; run mine again"
+            )
+    file = MadeBy(reference.cantaor, reference.stages, settings_to_plain(workspace.settings))
+    made = MadeBy(reference.cantaor, reference.stages, reference.settings)
+    if found := difference(file, made):
+        raise WorkspaceError(
+            f"{workspace.path}: {SETTINGS_FILE} is not what its tables were made with: {found}; "
+            f"run mine again with --config {workspace.path / SETTINGS_FILE}, or undo the change"
+        )
 
 
 @contextmanager
@@ -145,35 +216,30 @@ def lock(workspace: Workspace) -> Iterator[None]:
     Raises
     ------
     WorkspaceError
-        Another run holds the workspace.
+        Another run holds the workspace, or it cannot be written.
     """
-    with (workspace.path / _LOCK).open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkspaceError(f"{workspace.path}: another run is using it") from error
+    refuse_links(workspace.path, [_LOCK])
+    try:
+        held = FileLock(workspace.path / _LOCK, timeout=_PATIENCE_S)
+        held.acquire()
+    except Timeout as error:
+        raise WorkspaceError(f"{workspace.path}: another run is using it") from error
+    except OSError as error:
+        raise WorkspaceError(f"{workspace.path / _LOCK}: cannot be locked: {error}") from error
+    try:
         yield
+    finally:
+        held.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a run holds the workspace at this moment."""
+    if not (folder / _LOCK).is_file() or (folder / _LOCK).is_symlink():
+        return False
     try:
-        with (folder / _LOCK).open("r") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with FileLock(folder / _LOCK, timeout=_PATIENCE_S / 2):
+            return False
+    except Timeout:
         return True
     except OSError:
         return False
-    return False
-
-
-def stage_key(stage: str, version: int, parts: Mapping[str, Any]) -> str:
-    """Key of a cached result: stage, version and everything that decides it.
-
-    Examples
-    --------
-    >>> stage_key("pitch", 1, {"hop": 256}) == stage_key("pitch", 2, {"hop": 256})
-    False
-    """
-    text = json.dumps([stage, version, dict(parts)], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

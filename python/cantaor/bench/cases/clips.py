@@ -13,7 +13,7 @@ from cantaor.clips.batches import cut_clips
 from cantaor.types import Audio, Float32Array, Float64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Spans:
     """A recording and where its clips lie, seconds."""
 

@@ -17,7 +17,7 @@ _INSTALL = "pip install 'cantaor[bench]'"
 _STEPS = (-2, -1, 1, 2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Phrases:
     """Phrases of signed steps, flat and as lists for peers that take nothing else."""
 

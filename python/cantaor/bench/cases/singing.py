@@ -17,7 +17,7 @@ from cantaor.types import Audio, Float32Array
 SEED = 11
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Sung:
     """A recording with its f0.
 
@@ -40,6 +40,17 @@ def singing(seconds: int) -> Sung:
     voice = draw_singers(5, 3, rng)[1]
     audio, sung = sing(voice, "V2-01", float(seconds), noise_db=10.0, sample_rate=44_100, rng=rng)
     return Sung(audio, sung.pitch.hz)
+
+
+@cache
+def rough_singing(seconds: int) -> Sung:
+    """:func:`singing` with cycles that alternate in height by 15 %, still heard at their own f0."""
+    sung = singing(seconds)
+    samples, rate = sung.audio.samples, sung.audio.sample_rate
+    frames = np.arange(sung.hz.size) * 256
+    hz = np.interp(np.arange(samples.size), frames, sung.hz)
+    gain = 1 + 0.15 * np.cos(np.pi * np.cumsum(hz) / rate)
+    return Sung(Audio((samples * gain).astype(np.float32), rate), sung.hz)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""What is wrong with a corpus before anything is learnt from it.
+"""Audit of a corpus before training: copies, shared audio, conflicting labels, leakage.
 
 One pass over the audio finds exact copies, clips that share samples at any offset, recordings that
-are copies but for level, rate or codec, and labels that contradict each other. Whatever shares
-audio is joined to source groups, which a fair split keeps on one side.
+are copies up to level, rate or codec, and conflicting labels. Entries that share audio form source
+groups, which a split without leakage keeps together.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,34 +22,47 @@ from cantaor.corpus.audit.inspection import (
 )
 from cantaor.corpus.audit.landmarks import NearCopy, near_copies
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
-from cantaor.corpus.audit.winnowing import lay_strands, shared_run
+from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
+from cantaor.corpus.identity import plain_name, recording_key
+from cantaor.corpus.loaders import read_corpus, read_entries
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.splits.overlap import ClipTable, join_pairs, merge_partitions, overlaps_any
+from cantaor.corpus.splits.columns import clip_table
+from cantaor.corpus.splits.overlap import (
+    ClipTable,
+    audio_components,
+    join_pairs,
+    merge_partitions,
+    overlaps_any,
+)
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
+from cantaor.io.locations import is_url
 from cantaor.types import Float64Array, Int64Array
 
 _DRAWS = 5
 
 
 def audit(
-    manifest: Manifest,
+    manifest: Manifest | str | os.PathLike[str],
     *,
     splits: Mapping[str, Split] | None = None,
     near: bool = True,
     min_shared: int | None = None,
     seed: int = 0,
+    strict: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
-    """Examine every entry of a corpus against every other, in time linear in their length.
+    """Compare every entry of a corpus with every other, in time linear in their total length.
 
     Parameters
     ----------
     manifest
-        Recordings or clips.
+        Recordings or clips: a manifest, or the path or URL of a folder, a CSV or a Parquet
+        manifest, as for :func:`cantaor.mine`.
     splits
         Splits of the entries to give leak figures for, by name. Those of the manifest's own
-        ``split`` column and of a random 80/20 split are always given where possible.
+        ``split`` column and of a random 80/20 split are always given where possible; where not,
+        the report says why.
     near
         Whether to look for near copies as well.
     min_shared
@@ -56,19 +70,24 @@ def audit(
         anchors of a large corpus would not fit in memory.
     seed
         Fixes the random splits.
+    strict
+        Whether an entry with a warning counts as unreadable.
     progress
         Called with the number of entries read.
 
     Raises
     ------
     CorpusError
-        The manifest has no entries, or ``min_shared`` is below 32.
+        The corpus cannot be read or has no entries, or ``min_shared`` is below 32.
     """
+    if not isinstance(manifest, Manifest):
+        manifest = read_corpus(manifest) if is_url(manifest) else read_entries(manifest)
     if not manifest.entries:
         raise CorpusError("the manifest has no entries to audit")
     run = shared_run(total_samples(manifest)) if min_shared is None else min_shared
     if run < 32:
         raise CorpusError(f"min_shared must be at least 32 samples, not {run}")
+    given, left_out = _own_splits(manifest, seed)
     sounds = inspect_entries(manifest, min_shared=run, near=near, progress=progress)
     clips = _lay_clips(manifest, sounds)
     copies = _near_entries(clips, sounds)
@@ -79,22 +98,25 @@ def audit(
         recordings=tuple(entry.recording for entry in manifest.entries),
         durations_s=tuple(sound.duration_s for sound in sounds),
         contents=tuple(sound.content for sound in sounds),
-        faults=faults_of(manifest, sounds),
-        strands=clips.recordings,
+        faults=faults_of(manifest, sounds, strict),
+        timelines=clips.tracks,
         starts=_known(clips.starts_s),
         ends=_known(clips.ends_s),
         groups=groups,
         conflicts=doubtful,
         near=copies,
         min_shared=run,
+        left_out=left_out,
+        ignored=manifest.ignored,
     )
-    given = {**_own_splits(manifest, seed), **{k: (v,) for k, v in (splits or {}).items()}}
-    figures = tuple(_leaks(report, clips, name, draws) for name, draws in given.items())
+    given |= {name: (split,) for name, split in (splits or {}).items()}
+    spans = clip_table(manifest)
+    figures = tuple(_leaks(report, clips, spans, name, draws) for name, draws in given.items())
     return replace(report, leaks=figures)
 
 
 def fix(manifest: Manifest, report: AuditReport) -> Manifest:
-    """A clean manifest: readable, one entry per content, no contradicted label, groups filled in.
+    """Cleaned manifest: readable entries, one per content, no conflicting label, groups filled in.
 
     Parameters
     ----------
@@ -139,25 +161,29 @@ def fix(manifest: Manifest, report: AuditReport) -> Manifest:
 
 
 def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
-    """The entries as a clip table: strands for recordings, samples for seconds."""
+    """The entries as a clip table: timelines for recordings, samples for seconds."""
     keys = [_key(sound, index) for index, sound in enumerate(sounds)]
     contents = np.unique(keys, return_inverse=True)[1]
     # Silences are first of their content only once, but each has a key of its own.
     first = {code: index for index, code in reversed(list(enumerate(contents.tolist())))}
     first |= {code: i for i, code in enumerate(contents.tolist()) if sounds[i].is_first}
-    strands = lay_strands([sounds[first[code]].anchors for code in range(len(first))])
+    timelines = place_on_timelines([sounds[first[code]].anchors for code in range(len(first))])
     entries = manifest.entries
     singers, labels = np.unique([entry.singer for entry in entries], return_inverse=True)
     # A group and a recording may bear the same name without being the same thing.
-    named = [("group", e.group) if e.group else ("entry", str(i)) for i, e in enumerate(entries)]
+    named = [
+        ("group", plain_name(e.group)) if e.group else ("entry", str(i))
+        for i, e in enumerate(entries)
+    ]
     return ClipTable(
         labels=labels.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=strands.strand[contents],
-        sources=_codes(named),
+        recordings=_codes([recording_key(entry) for entry in entries]),
+        tracks=timelines.timeline[contents],
+        groups=_codes(named),
         contents=contents.astype(np.int64),
-        starts_s=strands.start[contents],
-        ends_s=strands.end[contents],
+        starts_s=timelines.start[contents],
+        ends_s=timelines.end[contents],
     )
 
 
@@ -174,7 +200,7 @@ def _codes(names: Sequence[tuple[str, str]]) -> Int64Array:
 def _near_entries(clips: ClipTable, sounds: list[AudioInspection]) -> tuple[NearCopy, ...]:
     """Near copies among the entries that do not hold the very same samples anyway."""
     pairs = near_copies([sound.prints for sound in sounds])
-    return tuple(p for p in pairs if clips.recordings[p.one] != clips.recordings[p.other])
+    return tuple(p for p in pairs if clips.tracks[p.one] != clips.tracks[p.other])
 
 
 def _known(times: Float64Array | None) -> Float64Array:
@@ -187,9 +213,9 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    sound = merge_partitions(clips.recordings, clips.contents, linked)
-    takes = _codes([(entry.singer, entry.recording) for entry in manifest.entries])
-    group = merge_partitions(sound, takes, clips.sources)
+    spans = audio_components(clip_table(manifest))
+    sound = merge_partitions(clips.tracks, clips.contents, linked, spans)
+    group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)
     mixed = _label_count(clips.labels, sound) > 1
     doubtful = np.flatnonzero(mixed & (owner[group] != clips.labels))
@@ -224,36 +250,45 @@ def _group_names(clips: ClipTable, group: Int64Array) -> tuple[str, ...]:
     return tuple(names[number] for number in group.tolist())
 
 
-def _own_splits(manifest: Manifest, seed: int) -> dict[str, tuple[Split, ...]]:
+def _own_splits(
+    manifest: Manifest, seed: int
+) -> tuple[dict[str, tuple[Split, ...]], tuple[tuple[str, str], ...]]:
+    """Splits to give figures for whatever is asked, and those that there are not, with reasons."""
     labels = [entry.singer for entry in manifest.entries]
     recordings = [entry.recording for entry in manifest.entries]
-    own: dict[str, tuple[Split, ...]] = {}
     column = [entry.split for entry in manifest.entries]
-    if any(column):
-        own["split column"] = (split_clips(labels, recordings, protocol="column", column=column),)
-    try:
-        own[f"random 80/20, {_DRAWS} draws"] = tuple(
+
+    def given() -> tuple[Split, ...]:
+        return (split_clips(labels, recordings, protocol="column", column=column),)
+
+    def drawn() -> tuple[Split, ...]:
+        return tuple(
             split_clips(labels, recordings, protocol="paper", seed=seed + draw)
             for draw in range(_DRAWS)
         )
-    except SplitError:
-        # A singer with one entry cannot be on both sides: there is no such split to warn of.
-        return own
-    return own
+
+    wanted = {"split column": given} if any(column) else {}
+    own, left_out = {}, []
+    for name, make in {**wanted, f"random 80/20, {_DRAWS} draws": drawn}.items():
+        try:
+            own[name] = make()
+        except SplitError as error:
+            left_out.append((name, str(error)))
+    return own, tuple(left_out)
 
 
 def _leaks(
-    report: AuditReport, clips: ClipTable, name: str, draws: tuple[Split, ...]
+    report: AuditReport, clips: ClipTable, spans: ClipTable, name: str, draws: tuple[Split, ...]
 ) -> LeakFigures:
     groups = np.unique(report.groups, return_inverse=True)[1]
-    rows = [_leak_shares(report, clips, groups, draw) for draw in draws]
+    rows = [_leak_shares(report, clips, spans, groups, draw) for draw in draws]
     copies, shared, near, group = np.mean(rows, axis=0).tolist()
     test = round(float(np.mean([draw.test.size for draw in draws])))
     return LeakFigures(name, test, copies, shared, near, group)
 
 
 def _leak_shares(
-    report: AuditReport, clips: ClipTable, groups: Int64Array, draw: Split
+    report: AuditReport, clips: ClipTable, spans: ClipTable, groups: Int64Array, draw: Split
 ) -> tuple[float, float, float, float]:
     train, test = draw.train, draw.test
     beside: dict[int, set[int]] = {}
@@ -264,7 +299,8 @@ def _leak_shares(
     near = [bool(beside.get(int(clips.contents[i]), set()) & learnt) for i in test.tolist()]
     return (
         float(np.mean(np.isin(clips.contents[test], clips.contents[train]))),
-        float(np.mean(overlaps_any(clips, test, train))),
+        # Spans of one file overlap also where their samples leave no anchors, as in silence.
+        float(np.mean(overlaps_any(clips, test, train) | overlaps_any(spans, test, train))),
         float(np.mean(near)),
         float(np.mean(np.isin(groups[test], groups[train]))),
     )

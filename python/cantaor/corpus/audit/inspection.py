@@ -1,35 +1,33 @@
-"""One pass over the audio of a corpus: what is wrong with a file, and what identifies it.
+"""One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
 
-Files pass in blocks and are forgotten; only hashes, anchors and fingerprints are kept, so memory
-hardly grows with the length of the recordings.
+Files pass in blocks and only hashes, anchors and fingerprints are kept, so memory hardly grows with
+the length of the recordings.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from cantaor.corpus.audit.landmarks import Landmarks
-from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_spans, no_anchors
-from cantaor.corpus.audit.measuring import samples_hash as samples_hash
+from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
+from cantaor.corpus.identity import SILENT_PEAK, match_keys
 from cantaor.corpus.manifest import Manifest
-from cantaor.errors import AudioError
+from cantaor.errors import AudioError, blame
 from cantaor.io.audio import probe
 
 #: Shorter audio is called too short, in seconds: it holds no motif.
 MIN_DURATION_S = 0.05
-#: Audio whose largest sample stays below is called silent: -60 dB of full scale.
-SILENT_PEAK = 1e-3
 
-KINDS = ("unreadable", "silent", "too short", "label")
+KINDS = ("unreadable", "silent", "too short", "warned", "label")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with one entry.
+    """A fault of one entry.
 
     Attributes
     ----------
@@ -55,14 +53,17 @@ class AudioInspection:
 
     Attributes
     ----------
+    exact
+        Hash of the samples to the last bit; empty where unreadable.
     content
-        Hash of the samples, 32 hexadecimal digits; empty where unreadable.
+        Key of the samples, see :mod:`cantaor.corpus.identity`; ``exact`` where they are silent,
+        empty where unreadable.
     duration_s
         Length in seconds, 0 where unreadable.
     sample_rate
         Hz, 0 where unreadable.
     is_first
-        Whether no entry with the same content was read before.
+        Whether no entry with exactly the same samples was read before.
     anchors
         For shared samples; empty where not the first.
     prints
@@ -71,8 +72,11 @@ class AudioInspection:
         Kind of fault, empty where there is none.
     detail
         What exactly.
+    warnings
+        What is wrong with the file and does not keep it from being used.
     """
 
+    exact: str
     content: str
     duration_s: float
     sample_rate: int
@@ -81,6 +85,7 @@ class AudioInspection:
     prints: Landmarks
     fault: str = ""
     detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def inspect_entries(
@@ -90,7 +95,7 @@ def inspect_entries(
     near: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> list[AudioInspection]:
-    """Read every entry once and keep what identifies it.
+    """Read every entry once and compute its hashes, anchors and fingerprint.
 
     Parameters
     ----------
@@ -110,13 +115,15 @@ def inspect_entries(
     for index in sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path):
         by_file.setdefault(manifest.entries[index].path, []).append(index)
     for indices in by_file.values():
-        entries = [manifest.entries[index] for index in indices]
-        found = measure_spans(manifest.file(entries[0]), entries, min_shared, near, seen)
-        for index, measured in zip(indices, found, strict=True):
+        for index, measured in zip(
+            indices, measure_entries(manifest, indices, min_shared, near, seen), strict=True
+        ):
             sounds[index] = _sound(measured, seen)
             if progress is not None:
                 progress(len(sounds))
-    return [sounds[index] for index in range(len(manifest))]
+    found = [sounds[index] for index in range(len(manifest))]
+    contents = match_keys([sound.content for sound in found])
+    return [replace(one, content=key) for one, key in zip(found, contents, strict=True)]
 
 
 def validate(manifest: Manifest) -> tuple[Fault, ...]:
@@ -136,12 +143,27 @@ def validate(manifest: Manifest) -> tuple[Fault, ...]:
     return faults_of(manifest, inspect_entries(manifest, min_shared=1 << 20, near=False))
 
 
-def faults_of(manifest: Manifest, sounds: list[AudioInspection]) -> tuple[Fault, ...]:
-    """Faults of entries already examined; see :func:`validate`."""
+def faults_of(
+    manifest: Manifest, sounds: list[AudioInspection], strict: bool = False
+) -> tuple[Fault, ...]:
+    """Faults of entries already examined; see :func:`validate`.
+
+    Parameters
+    ----------
+    manifest, sounds
+        The corpus, and what was found in its audio.
+    strict
+        Whether an entry with a warning is unreadable.
+    """
     faults = [
         Fault(index, entry.path, sound.fault, sound.detail)
         for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
         if sound.fault
+    ]
+    faults += [
+        Fault(index, entry.path, "unreadable" if strict else "warned", warning)
+        for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
+        for warning in sound.warnings
     ]
     faults += _label_faults(manifest, sounds)
     return tuple(sorted(faults, key=lambda fault: (fault.entry, KINDS.index(fault.kind))))
@@ -152,17 +174,18 @@ def total_samples(manifest: Manifest) -> int:
     total = 0
     for entry in {entry.path: entry for entry in manifest.entries}.values():
         try:
-            total += probe(manifest.file(entry)).frames
+            with blame(entry.path):
+                total += probe(manifest.location(entry)).frames
         except AudioError:
             continue
     return total
 
 
 def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
-    """What is kept of an entry; anchors and fingerprints only of the first with its content."""
+    """What is kept of an entry; anchors and fingerprints only of the first with its samples."""
     if isinstance(measured, AudioError):
         return AudioInspection(
-            "", 0.0, 0, True, no_anchors(0), NO_PRINTS, "unreadable", str(measured)
+            "", "", 0.0, 0, True, no_anchors(0), NO_PRINTS, "unreadable", str(measured)
         )
     peak, duration_s = measured.peak, measured.anchors.samples / measured.sample_rate
     fault, detail = "", ""
@@ -170,10 +193,12 @@ def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
         fault, detail = "silent", f"largest sample {peak:.2g} of full scale"
     elif duration_s < MIN_DURATION_S:
         fault, detail = "too short", f"{duration_s:.4f} s, at least {MIN_DURATION_S} s are needed"
-    is_first = measured.content not in seen
-    seen.add(measured.content)
+    is_first = measured.exact not in seen
+    seen.add(measured.exact)
+    alone = measured.accompanied if is_first and fault != "silent" else ""
     return AudioInspection(
-        measured.content,
+        measured.exact,
+        measured.content or measured.exact,
         duration_s,
         measured.sample_rate,
         is_first,
@@ -181,6 +206,7 @@ def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
         measured.prints if is_first else NO_PRINTS,
         fault,
         detail,
+        (*measured.warnings, alone) if alone else measured.warnings,
     )
 
 

@@ -1,4 +1,4 @@
-"""Landmark fingerprints: the same recording again after gain, resampling or lossy coding.
+"""Landmark fingerprints: copies of a recording after gain, resampling or lossy coding.
 
 A landmark is a constellation of three spectral peaks: their frequencies and the times between
 them. Copies of a recording have many landmarks in common at one time shift; other recordings have
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
-from cantaor.types import Audio, Float32Array, Int32Array, Int64Array
+from cantaor.io.arguments import Recording, as_audio
+from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]
 
@@ -36,13 +37,13 @@ _HOP = 128
 _PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
 _PEAK_FRAMES = 13
 _RANGE_DB = 50.0
-_LOWEST_DB = -100.0
+_MIN_DB = -100.0
 _BLOCK = 4096  # frames at once
 _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
 _MAX_BIN_DISTANCE = 63
-_LOWEST_BIN = 5
+_MIN_BIN = 5
 # Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
 # commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
@@ -50,7 +51,7 @@ _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Landmarks:
     """Fingerprint of one recording.
 
@@ -69,7 +70,7 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class NearCopy:
-    """Two recordings that hold the same sound.
+    """Two recordings of the same audio.
 
     Attributes
     ----------
@@ -90,19 +91,20 @@ class NearCopy:
     share: float
 
 
-def landmarks(audio: Audio) -> Landmarks:
+def landmarks(audio: Recording) -> Landmarks:
     """Fingerprint of a recording.
 
     Parameters
     ----------
     audio
-        Any rate and level; above 4 kHz nothing is looked at.
+        A recording or the path of one, at any rate and level; above 4 kHz nothing is looked at.
 
     Returns
     -------
     Landmarks; none in silence and in audio shorter than :data:`MIN_DURATION_S`; of more than 4,000
     those with the smallest hashes, which a copy keeps as well.
     """
+    audio = as_audio(audio)
     stream = LandmarkStream(audio.sample_rate)
     stream.add(audio.samples)
     return stream.finish()
@@ -151,7 +153,7 @@ class LandmarkStream:
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    """Pairs of recordings with far more landmarks in common at one offset than chance gives.
+    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
 
     Parameters
     ----------
@@ -202,7 +204,7 @@ class _Peaks:
         # Levels of the frames from ``_first`` on; those before ``_next`` are searched.
         self._level = np.zeros((0, _WINDOW // 2 + 1), np.float32)
         self._first = self._next = 0
-        self._loudest = -np.inf
+        self._max_level = -np.inf
         self._found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
 
     def add(self, samples: Float32Array) -> None:
@@ -221,7 +223,7 @@ class _Peaks:
             self._take((self._samples.size - _WINDOW) // _HOP + 1)
         self._search(self._first + len(self._level))
         frames, bins, levels = (np.concatenate(part) for part in zip(*self._found, strict=True))
-        loud = levels > max(self._loudest - _RANGE_DB, _LOWEST_DB)
+        loud = levels > max(self._max_level - _RANGE_DB, _MIN_DB)
         return frames[loud], bins[loud]
 
     def _take(self, count: int) -> None:
@@ -230,7 +232,7 @@ class _Peaks:
         window = np.hanning(_WINDOW).astype(np.float32)
         power = np.abs(rfft(pieces * window, axis=1))
         level = (20 * np.log10(power + np.float32(1e-9))).astype(np.float32, copy=False)
-        self._loudest = max(self._loudest, float(level.max()))
+        self._max_level = max(self._max_level, float(level.max()))
         self._level = np.concatenate([self._level, level])
         self._samples = self._samples[count * _HOP :].copy()
         self._search(self._first + len(self._level) - _PEAK_FRAMES // 2)
@@ -242,8 +244,8 @@ class _Peaks:
         around = maximum_filter(self._level, size=(_PEAK_FRAMES, _PEAK_BINS))
         rows = slice(self._next - self._first, end - self._first)
         level = self._level[rows]
-        candidates = (level == around[rows]) & (level > _LOWEST_DB)
-        candidates[:, :_LOWEST_BIN] = False
+        candidates = (level == around[rows]) & (level > _MIN_DB)
+        candidates[:, :_MIN_BIN] = False
         frames, bins = np.nonzero(candidates)
         self._found.append((frames + self._next, bins, level[candidates]))
         first = max(end - _PEAK_FRAMES // 2, 0)

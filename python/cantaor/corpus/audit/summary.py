@@ -1,4 +1,4 @@
-"""What an audit found, as one record that prints, goes to JSON and to tables."""
+"""Result of an audit: summary, tables, JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 
 from cantaor.corpus.audit.inspection import KINDS, Fault
 from cantaor.corpus.audit.landmarks import NearCopy
-from cantaor.io.files import json_text
 from cantaor.types import Float64Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True)
 class LeakFigures:
-    """How much of a test side is known from training. All shares are 0..1 of the test entries.
+    """Leakage of a split. All figures are fractions (0..1) of the test entries.
 
     Attributes
     ----------
@@ -27,7 +26,7 @@ class LeakFigures:
     copies
         Share with an exact copy in training.
     shared
-        Share that shares samples with training, exact copies included.
+        Fraction that shares samples with training, exact copies included.
     near
         Share with a near copy (level, rate, codec) in training.
     group
@@ -42,23 +41,23 @@ class LeakFigures:
     group: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditReport:
-    """Everything an audit found; one value per entry where not said otherwise.
+    """Result of an audit; one value per entry unless stated otherwise.
 
     Attributes
     ----------
     paths, singers, recordings
         The entries, as in the manifest.
     durations_s, contents
-        Length, and hash of the samples (empty where unreadable).
+        Length, and key of the samples (empty where unreadable); one for all that hold the same.
     faults
         Unreadable, silent, too short or doubtfully labelled entries.
-    strands
+    timelines
         int64 (entries,), which connected piece of source audio an entry is part of.
     starts, ends
-        float64 (entries,), where on its strand it lies, samples; -inf to inf where it fits at
-        several places. Entries that overlap on a strand share samples.
+        float64 (entries,), where on its timeline it lies, samples; -inf to inf where it fits at
+        several places. Entries that overlap on a timeline share samples.
     groups
         Source group: what is joined by shared audio, recording or given group.
     conflicts
@@ -70,6 +69,10 @@ class AuditReport:
         Shared runs of this many samples were found for sure.
     leaks
         Leak figures of each split.
+    left_out
+        Splits without figures: name, and the reason.
+    ignored
+        Names in the folder that are no recordings, with the reason.
     """
 
     paths: tuple[str, ...]
@@ -78,7 +81,7 @@ class AuditReport:
     durations_s: tuple[float, ...]
     contents: tuple[str, ...]
     faults: tuple[Fault, ...]
-    strands: Int64Array
+    timelines: Int64Array
     starts: Float64Array
     ends: Float64Array
     groups: tuple[str, ...]
@@ -86,6 +89,8 @@ class AuditReport:
     near: tuple[NearCopy, ...]
     min_shared: int
     leaks: tuple[LeakFigures, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -100,8 +105,8 @@ class AuditReport:
     @cached_property
     def overlapping(self) -> tuple[tuple[int, ...], ...]:
         """Sets of entries joined by shared samples, exact copies included, by first entry."""
-        order = np.argsort(self.strands, kind="stable")
-        parts = np.split(order, np.flatnonzero(np.diff(self.strands[order])) + 1)
+        order = np.argsort(self.timelines, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(self.timelines[order])) + 1)
         return tuple(sorted(tuple(part.tolist()) for part in parts if part.size > 1))
 
     @cached_property
@@ -112,13 +117,13 @@ class AuditReport:
         )
 
     def summary(self) -> dict[str, Any]:
-        """The figures a reader wants first."""
+        """The main figures."""
         distinct = len({content for content in self.contents if content})
         members = {index for part in self.overlapping for index in part}
         return {
             "entries": len(self.paths),
             "singers": len(set(self.singers)),
-            "recordings": len(set(self.recordings)),
+            "recordings": len(set(zip(self.singers, self.recordings, strict=True))),
             "hours": sum(self.durations_s) / 3600,
             "distinct": distinct,
             "copies": len([content for content in self.contents if content]) - distinct,
@@ -128,16 +133,19 @@ class AuditReport:
             "near_copies": len(self.near),
             "groups": dict(sorted(self._groups_per_singer().items())),
             "faults": {kind: sum(f.kind == kind for f in self.faults) for kind in KINDS},
+            "ignored": len(self.ignored),
             "min_shared_samples": self.min_shared,
         }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Rows for display: ``leaks``, ``groups``, ``faults``, ``duplicates``, ``conflicts``,
-        ``near``."""
+        """Rows for display: ``leaks``, ``left_out``, ``groups``, ``faults``, ``duplicates``,
+        ``conflicts``, ``near``."""
         return {
             "leaks": [asdict(one) for one in self.leaks],
+            "left_out": [{"split": name, "reason": why} for name, why in self.left_out],
             "groups": self._group_rows(),
             "faults": [asdict(one) for one in self.faults],
+            "ignored": [{"path": path, "reason": reason} for path, reason in self.ignored],
             "duplicates": [
                 {
                     "content": self.contents[members[0]],
@@ -157,8 +165,8 @@ class AuditReport:
             ],
         }
 
-    def to_json(self, indent: int | None = 2, ensure_ascii: bool = False) -> str:
-        """Summary, tables and one row per entry, as JSON; what is no number there is null."""
+    def to_json(self) -> dict[str, Any]:
+        """Summary, tables and one row per entry, as plain values."""
         entries = [
             {
                 "path": self.paths[i],
@@ -167,15 +175,14 @@ class AuditReport:
                 "group": self.groups[i],
                 "content": self.contents[i],
                 "duration_s": self.durations_s[i],
-                "strand": int(self.strands[i]),
-                # JSON has no infinity: an entry that takes its whole strand has no place.
+                "strand": int(self.timelines[i]),
+                # JSON has no infinity: an entry that takes its whole timeline has no place.
                 "start": float(self.starts[i]) if np.isfinite(self.starts[i]) else None,
                 "end": float(self.ends[i]) if np.isfinite(self.ends[i]) else None,
             }
             for i in range(len(self.paths))
         ]
-        document = {"summary": self.summary(), **self.tables(), "entries": entries}
-        return json_text(document, indent=indent, ensure_ascii=ensure_ascii)
+        return {"summary": self.summary(), **self.tables(), "entries": entries}
 
     def _groups_per_singer(self) -> dict[str, int]:
         names = {name.rpartition("-")[0]: 0 for name in self.groups}

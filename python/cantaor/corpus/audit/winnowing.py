@@ -1,9 +1,9 @@
-"""Clips that share samples at any offset, found in linear time and laid side by side.
+"""Clips that share samples at any offset, found in linear time and aligned on common timelines.
 
 Each clip is reduced to content-defined anchors by winnowing (``csrc/include/cantaor/anchors.hpp``).
 Equal anchors tie two clips together at one offset; following the ties puts every clip of a
-connected set at its place on one *strand*, the piece of source audio they were cut from. Two clips
-share samples if they overlap on a strand.
+connected set at its place on one *timeline*, the piece of source audio they were cut from. Two
+clips share samples if they overlap on a timeline.
 
 References
 ----------
@@ -35,7 +35,7 @@ _PIECE = 1 << 20
 _BUDGET = 16_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipAnchors:
     """Anchors of one clip.
 
@@ -54,26 +54,26 @@ class ClipAnchors:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Strands:
-    """Clips laid on the source audio that they share.
+@dataclass(frozen=True, eq=False, slots=True)
+class Timelines:
+    """Alignment of clips on the source audio that they share.
 
     Attributes
     ----------
-    strand
+    timeline
         int64 (clips,), number of the connected set of each clip.
     start, end
-        float64 (clips,), place on the strand in samples. A clip that fits its strand at several
+        float64 (clips,), place on the timeline in samples. A clip that fits its timeline at several
         places (repeated samples) takes all of it: from -inf to inf.
     """
 
-    strand: Int64Array
+    timeline: Int64Array
     start: Float64Array
     end: Float64Array
 
 
 def shared_run(total_samples: int) -> int:
-    """Fewest shared samples to look for in a corpus of some size, so that anchors fit in memory.
+    """Minimum number of shared samples to detect, so that the anchors of a corpus fit in memory.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ class AnchorStream:
         self._kept, self._origin = self._kept[gone:].copy(), self._origin + gone
 
 
-def lay_strands(clips: Sequence[ClipAnchors]) -> Strands:
-    """Find the clips that share samples and how they lie on their common source.
+def place_on_timelines(clips: Sequence[ClipAnchors]) -> Timelines:
+    """Find clips that share samples, and align them on their common source.
 
     Parameters
     ----------
@@ -168,21 +168,21 @@ def lay_strands(clips: Sequence[ClipAnchors]) -> Strands:
     Examples
     --------
     >>> source = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
-    >>> strands = lay_strands([clip_anchors(source[:600]), clip_anchors(source[500:])])
-    >>> strands.strand.tolist(), strands.start.tolist()
+    >>> timelines = place_on_timelines([clip_anchors(source[:600]), clip_anchors(source[500:])])
+    >>> timelines.timeline.tolist(), timelines.start.tolist()
     ([0, 0], [0.0, 500.0])
     """
     count = len(clips)
     ties = _ties(clips)
     own = ties[:, 0] == ties[:, 1]
     one, other, shift, weight = ties[~own].T
-    place, strand = _place(count, one, other, shift, weight)
+    place, timeline = _place(count, one, other, shift, weight)
     start = place.astype(np.float64)
     end = start + np.array([clip.samples for clip in clips], dtype=np.float64)
     torn = place[other] - place[one] != shift
     for loose in (ties[own, 0], one[torn], other[torn]):
         start[loose], end[loose] = -np.inf, np.inf
-    return Strands(strand, start, end)
+    return Timelines(timeline, start, end)
 
 
 def _ties(clips: Sequence[ClipAnchors]) -> Int64Array:
@@ -207,7 +207,7 @@ def _ties(clips: Sequence[ClipAnchors]) -> Int64Array:
 def _place(
     count: int, one: Int64Array, other: Int64Array, shift: Int64Array, weight: Int64Array
 ) -> tuple[Int64Array, Int64Array]:
-    """Place of each clip on its strand, following the ties that most anchors support."""
+    """Place of each clip on its timeline, following the ties that most anchors support."""
     # Of several shifts between two clips the best supported one is used.
     order = np.lexsort((-weight, other, one))
     first = np.ones(order.size, dtype=bool)
@@ -216,8 +216,8 @@ def _place(
     one, other, shift = one[best], other[best], shift[best]
     # Within an anchor the owners ascend, so one < other and no pair stands in the graph twice.
     graph = _graph(1.0 / weight[best], one, other, count)
-    strand = connected_components(graph, directed=False)[1].astype(np.int64)
-    roots = np.unique(strand, return_index=True)[1]
+    timeline = connected_components(graph, directed=False)[1].astype(np.int64)
+    roots = np.unique(timeline, return_index=True)[1]
     steps = {(a, b): s for a, b, s in np.stack([one, other, shift], axis=1).tolist()}
     place = [0] * (count + 1)
     for node, parent in _walk(minimum_spanning_tree(graph), roots):
@@ -225,7 +225,7 @@ def _place(
             forward = steps.get((parent, node))
             step = -steps[node, parent] if forward is None else forward
             place[node] = place[parent] + step
-    return np.array(place[:count], dtype=np.int64), strand
+    return np.array(place[:count], dtype=np.int64), timeline
 
 
 def _graph(weights: Float64Array, one: ArrayLike, other: ArrayLike, nodes: int) -> csr_array:

@@ -1,49 +1,54 @@
 """Which clips share audio: the one definition of a leak that every split is held to.
 
-Two clips share audio if they overlap in time in one recording, or carry the same content key
-(equal audio, or a group of clips found by an audit to overlap). Clips that only touch share
-nothing. Where spans are not known, all clips of a recording count as sharing.
+Two clips share audio if they overlap in time in one source, or carry the same content key (equal
+audio, or a group of clips found by an audit to overlap). Clips that only touch share nothing.
+Where spans are not known, all clips of a source count as sharing; where sources are not known,
+a recording is its own. :mod:`cantaor.corpus.identity` takes sources and content from the audio.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cantaor.corpus.identity import plain_name
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int64Array
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipTable:
     """What a split has to know of the clips, one row each.
 
     Attributes
     ----------
     labels, recordings
-        int64 (clips,), codes of singer and recording.
+        int64 (clips,), codes of singer and recording; no recording is of two singers.
     singers
         Names behind ``labels``.
-    sources
+    groups
         int64 (clips,), codes of the source group; the recording where no group is known.
+    tracks
+        int64 (clips,), codes of the audio that the times count in.
     contents
         int64 (clips,), codes of equal content; every clip its own where not known.
     starts_s, ends_s
-        float64 (clips,), span in the recording, or None where not known.
+        float64 (clips,), span on the track, or None where not known.
     """
 
     labels: Int64Array
     singers: tuple[str, ...]
     recordings: Int64Array
-    sources: Int64Array
+    groups: Int64Array
+    tracks: Int64Array
     contents: Int64Array
     starts_s: Float64Array | None
     ends_s: Float64Array | None
@@ -55,10 +60,11 @@ class ClipTable:
 def encode_columns(
     labels: Sequence[str],
     recordings: Sequence[str],
-    groups: Sequence[str] | None,
-    starts_s: ArrayLike | None,
-    ends_s: ArrayLike | None,
-    content: Sequence[str] | None,
+    groups: Sequence[str] | None = None,
+    starts_s: ArrayLike | None = None,
+    ends_s: ArrayLike | None = None,
+    content: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> ClipTable:
     """Check the columns of a clip table against each other and turn names into codes.
 
@@ -71,25 +77,26 @@ def encode_columns(
     count = len(labels)
     if count == 0:
         raise ArgumentError("labels is empty: there are no clips to split")
-    for name, column in (("recordings", recordings), ("groups", groups), ("content", content)):
+    columns = {"recordings": recordings, "groups": groups, "content": content, "sources": sources}
+    for name, column in columns.items():
         if column is not None and len(column) != count:
             raise ArgumentError(f"length of {name} ({len(column)}) must match labels ({count})")
-    names = [str(name) for name in recordings]
-    sources = (
-        names
-        if groups is None
-        else [
-            f"group {group}" if group else f"recording {name}"
-            for group, name in zip(groups, names, strict=True)
-        ]
-    )
+    takes = [
+        ("recording", plain_name(str(singer)), plain_name(str(name)))
+        for singer, name in zip(labels, recordings, strict=True)
+    ]
+    sessions = [
+        ("group", plain_name(str(group)), "") if group else take
+        for group, take in zip(groups or [""] * count, takes, strict=True)
+    ]
     singers, label = np.unique([str(name) for name in labels], return_inverse=True)
     starts, ends = _spans(starts_s, ends_s, count)
     return ClipTable(
         labels=label.astype(np.int64),
         singers=tuple(singers.tolist()),
-        recordings=_codes(names),
-        sources=_codes(sources),
+        recordings=_codes(takes),
+        groups=_codes(sessions),
+        tracks=_codes(takes if sources is None else sources),
         contents=_content_codes(content, count),
         starts_s=starts,
         ends_s=ends,
@@ -113,31 +120,12 @@ def audio_components(clips: ClipTable, keep: Int64Array | None = None) -> Int64A
     """
     chosen = np.arange(len(clips)) if keep is None else keep
     if clips.starts_s is None or clips.ends_s is None:
-        overlapping = clips.recordings[chosen]
+        overlapping = clips.tracks[chosen]
     else:
         overlapping = _overlapping(
-            clips.recordings[chosen], clips.starts_s[chosen], clips.ends_s[chosen]
+            clips.tracks[chosen], clips.starts_s[chosen], clips.ends_s[chosen]
         )
     return merge_partitions(overlapping, clips.contents[chosen])
-
-
-def shares_audio(clips: ClipTable, one: Int64Array, other: Int64Array) -> bool:
-    """Whether any clip of one side shares audio with a clip of the other.
-
-    Parameters
-    ----------
-    clips
-        The clip table.
-    one, other
-        int64, the clips on each side.
-    """
-    if one.size == 0 or other.size == 0:
-        return False
-    if np.intersect1d(one, other).size:
-        return True
-    # On a path between the two sides some step crosses over, so one common set is enough.
-    part = audio_components(clips, np.concatenate([one, other]))
-    return bool(np.intersect1d(part[: one.size], part[one.size :]).size)
 
 
 def overlaps_any(clips: ClipTable, some: Int64Array, others: Int64Array) -> BoolArray:
@@ -156,16 +144,70 @@ def overlaps_any(clips: ClipTable, some: Int64Array, others: Int64Array) -> Bool
     """
     touched: BoolArray = np.isin(clips.contents[some], clips.contents[others])
     if clips.starts_s is None or clips.ends_s is None:
-        return touched | np.isin(clips.recordings[some], clips.recordings[others])
-    asked, held = _by_code(clips.recordings[some]), _by_code(clips.recordings[others])
-    for recording in asked.keys() & held.keys():
-        near, against = asked[recording], others[held[recording]]
+        return touched | np.isin(clips.tracks[some], clips.tracks[others])
+    asked, held = _by_code(clips.tracks[some]), _by_code(clips.tracks[others])
+    for track in asked.keys() & held.keys():
+        near, against = asked[track], others[held[track]]
         starts, ends = np.sort(clips.starts_s[against]), np.sort(clips.ends_s[against])
         # Spans that began before a clip ends, less those that were over when it began.
         begun = np.searchsorted(starts, clips.ends_s[some[near]], side="left")
         over = np.searchsorted(ends, clips.starts_s[some[near]], side="right")
         touched[near] |= begun > over
     return touched
+
+
+def shared_fraction(clips: ClipTable, some: Int64Array, others: Int64Array) -> float:
+    """Fraction of some clips that share audio with any of the others; 0 where there are none."""
+    return float(np.mean(overlaps_any(clips, some, others))) if some.size else 0.0
+
+
+def shared_audio(clips: ClipTable, sides: Sequence[str]) -> dict[str, float]:
+    """How much of what a model is tested and watched on it has learnt from.
+
+    Parameters
+    ----------
+    clips
+        The clip table.
+    sides
+        Side of each clip: ``"train"``, ``"validation"``, ``"test"``, or anything else for none.
+
+    Returns
+    -------
+    ``"test"``: the fraction of test clips that share audio with a training or validation clip;
+    ``"validation"``: of validation clips, with a training clip; each where that side has clips.
+
+    Examples
+    --------
+    >>> table = encode_columns(["AM"] * 3, ["a", "a", "b"])
+    >>> shared_audio(table, ["train", "test", "test"])
+    {'test': 0.5}
+    """
+    train, validation, test = (
+        np.flatnonzero(np.array(sides, dtype=object) == name)
+        for name in ("train", "validation", "test")
+    )
+    known = np.union1d(train, validation)
+    pairs = {"test": (test, known), "validation": (validation, train)}
+    return {
+        name: shared_fraction(clips, some, others)
+        for name, (some, others) in pairs.items()
+        if some.size
+    }
+
+
+def share_notes(shared: Mapping[str, float]) -> tuple[str, ...]:
+    """A sentence for each side that shares audio with what is learnt from.
+
+    Examples
+    --------
+    >>> share_notes({"test": 0.625, "validation": 0.0})
+    ('training and test share audio: 62.5 % of the test clips',)
+    """
+    return tuple(
+        f"training and {name} share audio: {100 * fraction:.3g} % of the {name} clips"
+        for name, fraction in shared.items()
+        if fraction > 0
+    )
 
 
 def merge_partitions(*partitions: Int64Array) -> Int64Array:
@@ -216,20 +258,22 @@ def _by_code(codes: Int64Array) -> dict[int, Int64Array]:
     return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _overlapping(recordings: Int64Array, starts: Float64Array, ends: Float64Array) -> Int64Array:
-    order = np.lexsort((starts, recordings))
+def _overlapping(tracks: Int64Array, starts: Float64Array, ends: Float64Array) -> Int64Array:
+    order = np.lexsort((starts, tracks))
     parts = np.zeros(order.size, dtype=np.int64)
-    current, reach, recording = -1, -np.inf, -1
+    current, reach, track = -1, -np.inf, -1
     for index in order:
-        if recordings[index] != recording or starts[index] >= reach:
-            current, reach, recording = current + 1, ends[index], recordings[index]
+        if tracks[index] != track or starts[index] >= reach:
+            current, reach, track = current + 1, ends[index], tracks[index]
         reach = max(reach, ends[index])
         parts[index] = current
     return parts
 
 
-def _codes(names: Iterable[str]) -> Int64Array:
-    return np.unique(list(names), return_inverse=True)[1].astype(np.int64)
+def _codes(names: Sequence[Any]) -> Int64Array:
+    """Numbers of equal things, in their order."""
+    number = {name: code for code, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], dtype=np.int64)
 
 
 def _content_codes(content: Sequence[str] | None, count: int) -> Int64Array:

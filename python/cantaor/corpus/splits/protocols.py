@@ -19,18 +19,22 @@ in which training and test share audio has ``leaks`` set and a note that says so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cantaor.corpus.identity import hash_readable
+from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.splits.columns import clip_columns
 from cantaor.corpus.splits.overlap import (
     ClipTable,
     audio_components,
     encode_columns,
     merge_partitions,
-    shares_audio,
+    share_notes,
+    shared_fraction,
 )
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.types import Int64Array
@@ -41,7 +45,7 @@ PROTOCOLS = ("paper", "audio", "recording", "group", "column")
 _ATTEMPTS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Split:
     """Two sides of a clip table.
 
@@ -55,6 +59,8 @@ class Split:
         Whether training and test share audio, as far as the given columns can tell.
     notes
         What a reader of the results has to know.
+    shared_audio
+        Fraction of the test clips that share audio with training, 0 to 1.
     """
 
     train: Int64Array
@@ -62,11 +68,12 @@ class Split:
     protocol: str
     leaks: bool
     notes: tuple[str, ...] = ()
+    shared_audio: float = 0.0
 
 
 def split_clips(
-    labels: Sequence[str],
-    recordings: Sequence[str],
+    labels: Manifest | Sequence[str],
+    recordings: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     *,
     protocol: str,
@@ -76,24 +83,27 @@ def split_clips(
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
     column: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Split:
     """Cut a clip table in two; every singer is on both sides (except under ``column``).
 
     Parameters
     ----------
     labels, recordings
-        Singer and recording of each clip.
+        Singer and recording of each clip; recordings of two singers differ also under one name.
+        Or a manifest in place of ``labels``, which then gives all columns: singers, recordings,
+        groups, spans, its ``split``, and from its files what is the same audio.
     groups
         Source group of each clip; empty (or None) means its recording is a group of its own.
     protocol
         One of :data:`PROTOCOLS`.
     test_fraction
-        Share of clips to hold out, in (0, 1); whole units are taken as near to it as they come.
+        Fraction of clips to hold out, in (0, 1), approximated by whole units.
         ``group`` holds out one group per singer whatever its size.
     seed
         Fixes the draw.
     starts_s, ends_s
-        Span of each clip in its recording, seconds. Needed to tell clips of one recording apart
+        Span of each clip in its source, seconds. Needed to tell clips of one source apart
         under ``audio``; elsewhere they sharpen the leak check.
     content
         Key of equal audio, such as a hash; an empty key equals no other. Units that share a key
@@ -101,6 +111,10 @@ def split_clips(
     column
         ``"train"`` or ``"test"`` for each clip, under ``column``; clips marked ``"validation"``
         are left out.
+    sources
+        Key of the audio that each clip is a span of, such as its file: clips of one source share
+        audio where they overlap, whatever their recordings are called. None: the recording. From
+        files, :func:`cantaor.corpus.splits.columns.clip_columns` makes this and ``content``.
 
     Raises
     ------
@@ -115,8 +129,23 @@ def split_clips(
     >>> split.leaks, split.train.size, split.test.size
     (False, 2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
     _require(protocol, test_fraction)
+    if isinstance(labels, Manifest):
+        if recordings is not None:
+            raise ArgumentError("recordings must be left out where a manifest gives all columns")
+        hashed, notes = hash_readable(labels)
+        column = [entry.split for entry in labels.entries] if column is None else column
+        split = split_clips(
+            **clip_columns(hashed),
+            protocol=protocol,
+            test_fraction=test_fraction,
+            seed=seed,
+            column=column,
+        )
+        return replace(split, notes=(*split.notes, *notes))
+    if recordings is None:
+        raise ArgumentError("recordings must be given with labels")
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     rng = np.random.default_rng(seed)
     if protocol == "column":
         return _by_column(clips, column)
@@ -124,7 +153,7 @@ def split_clips(
         test = _random_clips(clips, np.arange(len(clips)), test_fraction, rng)
         return _finish(clips, np.arange(len(clips)), test, protocol)
     units = _units(clips, protocol)
-    choose = _choose_one if protocol == "group" else _choose_share(test_fraction)
+    choose = _choose_one if protocol == "group" else _choose_fraction(test_fraction)
     test = _hold_out(clips, units, protocol, choose, rng)
     return _finish(clips, np.arange(len(clips)), test, protocol)
 
@@ -139,12 +168,13 @@ def group_splits(
     starts_s: ArrayLike | None = None,
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Iterator[Split]:
     """Different ways to hold out one source group of every singer.
 
     Parameters
     ----------
-    labels, recordings, groups, starts_s, ends_s, content
+    labels, recordings, groups, starts_s, ends_s, content, sources
         As in :func:`split_clips`.
     draws
         Number of splits; None gives all of them, each once, in a fixed order.
@@ -156,7 +186,7 @@ def group_splits(
     SplitError
         A singer has fewer than two groups.
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     units = _units(clips, "group")
     owned = [_units_of(clips, units, label, "group") for label in range(len(clips.singers))]
     choices: Iterator[tuple[int, ...]] = product(*owned)
@@ -177,11 +207,12 @@ def _require(protocol: str, fraction: float) -> None:
 
 def _units(clips: ClipTable, protocol: str) -> Int64Array:
     """What must not be cut: int64 (clips,), number of the unit of each clip."""
+    audio = audio_components(clips)
     if protocol == "audio":
-        return audio_components(clips)
+        return audio
     if protocol == "group":
-        return merge_partitions(clips.sources, clips.recordings, clips.contents)
-    return merge_partitions(clips.recordings, clips.contents)
+        return merge_partitions(clips.groups, clips.recordings, audio)
+    return merge_partitions(clips.recordings, audio)
 
 
 def _units_of(clips: ClipTable, units: Int64Array, label: int, protocol: str) -> Int64Array:
@@ -202,7 +233,7 @@ def _choose_one(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) 
     return owned[[int(rng.integers(owned.size))]]
 
 
-def _choose_share(fraction: float) -> _Choice:
+def _choose_fraction(fraction: float) -> _Choice:
     def choose(owned: Int64Array, sizes: Int64Array, rng: np.random.Generator) -> Int64Array:
         order = rng.permutation(owned.size)
         filled = np.cumsum(sizes[order])[:-1]
@@ -260,17 +291,17 @@ def _by_column(clips: ClipTable, column: Sequence[str] | None) -> Split:
     if column is None or len(column) != len(clips):
         found = "nothing" if column is None else len(column)
         raise ArgumentError(f"length of column ({found}) must match labels ({len(clips)})")
-    sides = np.array([str(value).strip().lower() for value in column])
-    strange = np.flatnonzero(~np.isin(sides, ["train", "test", "validation"]))
-    if strange.size:
-        index = int(strange[0])
+    subsets = np.array([str(value).strip().lower() for value in column])
+    unknown = np.flatnonzero(~np.isin(subsets, ["train", "test", "validation"]))
+    if unknown.size:
+        index = int(unknown[0])
         raise SplitError(
             f"split of clip {index} must be train, test or validation, not {column[index]!r}"
         )
-    among, test = np.flatnonzero(sides != "validation"), np.flatnonzero(sides == "test")
-    for side in ("train", "test"):
-        if not np.any(sides == side):
-            raise SplitError(f"the split column marks no clip as {side}")
+    among, test = np.flatnonzero(subsets != "validation"), np.flatnonzero(subsets == "test")
+    for subset in ("train", "test"):
+        if not np.any(subsets == subset):
+            raise SplitError(f"the split column marks no clip as {subset}")
     left = len(clips) - among.size
     notes = (f"{left} clips marked validation are on neither side",) if left else ()
     return _finish(clips, among, test, "column", notes)
@@ -283,13 +314,13 @@ def _finish(
     protocol: str,
     notes: tuple[str, ...] = (),
 ) -> Split:
-    train = np.setdiff1d(among, test)
-    shared = shares_audio(clips, train, test)
-    said: tuple[str, ...] = ("training and test share audio",) if shared else ()
+    train = np.setdiff1d(among, test).astype(np.int64)
+    shared = shared_fraction(clips, test, train)
+    said = share_notes({"test": shared})
     if protocol == "paper":
-        said = ("random over clips: copies and overlaps of test clips may be in training",)
-    leaks = shared or protocol == "paper"
-    return Split(train.astype(np.int64), test.astype(np.int64), protocol, leaks, (*said, *notes))
+        said = ("random over clips: copies and overlaps of test clips may be in training", *said)
+    leaks = shared > 0 or protocol == "paper"
+    return Split(train, test.astype(np.int64), protocol, leaks, (*said, *notes), shared)
 
 
 def _drawn(owned: list[Int64Array], rng: np.random.Generator) -> Iterator[tuple[int, ...]]:

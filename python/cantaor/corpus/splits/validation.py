@@ -1,4 +1,4 @@
-"""The part of the training side that early stopping watches, cut like the test side was.
+"""Validation clips for early stopping, cut from the training clips by the same protocol.
 
 A singer who has a single unit left in training cannot spare it. Then a smaller unit is taken: a
 recording of the group, or the last part of the recording, without any sample in common with what
@@ -18,7 +18,8 @@ from cantaor.corpus.splits.overlap import (
     encode_columns,
     merge_partitions,
     overlaps_any,
-    shares_audio,
+    share_notes,
+    shared_fraction,
 )
 from cantaor.corpus.splits.protocols import Split
 from cantaor.errors import ArgumentError, SplitError
@@ -38,6 +39,7 @@ def validation_split(
     starts_s: ArrayLike | None = None,
     ends_s: ArrayLike | None = None,
     content: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Split:
     """Cut the training side of a split in two by the same protocol; the test side is not seen.
 
@@ -45,18 +47,18 @@ def validation_split(
     ----------
     split
         What :func:`cantaor.corpus.splits.protocols.split_clips` returned for the same columns.
-    labels, recordings, groups, starts_s, ends_s, content
+    labels, recordings, groups, starts_s, ends_s, content, sources
         Columns of all clips, as in :func:`cantaor.corpus.splits.protocols.split_clips`.
     fraction
-        Share of training clips to watch, in (0, 1).
+        Fraction of training clips for validation, in (0, 1).
     seed
         Fixes the draw.
 
     Returns
     -------
-    Split with ``train`` to fit on and ``test`` to watch, both indices into all clips and parts of
-    ``split.train``. Clips that would reach across a cut are on neither side. A ``column`` split
-    is cut by recordings. A singer with nothing to spare is not watched; a note says so.
+    Split with ``train`` to fit on and ``test`` to validate on, both indices into all clips and
+    parts of ``split.train``. Clips that would reach across a cut are in neither. A ``column``
+    split is cut by recordings. A singer with too few clips has none in validation; a note says so.
 
     Raises
     ------
@@ -70,24 +72,27 @@ def validation_split(
     >>> from cantaor.corpus.splits.protocols import split_clips
     >>> labels, recordings = ["AM"] * 3 + ["EC"] * 3, list("abcdef")
     >>> split = split_clips(labels, recordings, protocol="recording")
-    >>> watched = validation_split(split, labels, recordings)
-    >>> watched.train.size, watched.test.size
+    >>> inner = validation_split(split, labels, recordings)
+    >>> inner.train.size, inner.test.size
     (2, 2)
     """
-    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content)
+    clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
     if not 0 < fraction < 1:
         raise ArgumentError(f"fraction must be between 0 and 1, not {fraction}")
     rng = np.random.default_rng(seed)
-    watched, dropped, notes = _watch(clips, split, fraction, rng)
-    if watched.size == 0:
+    validation, dropped, notes = _choose_validation(clips, split, fraction, rng)
+    if validation.size == 0:
         raise SplitError("no singer has clips to spare for validation: " + "; ".join(notes))
-    train = np.setdiff1d(split.train, np.union1d(watched, dropped))
-    leaks = split.protocol == "paper" or shares_audio(clips, train, watched)
-    said = ("training and validation may share audio",) if leaks else ()
-    return Split(train, watched, split.protocol, leaks, (*said, *notes))
+    train = np.setdiff1d(split.train, np.union1d(validation, dropped))
+    shared = shared_fraction(clips, validation, train)
+    leaks = split.protocol == "paper" or shared > 0
+    said = share_notes({"validation": shared})
+    if leaks and not said:
+        said = ("training and validation may share audio",)
+    return Split(train, validation, split.protocol, leaks, (*said, *notes), shared)
 
 
-def _watch(
+def _choose_validation(
     clips: ClipTable, split: Split, fraction: float, rng: np.random.Generator
 ) -> tuple[Int64Array, Int64Array, tuple[str, ...]]:
     spare: dict[int, Int64Array] = {}
@@ -114,11 +119,11 @@ def _settle(
         dropped = rest[:0] if split.protocol == "paper" else rest[overlaps_any(clips, rest, held)]
         left = clips.labels[np.setdiff1d(rest, dropped)]
         bare = np.setdiff1d(clips.labels[split.train], left).tolist()
-        watched = [label for label, chosen in spare.items() if chosen.size]
-        if not bare or not watched:
+        validation = [label for label, chosen in spare.items() if chosen.size]
+        if not bare or not validation:
             return held, dropped
         # Where a singer loses its clips to another's cut, that other one has to give way.
-        for label in [label for label in bare if label in watched] or watched[:1]:
+        for label in [label for label in bare if label in validation] or validation[:1]:
             spare[label] = held[:0]
             name = clips.singers[label]
             notes[label] = f"singer {name}: training clips all share audio, not watched"
@@ -127,7 +132,7 @@ def _settle(
 def _spare(
     clips: ClipTable, split: Split, mine: Int64Array, fraction: float, rng: np.random.Generator
 ) -> tuple[Int64Array, str]:
-    """The clips of one singer to watch, and what to say about it."""
+    """Validation clips of one singer, and a note."""
     nothing = np.zeros(0, dtype=np.int64)
     if mine.size < 2:
         return nothing, "a single training clip, not watched"
@@ -139,18 +144,22 @@ def _spare(
     for units, what in _candidate_sizes(clips, mine, split.protocol):
         names, sizes = np.unique(units, return_counts=True)
         if names.size > 1:
-            chosen = _nearest_share(sizes, fraction * mine.size, rng)
+            chosen = _nearest_fraction(sizes, fraction * mine.size, rng)
             # A long recording must not take most of what there is to learn from.
             if 2 * sizes[chosen].sum() <= mine.size or not has_times:
                 return mine[np.isin(units, names[chosen])], what
             several = True
     if clips.starts_s is None or not has_times:
         return nothing, "a single training recording and no times to cut it at, not watched"
+    pieces = np.stack([clips.recordings[mine], clips.tracks[mine]])
+    if np.unique(pieces, axis=1).shape[1] > np.unique(pieces[0]).size:
+        # Where the files of one recording overlap is not known, nor which of them comes last.
+        return nothing, "a single training recording in several files, not watched"
     why = "training recordings too unlike in length" if several else "a single training recording"
     return _last_part(clips, clips.starts_s, mine, fraction), f"{why}, its last part is watched"
 
 
-def _nearest_share(sizes: Int64Array, wanted: float, rng: np.random.Generator) -> Int64Array:
+def _nearest_fraction(sizes: Int64Array, wanted: float, rng: np.random.Generator) -> Int64Array:
     """Some units, never all, whose sizes come nearest to a number of clips among random draws."""
     draws = []
     for _ in range(_DRAWS):
@@ -164,12 +173,12 @@ def _nearest_share(sizes: Int64Array, wanted: float, rng: np.random.Generator) -
 def _candidate_sizes(
     clips: ClipTable, mine: Int64Array, protocol: str
 ) -> list[tuple[Int64Array, str]]:
-    contents, recordings = clips.contents[mine], clips.recordings[mine]
-    by_recording = merge_partitions(recordings, contents)
+    audio, recordings = audio_components(clips, mine), clips.recordings[mine]
+    by_recording = merge_partitions(recordings, audio)
     if protocol == "audio":
-        return [(audio_components(clips, mine), "")]
+        return [(audio, "")]
     if protocol == "group":
-        by_group = merge_partitions(clips.sources[mine], recordings, contents)
+        by_group = merge_partitions(clips.groups[mine], recordings, audio)
         note = "a single training group, one of its recordings is watched"
         return [(by_group, ""), (by_recording, note)]
     return [(by_recording, "")]

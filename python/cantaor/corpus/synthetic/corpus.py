@@ -29,6 +29,7 @@ from cantaor.corpus.synthetic.singers import SyntheticSinger, draw_singers
 from cantaor.corpus.synthetic.synthesis import render
 from cantaor.errors import ArgumentError, CorpusError
 from cantaor.io.audio import write_audio
+from cantaor.io.files import write_text
 from cantaor.types import REFERENCE_RATE, Audio, PitchTrack
 
 #: Samples at 44.1 kHz between two frames of the known f0.
@@ -57,7 +58,7 @@ class PlantedMotif:
 
 @dataclass(frozen=True, slots=True)
 class SungRecording:
-    """What is known of one synthetic recording.
+    """Ground truth of one synthetic recording.
 
     Attributes
     ----------
@@ -77,7 +78,7 @@ class SungRecording:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticCorpus:
-    """A corpus on disk and all that is known about it.
+    """A corpus on disk with its ground truth.
 
     Attributes
     ----------
@@ -136,14 +137,14 @@ def make_corpus(
     >>> corpus.manifest.singers, len(corpus.motifs)
     (('V1', 'V2'), 6)
     """
-    for name, value, least in (
+    for name, value, minimum in (
         ("voices", voices, 1),
         ("recordings", recordings, 1),
         ("seconds", seconds, 8.0),
         ("sample_rate", sample_rate, 8000),
     ):
-        if not value >= least:
-            raise ArgumentError(f"{name} must be at least {least}, not {value}")
+        if not value >= minimum:
+            raise ArgumentError(f"{name} must be at least {minimum}, not {value}")
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     cast = draw_singers(voices, _MOTIFS_PER_VOICE, np.random.default_rng((seed, 0)))
@@ -169,7 +170,7 @@ def sing(
     sample_rate: int,
     rng: np.random.Generator,
 ) -> tuple[Audio, SungRecording]:
-    """One recording of a voice, and what is known of it.
+    """Synthesise one recording of a singer, with its ground truth.
 
     Parameters
     ----------
@@ -235,9 +236,7 @@ def _publish(
         "motifs": [asdict(motif) for motif in motifs],
         "recordings": [_row(recording) for recording in sung],
     }
-    draft = place / f".truth.{os.getpid()}.part"
-    draft.write_text(json.dumps(truth), encoding="utf-8")
-    draft.replace(place / "truth.json")
+    write_text(place / "truth.json", json.dumps(truth))
     entries = tuple(
         ManifestEntry(f"{one.recording}.flac", one.singer, one.recording, duration_s=seconds)
         for one in sung

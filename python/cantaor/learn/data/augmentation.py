@@ -76,8 +76,8 @@ def speed(waveforms: Tensor, lengths: Tensor, _rate: int) -> tuple[Tensor, Tenso
     place = torch.arange(int(changed.max()), device=waveforms.device) * factor
     before = place.long().clamp(max=waveforms.shape[-1] - 1)
     after = (before + 1).clamp(max=waveforms.shape[-1] - 1)
-    share = (place - before).clamp(0, 1)
-    mixed = waveforms.gather(1, before) * (1 - share) + waveforms.gather(1, after) * share
+    weight = (place - before).clamp(0, 1)
+    mixed = waveforms.gather(1, before) * (1 - weight) + waveforms.gather(1, after) * weight
     return _cut(mixed, changed), changed
 
 
@@ -95,7 +95,7 @@ MASKS, MIXUP = "masks", "mixup"
 
 
 def augment(
-    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], longest: int, sample_rate: int
+    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], max_samples: int, sample_rate: int
 ) -> tuple[Tensor, Tensor]:
     """Apply changes in the order of :data:`CHANGES`.
 
@@ -105,7 +105,7 @@ def augment(
         A batch.
     names
         Which changes; those of images are left to :func:`mask_image` and :func:`mix_pairs`.
-    longest
+    max_samples
         Samples after which the result is cut.
     sample_rate
         Of the waveforms, Hz.
@@ -113,7 +113,7 @@ def augment(
     for name, change in CHANGES.items():
         if name in names:
             waveforms, lengths = change(waveforms, lengths, sample_rate)
-    return waveforms[:, :longest], lengths.clamp(max=longest)
+    return waveforms[:, :max_samples], lengths.clamp(max=max_samples)
 
 
 def mask_image(images: Tensor, counts: Tensor) -> Tensor:
@@ -144,19 +144,19 @@ def mix_pairs(images: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor, f
 
     Returns
     -------
-    The blends, their real frames, int64 (clips,) the other image of each, and the share of the
-    first, Beta(0.4, 0.4): the loss is that share of the loss on the own label and the rest of the
-    loss on the other's.
+    The blends, their real frames, int64 (clips,) the other image of each, and the weight of the
+    first, Beta(0.4, 0.4): the loss is that fraction of the loss on the own label, plus the rest of
+    the loss on the other's.
     """
-    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    weight = float(torch.distributions.Beta(0.4, 0.4).sample())
     other = torch.randperm(len(counts), device=counts.device)
-    blends = share * images + (1 - share) * images[other]
-    return blends, torch.minimum(counts, counts[other]), other, share
+    blends = weight * images + (1 - weight) * images[other]
+    return blends, torch.minimum(counts, counts[other]), other, weight
 
 
-def _stripe(size: int, whole: Tensor, share: float) -> Tensor:
-    """One random run of at most ``share`` of each clip's ``whole``, bool (clips, size)."""
-    width = torch.rand(len(whole), device=whole.device) * share * whole
+def _stripe(size: int, whole: Tensor, fraction: float) -> Tensor:
+    """One random run of at most ``fraction`` of each clip's ``whole``, bool (clips, size)."""
+    width = torch.rand(len(whole), device=whole.device) * fraction * whole
     start = torch.rand(len(whole), device=whole.device) * (whole - width)
     place = torch.arange(size, device=whole.device)
     low, high = start.floor().unsqueeze(-1), (start + width).floor().unsqueeze(-1)

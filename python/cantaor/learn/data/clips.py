@@ -13,7 +13,7 @@ from cantaor.errors import ArgumentError
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipSet:
     """Clips of audio, who sings in them and which recording they come from.
 
@@ -120,7 +120,7 @@ class ClipSet:
         )
 
     def batch(
-        self, index: ArrayLike, longest: int | None = None
+        self, index: ArrayLike, max_samples: int | None = None
     ) -> tuple[Float32Array, Int64Array]:
         """Some clips as one array, padded with zeros to the longest of them.
 
@@ -128,7 +128,7 @@ class ClipSet:
         ----------
         index
             int (b,), which clips.
-        longest
+        max_samples
             Samples after which clips are cut, or None: none are.
 
         Returns
@@ -137,8 +137,8 @@ class ClipSet:
         """
         chosen = np.asarray(index, dtype=np.int64)
         lengths = self.lengths[chosen]
-        if longest is not None:
-            lengths = np.minimum(lengths, longest)
+        if max_samples is not None:
+            lengths = np.minimum(lengths, max_samples)
         width = int(lengths.max(initial=1))
         return pad_rows(self.samples, self.offsets[chosen], lengths, width), lengths
 
@@ -238,7 +238,7 @@ def bucketed_batches(
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
-def alike_batches(frames: ArrayLike, size: int, fewest: int = 8) -> list[Int64Array]:
+def equal_length_batches(frames: ArrayLike, size: int, min_size: int = 8) -> list[Int64Array]:
     """Batches of clips with one number of frames each, where that makes batches of a fair size.
 
     Such a batch has no padding, and a network need not mask any.
@@ -249,7 +249,7 @@ def alike_batches(frames: ArrayLike, size: int, fewest: int = 8) -> list[Int64Ar
         int (n,), of the clips.
     size
         Most clips in a batch.
-    fewest
+    min_size
         Clips below which a batch also takes longer ones.
 
     Returns
@@ -258,7 +258,7 @@ def alike_batches(frames: ArrayLike, size: int, fewest: int = 8) -> list[Int64Ar
 
     Examples
     --------
-    >>> [batch.tolist() for batch in alike_batches([5, 9, 5, 7, 9], 64, fewest=2)]
+    >>> [batch.tolist() for batch in equal_length_batches([5, 9, 5, 7, 9], 64, fewest=2)]
     [[0, 2], [3, 1, 4]]
     """
     counts = np.asarray(frames)
@@ -267,7 +267,7 @@ def alike_batches(frames: ArrayLike, size: int, fewest: int = 8) -> list[Int64Ar
     cuts: list[int] = [0]
     for end in [*longer.tolist(), order.size]:
         cuts.extend(range(cuts[-1] + size, end, size))
-        if end - cuts[-1] >= fewest:
+        if end - cuts[-1] >= min_size:
             cuts.append(end)
     return np.split(order, [cut for cut in cuts[1:] if cut < order.size]) if order.size else []
 

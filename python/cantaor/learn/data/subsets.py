@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from cantaor.corpus.manifest import Manifest
@@ -13,4 +14,4 @@ ClipSubsets: TypeAlias = tuple[ClipSet, ClipSet, ClipSet]
 
 def select_split(clips: Manifest, name: str) -> Manifest:
     """The entries on one side of a split."""
-    return Manifest(tuple(e for e in clips.entries if e.split == name), clips.root)
+    return replace(clips, entries=tuple(e for e in clips.entries if e.split == name))

@@ -1,6 +1,6 @@
-"""How well a trained model names the singers of clips and of whole recordings.
+"""Accuracy, recall and AUC of a trained model on clips and on whole recordings.
 
-Every metric is a share from 0 to 1. Where a singer has no clip to be tested on, its recall and
+Every metric lies in 0..1. Where a singer has no clip to be tested on, its recall and
 its area under the curve do not exist: they are None, the macro figures are means over the others,
 and ``missing`` names it.
 """
@@ -8,16 +8,16 @@ and ``missing`` names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, roc_auc_score
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.data.clips import ClipSet, alike_batches, check_rate
+from cantaor.learn.data.clips import ClipSet, check_rate, equal_length_batches
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.training.settings import pick_device
 from cantaor.learn.training.trained_model import TrainedModel
@@ -32,30 +32,30 @@ _MIN_CLIPS = 8
 
 @dataclass(frozen=True, slots=True)
 class RecordingPrediction:
-    """What the clips of one recording say together.
+    """Prediction for one recording, from all its clips.
 
     Attributes
     ----------
     singer
         The recording's own singer: that of most of its clips.
-    answer
+    predicted
         The singer with the largest mean log probability over the clips.
     probability
-        Of the answer: the normalised geometric mean over the clips.
+        Of the predicted singer: the normalised geometric mean over the clips.
     n
         Clips of the recording.
     accuracy
-        Share of them that are named right one by one.
+        Fraction of the clips whose own prediction is correct.
     """
 
     singer: str
-    answer: str
+    predicted: str
     probability: float
     n: int
     accuracy: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
     """Figures of a model on labelled clips.
 
@@ -64,24 +64,27 @@ class Evaluation:
     n
         Clips.
     accuracy
-        Share of clips named right.
+        Fraction of clips predicted correctly.
     balanced_accuracy
         Mean recall over the singers that have clips.
     auc
         Mean over those singers of the area under the curve of one against the rest; None if
         there are fewer than two of them.
     confusion
-        int64 (classes, classes), clips by true (row) and answered (column) singer.
+        int64 (classes, classes), clips by true (row) and predicted (column) singer.
     recall, auc_by_singer
         For each singer; None where it has no clips (or no rest).
     by_recording
-        The vote in each recording, by name; clips of no known recording are left out.
+        The prediction for each recording, by name; clips of no known recording are left out.
     classes
         Names of the singers.
     missing
         Singers without clips.
     protocol
         How the clips were set apart from those that were trained on.
+    shared_audio
+        ``"test"``: fraction of the clips that share audio with what was learnt from;
+        ``"validation"``: the same of the clips that training watched. Empty where not known.
     """
 
     n: int
@@ -95,12 +98,17 @@ class Evaluation:
     classes: tuple[str, ...]
     missing: tuple[str, ...]
     protocol: str = ""
+    shared_audio: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recording_accuracy(self) -> float | None:
-        """Share of recordings whose vote is right, or None if none is known."""
-        votes = list(self.by_recording.values())
-        return sum(vote.answer == vote.singer for vote in votes) / len(votes) if votes else None
+        """Fraction of recordings predicted correctly, or None if none is known."""
+        predictions = list(self.by_recording.values())
+        return (
+            sum(one.predicted == one.singer for one in predictions) / len(predictions)
+            if predictions
+            else None
+        )
 
     def to_json(self) -> dict[str, object]:
         """As plain values that ``json.dumps`` takes."""
@@ -111,15 +119,16 @@ class Evaluation:
             "auc": self.auc,
             "by_recording": {
                 name: {
-                    "singer": vote.singer,
-                    "answer": vote.answer,
-                    "probability": vote.probability,
-                    "n": vote.n,
-                    "accuracy": vote.accuracy,
+                    "singer": one.singer,
+                    "answer": one.predicted,
+                    "probability": one.probability,
+                    "n": one.n,
+                    "accuracy": one.accuracy,
                 }
-                for name, vote in self.by_recording.items()
+                for name, one in self.by_recording.items()
             },
             "protocol": self.protocol,
+            "shared_audio": dict(self.shared_audio),
             "recording_accuracy": self.recording_accuracy,
             "classes": list(self.classes),
             "missing": list(self.missing),
@@ -142,7 +151,7 @@ def predict(
         Their labels are not looked at. What passes 4.26 s (426 frames; 10 s for ``"profile"``) is
         cut at its end.
     batch
-        Clips in a batch; the answer does not depend on it.
+        Clips in a batch; the result does not depend on it.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
@@ -165,18 +174,18 @@ def predict(
     embeddings = np.empty((len(clips), module.embedding_size), np.float32)
     # A GPU is kept busy by large batches; a CPU gains more from what needs no masks.
     unmasked = isinstance(module, SingerClassifier) and target.type == "cpu"
-    frames = np.minimum(clips.lengths, module.longest) // (module.hop_length if unmasked else 1)
+    frames = np.minimum(clips.lengths, module.max_samples) // (module.hop_length if unmasked else 1)
     try:
         with torch.inference_mode():
-            for index in alike_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
-                waveforms, lengths = clips.batch(index, module.longest)
-                answer, embedding = _answers(
+            for index in equal_length_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
+                waveforms, lengths = clips.batch(index, module.max_samples)
+                probability, embedding = _predict_batch(
                     module,
                     torch.from_numpy(waveforms).to(target),
                     torch.from_numpy(lengths).to(target),
                     unmasked and frames[index[0]] == frames[index[-1]],
                 )
-                probabilities[index] = answer.cpu().numpy()
+                probabilities[index] = probability.cpu().numpy()
                 embeddings[index] = embedding.cpu().numpy()
     finally:
         if target.type != "cpu":
@@ -184,7 +193,7 @@ def predict(
     return probabilities, embeddings
 
 
-def _answers(
+def _predict_batch(
     module: nn.Module, waveforms: Tensor, lengths: Tensor, unmasked: bool
 ) -> tuple[Tensor, Tensor]:
     """Probabilities and embeddings; clips with one number of frames need no masks."""
@@ -192,8 +201,8 @@ def _answers(
         images, _ = module.images(waveforms, lengths)
         logits, embedding = module.classify(images, None)
         return logits.softmax(dim=-1), embedding
-    answers: tuple[Tensor, Tensor] = module(waveforms, lengths)
-    return answers
+    outputs: tuple[Tensor, Tensor] = module(waveforms, lengths)
+    return outputs
 
 
 def evaluate(
@@ -249,7 +258,7 @@ def measure(
     clips: ClipSet,
     protocol: str = "",
 ) -> Evaluation:
-    """Figures of given answers.
+    """Metrics of given probabilities.
 
     Parameters
     ----------
@@ -264,25 +273,25 @@ def measure(
     protocol
         Kept with the figures.
     """
-    answers = probabilities.argmax(axis=1)
-    k = len(classes)
-    confusion = np.bincount(labels * k + answers, minlength=k * k).reshape(k, k)
-    counts = confusion.sum(axis=1)
+    predicted = probabilities.argmax(axis=1)
+    every = np.arange(len(classes))
+    present = np.isin(every, labels)
+    recalls = recall_score(labels, predicted, labels=every, average=None, zero_division=0)
     recall = {
-        name: float(confusion[i, i] / counts[i]) if counts[i] else None
-        for i, name in enumerate(classes)
+        name: float(value) if there else None
+        for name, value, there in zip(classes, recalls, present, strict=True)
     }
     auc = {name: _auc(labels == i, probabilities[:, i]) for i, name in enumerate(classes)}
     known_auc = [area for area in auc.values() if area is not None]
     return Evaluation(
         n=int(labels.size),
-        accuracy=float(np.mean(answers == labels)),
-        balanced_accuracy=float(np.mean([r for r in recall.values() if r is not None])),
+        accuracy=float(accuracy_score(labels, predicted)),
+        balanced_accuracy=float(np.mean(recalls[present])),
         auc=float(np.mean(known_auc)) if known_auc else None,
-        confusion=confusion.astype(np.int64),
+        confusion=confusion_matrix(labels, predicted, labels=every).astype(np.int64),
         recall=recall,
         auc_by_singer=auc,
-        by_recording=_votes(probabilities, labels, classes, clips),
+        by_recording=_by_recording(probabilities, labels, classes, clips),
         classes=classes,
         missing=tuple(name for name, value in recall.items() if value is None),
         protocol=protocol,
@@ -295,32 +304,34 @@ def _auc(is_singer: np.ndarray, score: Float32Array) -> float | None:
     return float(roc_auc_score(is_singer, score))
 
 
-def _votes(
+def _by_recording(
     probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...], clips: ClipSet
 ) -> dict[str, RecordingPrediction]:
-    votes = {}
+    predictions = {}
     for number in np.unique(clips.recording[clips.recording >= 0]):
         mine = clips.recording == number
-        votes[clips.recordings[number]] = _vote(probabilities[mine], labels[mine], classes)
-    return votes
+        predictions[clips.recordings[number]] = _aggregate(
+            probabilities[mine], labels[mine], classes
+        )
+    return predictions
 
 
-def _vote(
+def _aggregate(
     probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...]
 ) -> RecordingPrediction:
     together = aggregate_probabilities(probabilities)
-    answer = int(together.argmax())
+    best = int(together.argmax())
     return RecordingPrediction(
         singer=classes[int(np.bincount(labels).argmax())],
-        answer=classes[answer],
-        probability=float(together[answer]),
+        predicted=classes[best],
+        probability=float(together[best]),
         n=int(labels.size),
         accuracy=float(np.mean(probabilities.argmax(axis=1) == labels)),
     )
 
 
 def aggregate_probabilities(probabilities: ArrayLike) -> Float64Array:
-    """One answer from many clips: the normalised geometric mean of their probabilities.
+    """Probabilities of a recording: the normalised geometric mean of those of its clips.
 
     The one rule by which evaluation, calibration and ``identify`` answer for a recording. On
     2026-11-26 it and the arithmetic mean answered the same held-out votes

@@ -14,6 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,29 +22,19 @@ from typing import Any
 import numpy as np
 
 from cantaor.errors import ArgumentError, CantaorError, ModelError
-from cantaor.io.files import json_text
+from cantaor.io.files import json_text, replacing
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.evaluation import evaluate
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
+from cantaor.metrics.paper_table import DATA, FEATURES, MODELS, paper_figures
 
-MODELS = ("crnn", "residual50", "residual-blstm")
-FEATURES = ("mfcc", "spectrogram", "log-mel")
-DATA = ("motifs", "motifs+segment", "random")
 #: Voice over white noise in dB at which every model is tested once more.
 NOISES_DB = (30.0, 20.0, 10.0, 0.0)
 
 #: Why a cell is empty that was not begun.
 NO_TIME = "no time was left"
-
-_PAPER = """
-88.59 87.66 87.13 86.54 91.05 89.11   87.31 86.55 83.47 81.98 93.19 91.77
-94.78 92.02 91.62 88.66 96.29 94.42   86.48 85.12 84.26 83.29 90.33 89.03
-85.01 84.32 82.41 81.11 91.89 90.25   91.88 90.02 89.98 88.02 95.23 93.36
-81.11 80.21 78.33 76.95 82.82 81.76   81.31 80.25 79.58 78.92 84.89 82.52
-82.19 84.26 81.73 80.32 85.96 84.01
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +50,7 @@ class Cell:
     protocol
         Name of how test clips are set apart.
     fraction
-        Share of each singer's training clips that is learned from, above 0 and at most 1.
+        Fraction of each singer's training clips to train on, above 0 and at most 1.
     """
 
     model: str
@@ -71,8 +62,8 @@ class Cell:
     @property
     def name(self) -> str:
         """Name of the cell's file."""
-        share = "" if self.fraction == 1 else f"_{self.fraction:g}"
-        return "_".join((self.protocol, self.data, self.model, self.features)) + share
+        suffix = "" if self.fraction == 1 else f"_{self.fraction:g}"
+        return "_".join((self.protocol, self.data, self.model, self.features)) + suffix
 
 
 def table_2(protocol: str = "paper") -> list[Cell]:
@@ -82,29 +73,20 @@ def table_2(protocol: str = "paper") -> list[Cell]:
 
 
 def with_fractions(cells: Iterable[Cell], fractions: Iterable[float]) -> list[Cell]:
-    """Every cell with each share of its training clips."""
-    shares = sorted(set(fractions), reverse=True)
-    return [replace(cell, fraction=share) for cell in cells for share in shares]
-
-
-def paper_figures(cell: Cell) -> tuple[float, float] | None:
-    """Accuracy and AUC in per cent as printed in Table 2, or None if the cell is not there."""
-    if (cell.data not in DATA) or (cell.model not in MODELS) or (cell.features not in FEATURES):
-        return None
-    place = DATA.index(cell.data) * 9 + MODELS.index(cell.model) * 3
-    place += FEATURES.index(cell.features)
-    numbers = [float(number) for number in _PAPER.split()]
-    return numbers[2 * place], numbers[2 * place + 1]
+    """Every cell with each fraction of its training clips."""
+    fractions = sorted(set(fractions), reverse=True)
+    return [replace(cell, fraction=fraction) for cell in cells for fraction in fractions]
 
 
 def run_grid(
     cells: Iterable[Cell],
-    sides_of: Callable[[str, str, int], ClipSubsets],
+    load_subsets: Callable[[str, str, int], ClipSubsets],
     settings: TrainingSettings,
     out: str | Path,
     *,
     progress: Callable[[Cell, Mapping[str, Any]], None] | None = None,
     go_on: Callable[[], bool] = lambda: True,
+    source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Train and test every cell that has no result yet.
 
@@ -112,7 +94,7 @@ def run_grid(
     ----------
     cells
         What to run.
-    sides_of
+    load_subsets
         Gives the clips for a data set, a protocol and a rate in Hz; its errors empty the cell.
     settings
         For all cells; model and features are the cell's.
@@ -122,6 +104,8 @@ def run_grid(
         Called with every record, old or new.
     go_on
         Asked before each new cell; once it says no, the other cells stay empty for lack of time.
+    source
+        Where the clips come from, kept as ``source`` in each record.
 
     Returns
     -------
@@ -139,7 +123,7 @@ def run_grid(
     out = Path(out)
     records = []
     for cell in cells:
-        record = _cell(cell, sides_of, settings, out, go_on)
+        record = _cell(cell, load_subsets, settings, out, go_on, source)
         records.append(record)
         if progress is not None:
             progress(cell, record)
@@ -156,35 +140,40 @@ def _compare(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     }
     compared = []
     for record in records:
-        printed = paper_figures(Cell(*(record[name] for name in Cell.__match_args__)))
-        shares = None if printed is None else tuple(round(one / 100, 4) for one in printed)
+        printed = paper_figures(record["model"], record["features"], record["data"])
+        figures = None if printed is None else tuple(round(one / 100, 4) for one in printed)
         base = random.get(tuple(record[name] for name in same))
         gain = None if base is None or "empty" in record else record["accuracy"] - base
-        compared.append({**record, "paper": shares, "gain_over_random": gain})
+        compared.append({**record, "paper": figures, "gain_over_random": gain})
     return compared
 
 
 def _cell(
     cell: Cell,
-    sides_of: Callable[[str, str, int], ClipSubsets],
+    load_subsets: Callable[[str, str, int], ClipSubsets],
     settings: TrainingSettings,
     out: Path,
     go_on: Callable[[], bool],
+    source: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
+    named = {} if source is None else {"source": dict(source)}
     mine = replace(settings, model=cell.model, features=cell.features)
     try:
-        learned, watched, tested = sides_of(cell.data, cell.protocol, mine.sample_rate)
-        sides = thin_clips(learned, cell.fraction, settings.seed), watched, tested
-        key = _key(sides, mine)
+        learned, validation, tested = load_subsets(cell.data, cell.protocol, mine.sample_rate)
+        subsets = thin_clips(learned, cell.fraction, settings.seed), validation, tested
+        key = _key(subsets, mine)
         file = out / f"{cell.name}_{key}.json"
         found = _read(file)
         if found is not None:
+            if found.get("source") != named.get("source"):
+                # The clips are the same: what was measured is true of this source as well.
+                _write(file, found := {**found, **named})
             return found
         if not go_on():
             return {**asdict(cell), "empty": NO_TIME}
         unfinished = out / ".training" / key
-        figures = _measure(sides, mine, cell.protocol, unfinished)
-        record = {**asdict(cell), "key": key, **figures}
+        figures = _measure(subsets, mine, cell.protocol, unfinished)
+        record = {**asdict(cell), "key": key, "cantaor": version("cantaor"), **named, **figures}
     except ModelError:
         raise
     except CantaorError as error:
@@ -195,7 +184,7 @@ def _cell(
 
 
 def thin_clips(clips: ClipSet, fraction: float, seed: int) -> ClipSet:
-    """A share of each singer's clips, at least one; a smaller share is part of a larger one."""
+    """A fraction of each singer's clips, at least one; a smaller one is part of a larger one."""
     if not 0 < fraction <= 1:
         raise ArgumentError(f"fraction must be above 0 and at most 1; got {fraction}")
     if fraction == 1:
@@ -217,20 +206,20 @@ def with_noise(clips: ClipSet, level_db: float, seed: int) -> ClipSet:
     return replace(clips, samples=clips.samples + noise * np.repeat(deviation, lengths))
 
 
-def _key(sides: ClipSubsets, settings: TrainingSettings) -> str:
+def _key(subsets: ClipSubsets, settings: TrainingSettings) -> str:
     """Digest of all clips and settings of a cell."""
-    both = training_digest(sides[0], sides[1], settings) + training_digest(
-        sides[2], sides[2], settings
+    both = training_digest(subsets[0], subsets[1], settings) + training_digest(
+        subsets[2], subsets[2], settings
     )
     return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 def _measure(
-    sides: ClipSubsets, settings: TrainingSettings, protocol: str, unfinished: Path
+    subsets: ClipSubsets, settings: TrainingSettings, protocol: str, unfinished: Path
 ) -> dict[str, Any]:
-    trained = train(sides[0], sides[1], settings, checkpoint_dir=unfinished)
-    figures = evaluate(trained, sides[2], protocol, device=settings.device)
-    on_train = evaluate(trained, sides[0], device=settings.device).accuracy
+    trained = train(subsets[0], subsets[1], settings, checkpoint_dir=unfinished)
+    figures = evaluate(trained, subsets[2], protocol, device=settings.device)
+    on_train = evaluate(trained, subsets[0], device=settings.device).accuracy
     return {
         "accuracy": figures.accuracy,
         "auc": figures.auc,
@@ -243,7 +232,7 @@ def _measure(
         "n": figures.n,
         "noise": {
             f"{level:g}": evaluate(
-                trained, with_noise(sides[2], level, settings.seed), device=settings.device
+                trained, with_noise(subsets[2], level, settings.seed), device=settings.device
             ).accuracy
             for level in NOISES_DB
         },
@@ -262,10 +251,6 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _write(file: Path, record: Mapping[str, Any]) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    try:
+    with replacing(file, ModelError) as draft:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json_text(record, indent=2), encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        raise ModelError(f"cannot write result {file}: {error}") from error
+        draft.write_text(json_text(record, indent=2), encoding="utf-8")

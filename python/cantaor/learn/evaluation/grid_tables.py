@@ -30,14 +30,14 @@ def grid_table(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def curve_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy by share of the training clips and by noise, one line for each share of a cell."""
-    head = (*_HEAD[:4], "share of clips", "accuracy %", *(f"{db:g} dB %" for db in NOISES_DB))
+    """Accuracy by fraction of the training clips and by noise, one line for each of them."""
+    head = (*_HEAD[:4], "fraction of clips", "accuracy %", *(f"{db:g} dB %" for db in NOISES_DB))
     rows = [
         [
             *_names(record),
             f"{record['fraction']:g}",
             _percent(record["accuracy"]),
-            *(_percent(share) for share in record["noise"].values()),
+            *(_percent(fraction) for fraction in record["noise"].values()),
         ]
         for record in records
         if "empty" not in record
@@ -58,8 +58,8 @@ def _row(record: Mapping[str, Any]) -> list[str]:
     return [*_names(record), *(_percent(record[name]) for name in names), *costs, paper]
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f}"
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.2f}"
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -39,7 +39,7 @@ _OWN = (_MODEL, _WEIGHTS, _ARRAYS)
 _NEXT, _DRAFT = ".next", ".draft-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Bundle:
     """A model as it was saved.
 
@@ -154,7 +154,7 @@ def load_bundle(path: str | Path) -> Bundle:
     record = _parse(path, content[_MODEL])
     _check_digests(path, record, content)
     try:
-        weights = safe_torch.load(content[_WEIGHTS])
+        weights = _current_names(safe_torch.load(content[_WEIGHTS]))
         arrays = safe_numpy.load(content[_ARRAYS])
         _check_classes(path, record, content[_WEIGHTS])
         settings = _settings_of(path, record, weights)
@@ -168,6 +168,18 @@ def load_bundle(path: str | Path) -> Bundle:
         raise ModelError(f"model {path} does not fit together: {error}") from error
     _require_finite(f"model {path}", trained)
     return Bundle(trained, arrays, record["extra"], str(path), _hash(content[_MODEL]))
+
+
+def _current_names(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights under today's names: up to version 0.1 the ensemble's began with "committee"."""
+    return {name.replace("committee.", "ensemble.", 1): value for name, value in weights.items()}
+
+
+def model_channel(bundle: Bundle) -> str | int:
+    """The channel of its recordings that a model was trained on."""
+    facts = bundle.extra.get("finder", {}).get("settings", {})
+    channel: str | int = bundle.extra.get("channel", facts.get("channel", "mean"))
+    return channel
 
 
 def _array_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cantaor.errors import ModelError
+from cantaor.io.files import replacing
 from cantaor.io.locations import printable
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.training.trained_model import TrainedModel
@@ -26,7 +27,7 @@ _LIMITS = """\
 - Recordings of one session share room, microphone and noise. Where test clips come from recordings
   that were trained on, the figures mostly measure these; only held-out recordings and sources say
   whether a singer is recognised.
-- Clips are read at {sample_rate} Hz and judged under their own loudest value; what passes
+- Clips are read at {sample_rate} Hz and scaled by their own loudest value; what passes
   {longest_s:.2f} s is cut.
 - Probabilities are not calibrated.
 """
@@ -69,7 +70,7 @@ def model_card(
         "",
         "## Limits",
         "",
-        _LIMITS.format(sample_rate=rate, longest_s=trained.module.longest / rate),
+        _LIMITS.format(sample_rate=rate, longest_s=trained.module.max_samples / rate),
         "## Settings",
         "",
         "| setting | value |",
@@ -94,13 +95,9 @@ def write_model_card(
     """
     path = Path(path)
     require_own_card(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(model_card(trained, evaluation, data), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise ModelError(f"cannot write {path}: {error}") from error
+        draft.write_text(model_card(trained, evaluation, data), encoding="utf-8")
     return path
 
 
@@ -134,6 +131,9 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
         f"| {evaluation['accuracy']:.4f} | {evaluation['balanced_accuracy']:.4f} | {auc} |",
     ]
+    shared = evaluation.get("shared_audio", {}).get("test")
+    if shared is not None:
+        lines += ["", f"Clips that share audio with what was learnt from: {shared:.1%}."]
     if evaluation["missing"]:
         lines += [
             "",

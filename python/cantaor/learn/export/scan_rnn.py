@@ -78,7 +78,7 @@ class _ScannedGRU(_Scanned):
 
 
 def with_scans(singer: SingerClassifier) -> SingerClassifier:
-    """A copy without gradients whose recurrent layers are scans; the answers are the same."""
+    """A copy without gradients whose recurrent layers are scans; the outputs are the same."""
     scanned = copy.deepcopy(singer).eval().requires_grad_(False)
     for name, layer in list(scanned.network.named_children()):
         if isinstance(layer, nn.LSTM):

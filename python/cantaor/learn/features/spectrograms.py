@@ -3,7 +3,7 @@
 One module is the same on a CPU, on a GPU and inside an exported model. Conventions:
 
 * Clips are at 16 kHz, as in the paper; the features whose names begin with ``wide-`` take 22,050 Hz
-  and so hear up to 11 kHz.
+  and so cover up to 11 kHz.
 * Windows are 25 ms (400 samples, Hann) every 10 ms (160 samples), centred: frame ``i`` is centred
   on sample ``160 i``, beyond the clip there are zeros. A clip of ``n`` samples has
   ``1 + n // 160`` frames, so 426 frames hold 4.25 s, and a clip of one sample still has one. At
@@ -15,6 +15,7 @@ One module is the same on a CPU, on a GPU and inside an exported model. Conventi
 * Decibels are taken under the loudest value of the *same clip*, down to -80: neither the gain of
   a recording nor the other clips of a batch matter. Silence is the floor of -80 dB, and so are
   the frames after the end of a clip; a clip without any sound is all floor.
+* Filters and transform are torchaudio's and torch's, in float32: within 0.02 dB of librosa.
 
 References
 ----------
@@ -29,7 +30,13 @@ import torch
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.features.filterbanks import N_BANDS, dct_matrix, linear_bands, mel_bands
+from cantaor.learn.features.filterbanks import (
+    N_BANDS,
+    dct_matrix,
+    linear_bands,
+    mel_bands,
+    spans_of_bands,
+)
 
 #: Samples per second of waveforms, and of those that the ``wide-`` features take.
 SAMPLE_RATE, WIDE_RATE = 16_000, 22_050
@@ -68,6 +75,7 @@ class BandLevels(nn.Module):
     """
 
     bands: Tensor
+    weights: Tensor
     window: Tensor
     silence: Tensor
 
@@ -90,9 +98,13 @@ class BandLevels(nn.Module):
             raise ArgumentError(
                 f"n_fft ({n_fft}) must be at least the window's {self.win_length} samples"
             )
-        self.register_buffer("bands", self.make_bands(n_fft, sample_rate), persistent=False)
-        window = torch.hann_window(self.win_length, dtype=torch.float64)
-        self.register_buffer("window", window, persistent=False)
+        bands = self.make_bands(n_fft, sample_rate)
+        self.spans = spans_of_bands(bands)
+        self.register_buffer("bands", bands, persistent=False)
+        # Real and imaginary part of a bin stand side by side and weigh the same.
+        weights = bands.T.repeat_interleave(2, dim=0)
+        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("window", torch.hann_window(self.win_length), persistent=False)
         self.register_buffer("silence", torch.full((N_BANDS, 1), -top_db), persistent=False)
 
     @staticmethod
@@ -128,12 +140,12 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
-            lengths as clips.
+            A clip is empty, or has more than ``frames`` frames and ``crop`` is False; there are not
+            as many lengths as clips, or one exceeds the samples.
         """
         flat, lengths = self.check(waveforms, lengths, frames, crop)
-        levels, real = self.levels(flat, lengths)
-        return self.image(self.rows_of(levels), real, list(waveforms.shape[:-1]), frames)
+        rows = self.rows_of(self.levels(flat, lengths))
+        return self.image(rows, lengths, list(waveforms.shape[:-1]), frames)
 
     def rows_of(self, levels: Tensor) -> Tensor:
         """What becomes of levels (clips, 128, frames) in dB; here nothing."""
@@ -143,8 +155,8 @@ class BandLevels(nn.Module):
         """Frames of clips of so many samples: ``1 + lengths // hop_length``, at least 1."""
         return 1 + torch.div(lengths, self.hop_length, rounding_mode="floor")
 
-    def levels(self, waveforms: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Levels of flat clips, and which of their frames are real.
+    def levels(self, waveforms: Tensor, lengths: Tensor | None) -> Tensor:
+        """Levels of flat clips; on a CPU a few clips at a time, so that caches hold the spectra.
 
         Parameters
         ----------
@@ -155,57 +167,66 @@ class BandLevels(nn.Module):
 
         Returns
         -------
-        float32 (clips, 128, frames) in -top_db..0 dB, and bool (clips, 1, frames).
+        float32 (clips, 128, frames) in -top_db..0 dB; unspecified after the end of a clip.
         """
-        samples = waveforms.shape[-1]
-        if lengths is None:
-            lengths = torch.full(
-                (waveforms.shape[0],), samples, dtype=torch.int64, device=waveforms.device
-            )
-        sounding = torch.arange(samples, device=waveforms.device) < lengths.unsqueeze(-1)
-        power = self._band_power(waveforms.where(sounding, torch.zeros_like(waveforms)))
-        frame = torch.arange(power.shape[-1], device=waveforms.device)
-        real = (frame < self.frame_counts(lengths).unsqueeze(-1)).unsqueeze(1)
-        return self._decibels(power * real.to(power.dtype)), real
-
-    def _band_power(self, waveforms: Tensor) -> Tensor:
-        """Power in each band; on a CPU a few clips at a time, so that caches hold the spectra."""
         whole = waveforms.is_cuda
         # An exported graph has no loop over the batch.
         if not torch.jit.is_scripting() and torch.compiler.is_compiling():  # type: ignore[attr-defined]
             whole = True
-        if whole:
-            return self._power_of(waveforms)
         few = max(1, self.samples_together // max(1, waveforms.shape[-1]))
-        pieces = waveforms.split(few)  # type: ignore[no-untyped-call]
-        return torch.cat([self._power_of(clips) for clips in pieces])
+        if whole or waveforms.shape[0] <= few:
+            return self._levels_of(waveforms, lengths)
+        pieces: list[Tensor] = []
+        for first in range(0, waveforms.shape[0], few):
+            part = None if lengths is None else lengths[first : first + few]
+            pieces.append(self._levels_of(waveforms[first : first + few], part))
+        return torch.cat(pieces)
+
+    def _levels_of(self, waveforms: Tensor, lengths: Tensor | None) -> Tensor:
+        if lengths is None:
+            return self._decibels(self._power_of(waveforms))
+        after = torch.arange(waveforms.shape[-1], device=waveforms.device) >= lengths.unsqueeze(-1)
+        power = self._power_of(waveforms.masked_fill(after, 0.0))
+        return self._decibels(power.masked_fill(~self.real_frames(power, lengths), 0.0))
+
+    def real_frames(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """Which frames of ``rows`` (clips, 128, frames) are real, bool (clips, 1, frames)."""
+        frame = torch.arange(rows.shape[-1], device=rows.device)
+        return (frame < self.frame_counts(lengths).unsqueeze(-1)).unsqueeze(1)
 
     def _power_of(self, waveforms: Tensor) -> Tensor:
-        """Power in each band. The transform is made in float64: in float32 its rounding shows,
-        up to 0.002 dB in the bands near the floor, and costs as much."""
+        """Power in each band, (clips, 128, frames)."""
         spectrum = torch.stft(
-            waveforms.double(),
+            waveforms,
             self.n_fft,
             hop_length=self.hop_length,
             win_length=self.win_length,
-            window=self.window.double(),
+            window=self.window,
             center=True,
             pad_mode="constant",
             return_complex=True,
-        ).transpose(-2, -1)
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        return torch.matmul(power.float(), self.bands.T).transpose(-2, -1)
+        )
+        squares = torch.view_as_real(spectrum.transpose(-2, -1)).square().flatten(-2)
+        parts = [
+            torch.matmul(squares[..., 2 * low : 2 * high], self.weights[2 * low : 2 * high, a:b])
+            for a, b, low, high in self.spans
+        ]
+        return torch.cat(parts, dim=-1).transpose(-2, -1)
 
     def _decibels(self, power: Tensor) -> Tensor:
         loudest = power.amax(dim=(-2, -1), keepdim=True)
-        level = 10.0 * (power.clamp(min=self.amin) / loudest.clamp(min=self.amin)).log10()
-        floor = torch.full_like(level, -self.top_db)
-        return torch.where(loudest > self.amin, level.clamp(min=-self.top_db), floor)
+        # Under an infinite reference all of a silent clip is floor.
+        reference = loudest.masked_fill(loudest <= self.amin, float("inf"))
+        least = (self.amin / reference).clamp(min=1e-30)
+        level = 10.0 * torch.maximum(power / reference, least).log10()
+        return level.clamp(min=-self.top_db)
 
-    def image(self, rows: Tensor, real: Tensor, shape: list[int], frames: int) -> Tensor:
+    def image(self, rows: Tensor, lengths: Tensor | None, shape: list[int], frames: int) -> Tensor:
         """Give clips their number of frames and the shape of the input; pad with silence."""
         silent = self.silence.unsqueeze(0)
-        rows = rows.where(real, silent)[..., :frames]
+        if lengths is not None:
+            rows = rows.where(self.real_frames(rows, lengths), silent)
+        rows = rows[..., :frames]
         missing = frames - rows.shape[-1]
         if missing > 0:
             rows = torch.cat([rows, silent.expand(rows.shape[0], -1, missing)], dim=-1)
@@ -219,10 +240,12 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip has more than ``frames`` frames and ``crop`` is False, or there are not as many
-            lengths as clips.
+            A clip is empty, or has more than ``frames`` frames and ``crop`` is False; there are not
+            as many lengths as clips, or one exceeds the samples.
         """
         samples = waveforms.shape[-1]
+        if samples == 0:
+            raise ArgumentError("a clip must have at least one sample; got none")
         flat = waveforms.reshape(-1, samples)
         if lengths is not None:
             if lengths.numel() != flat.shape[0]:
@@ -230,6 +253,7 @@ class BandLevels(nn.Module):
                     f"length of lengths ({lengths.numel()}) must match clips ({flat.shape[0]})"
                 )
             lengths = lengths.reshape(-1)
+            self._check_lengths(lengths, samples)
         if not crop and 1 + samples // self.hop_length > frames:
             longest = samples if lengths is None else int(lengths.max())
             if 1 + longest // self.hop_length > frames:
@@ -238,6 +262,16 @@ class BandLevels(nn.Module):
                     f"more than frames ({frames}): cut it, or ask for crop=True"
                 )
         return flat, lengths
+
+    def _check_lengths(self, lengths: Tensor, samples: int) -> None:
+        if not torch.jit.is_scripting() and torch.compiler.is_compiling():  # type: ignore[attr-defined]
+            return  # An exported graph cannot look at values.
+        wrong = (lengths < 1) | (lengths > samples)
+        if bool(wrong.any()):
+            raise ArgumentError(
+                f"lengths must be 1..{samples}, the samples of waveforms; "
+                f"got {int(lengths[wrong][0])}"
+            )
 
 
 class LogMel(BandLevels):
@@ -272,7 +306,7 @@ class Spectrogram(BandLevels):
 
     @staticmethod
     def make_bands(n_fft: int, sample_rate: int) -> Tensor:
-        """Equal shares of the bins, whatever the rate, float32 (128, n_fft // 2 + 1)."""
+        """Averages over equal parts of the bins at any rate, float32 (128, n_fft // 2 + 1)."""
         return linear_bands(n_fft)
 
 
@@ -307,8 +341,14 @@ class Mfcc(LogMel):
         self.silence[0, 0] = -top_db * N_BANDS**0.5
 
     def rows_of(self, levels: Tensor) -> Tensor:
-        """Coefficients (clips, 128, frames) of levels of the same shape."""
-        return torch.matmul(self.dct_matrix, levels)
+        """Coefficients (clips, 128, frames) of levels of the same shape.
+
+        The frame's mean, which is coefficient 0 alone, is set aside: summed with the cosines it
+        would lose digits, differently in batches of different shape.
+        """
+        mean = levels.mean(dim=-2, keepdim=True)
+        rest = torch.matmul(self.dct_matrix, levels - mean)
+        return torch.cat([rest[:, :1] + mean * levels.shape[1] ** 0.5, rest[:, 1:]], dim=1)
 
 
 # Points of the transform and hop at the wide rate.

@@ -1,1 +1,1 @@
-"""Who sings: answers for recordings, calibration, enrolment, nearest neighbours."""
+"""Identification of the singers of recordings, calibration, enrolment, nearest neighbours."""

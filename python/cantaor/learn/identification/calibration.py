@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, and when to answer "unknown singer".
+"""Calibrated probabilities, and the threshold below which a singer is unknown.
 
 Both are fitted on source groups and singers that a network of the same kind was not trained on;
 the network that is kept has seen all of them.
@@ -22,8 +22,8 @@ from scipy.optimize import minimize_scalar
 from cantaor.learn.evaluation.evaluation import aggregate_probabilities
 from cantaor.learn.training.ensemble_training import (
     WindowFeatures,
+    balanced_sampling_probabilities,
     fit_ensemble,
-    window_probabilities_of_chance,
 )
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.metrics.verification import equal_error_rate
@@ -31,13 +31,13 @@ from cantaor.types import Float64Array, Int64Array
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
-#: Windows of one pretended recording, about the motif clips of half a minute of singing.
+#: Windows averaged for one decision, about the motif clips of half a minute of singing.
 WINDOWS_PER_DECISION = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How to read what :func:`aggregate_probabilities` makes of a recording's clips.
+    """What corrects the result that :func:`aggregate_probabilities` gives for a recording.
 
     Attributes
     ----------
@@ -49,10 +49,10 @@ class Calibration:
     unknown_error
         Their share, the equal error rate, 0..1.
     error_before, error_after
-        Expected calibration error of the held-out votes, 0..1; after is optimistic, since the
-        temperature was fitted on the same votes.
+        Expected calibration error of the held-out decisions, 0..1; after is optimistic, since the
+        temperature was fitted on the same decisions.
     votes
-        Number of held-out votes of known singers.
+        Number of held-out decisions on known singers, each the mean of about 20 windows.
     """
 
     temperature: float
@@ -64,7 +64,7 @@ class Calibration:
 
 
 def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64Array:
-    """Mean probabilities (..., singers) made more or less sure; the order stays.
+    """Mean probabilities (..., singers), sharpened or flattened; their order stays.
 
     Examples
     --------
@@ -78,37 +78,39 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64Ar
 
 
 def fit_temperature(
-    probabilities: Float64Array, labels: Int64Array, independent: int, lowest: float = 0.1
+    probabilities: Float64Array, labels: Int64Array, independent: int, min_temperature: float = 0.1
 ) -> float:
-    """The temperature from ``lowest`` to 10 that makes the labels most likely.
+    """The temperature from ``min_temperature`` to 10 that makes the labels most likely.
 
     Parameters
     ----------
     probabilities
-        float64 (n, singers), mean probabilities of votes.
+        float64 (n, singers), mean probabilities of decisions.
     labels
         int64 (n,), true singers.
     independent
-        How many of the votes are independent: source groups. As in Platt's scaling the label is
-        expected with a chance of (independent + 1) / (independent + 2) only, so that few votes
-        that all are right do not make the model certain.
-    lowest
+        How many of the decisions are independent: source groups. As in Platt's scaling the label is
+        expected with a chance of (independent + 1) / (independent + 2) only, so that a few
+        correct decisions do not make the model certain.
+    min_temperature
         Smallest temperature.
     """
     chance = (independent + 1) / (independent + 2)
     expected = np.full(probabilities.shape, (1 - chance) / (probabilities.shape[1] - 1))
     expected[np.arange(labels.size), labels] = chance
 
-    def surprise(log_temperature: float) -> float:
-        answers = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        return -float(np.mean(np.sum(expected * np.log(answers + 1e-12), axis=1)))
+    def negative_log_likelihood(log_temperature: float) -> float:
+        calibrated = apply_temperature(probabilities, float(np.exp(log_temperature)))
+        return -float(np.mean(np.sum(expected * np.log(calibrated + 1e-12), axis=1)))
 
-    found = minimize_scalar(surprise, bounds=(np.log(lowest), np.log(10)), method="bounded")
+    found = minimize_scalar(
+        negative_log_likelihood, bounds=(np.log(min_temperature), np.log(10)), method="bounded"
+    )
     return float(np.exp(found.x))
 
 
 def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibration | None:
-    """Train on parts of the training side and look at the rest.
+    """Temperature and threshold, by training on parts of the training clips, tested on the rest.
 
     Every singer with two or more source groups gives up one of them in turn, and every singer is
     left out once.
@@ -133,11 +135,11 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
     left = np.stack([profiles.labels == singer for singer in singers])
     again = held[np.arange(singers.size) % len(held)]
     unseen = np.concatenate([held, again | left])
-    probabilities = _answers(profiles, unseen, n_classes, seed)
-    known, labels = _votes(profiles, probabilities[: len(held)], held)
+    probabilities = _held_out_probabilities(profiles, unseen, n_classes, seed)
+    known, labels = _decisions(profiles, probabilities[: len(held)], held)
     temperature = fit_temperature(known, labels, np.unique(profiles.groups[held.any(0)]).size)
-    same, _ = _votes(profiles, probabilities[len(held) :], again & ~left)
-    other, _ = _votes(profiles, probabilities[len(held) :], left)
+    same, _ = _decisions(profiles, probabilities[len(held) :], again & ~left)
+    other, _ = _decisions(profiles, probabilities[len(held) :], left)
     point = equal_error_rate(same.max(axis=1), other.max(axis=1))
     right = known.argmax(axis=1) == labels
     return Calibration(
@@ -153,10 +155,10 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
 
 
 def split_into_decisions(
-    probabilities: Float64Array, voters: int = WINDOWS_PER_DECISION
+    probabilities: Float64Array, windows: int = WINDOWS_PER_DECISION
 ) -> Float64Array:
-    """Answers of runs of about ``voters`` windows as for a recording, float64 (runs, singers)."""
-    parts = np.array_split(probabilities, max(1, len(probabilities) // voters))
+    """Results for runs of about ``windows`` windows as for recordings, float64 (runs, singers)."""
+    parts = np.array_split(probabilities, max(1, len(probabilities) // windows))
     return np.stack([aggregate_probabilities(part) for part in parts])
 
 
@@ -173,30 +175,30 @@ def held_out(profiles: WindowFeatures) -> BoolArray:
     return np.stack(rows) if rows else np.zeros((1, profiles.labels.size), np.bool_)
 
 
-def _answers(
+def _held_out_probabilities(
     profiles: WindowFeatures, unseen: BoolArray, n_classes: int, seed: int
 ) -> Float64Array:
     """Probabilities (draws, n, singers) by networks that know nothing of what is unseen."""
-    chances = np.zeros(unseen.shape)
-    for row, kept in zip(chances, ~unseen, strict=True):
-        row[kept] = window_probabilities_of_chance(profiles.labels[kept], profiles.groups[kept])
-    committee, _ = fit_ensemble(profiles, chances, n_classes, seed)
+    sampling = np.zeros(unseen.shape)
+    for row, kept in zip(sampling, ~unseen, strict=True):
+        row[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
+    ensemble, _ = fit_ensemble(profiles, sampling, n_classes, seed)
     with torch.inference_mode():
         values = torch.from_numpy(profiles.values).expand(len(unseen), -1, -1)
-        logits, _ = committee(values)
+        logits, _ = ensemble(values)
         probabilities: Float64Array = logits.softmax(-1).double().numpy()
     return probabilities
 
 
-def _votes(
+def _decisions(
     profiles: WindowFeatures, probabilities: Float64Array, wanted: BoolArray
 ) -> tuple[Float64Array, Int64Array]:
-    """Votes of the wanted windows, group by group, and their singers."""
-    votes, labels = [], []
-    for answer, mask in zip(probabilities, wanted, strict=True):
+    """Decisions on the wanted windows, group by group, and their singers."""
+    decisions, labels = [], []
+    for predicted, mask in zip(probabilities, wanted, strict=True):
         for group in np.unique(profiles.groups[mask]):
             mine = mask & (profiles.groups == group)
-            runs = split_into_decisions(answer[mine])
-            votes.append(runs)
+            runs = split_into_decisions(predicted[mine])
+            decisions.append(runs)
             labels += [int(profiles.labels[mine][0])] * len(runs)
-    return np.concatenate(votes), np.asarray(labels, np.int64)
+    return np.concatenate(decisions), np.asarray(labels, np.int64)

@@ -42,7 +42,7 @@ from cantaor.types import Float64Array, Int32Array
 _TRAINED, _ENROLLED = "gallery_trained", "gallery_enrolled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Gallery:
     """Mean embeddings of singers.
 
@@ -67,7 +67,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class ScoringBackend:
-    """What turns the mean answer over a recording's clips into the answer that is given.
+    """What turns the mean probabilities over a recording's clips into its result.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def make_gallery(singer: EnsembleClassifier, profiles: WindowFeatures) -> Galler
     embeddings = _embed(
         profiles.values, singer.centre.double().numpy(), singer.whitening.double().numpy()
     )
-    singers = len(singer.committee.second_bias[0, 0])
+    singers = len(singer.ensemble.second_bias[0, 0])
     trained = singer_means(embeddings, profiles.labels, profiles.groups, singers)
     return Gallery(trained, (), np.empty((0, trained.shape[1])), cosine_temperature(profiles))
 
@@ -126,11 +126,11 @@ def cosine_similarities(embedding: ArrayLike, means: Float64Array) -> Float64Arr
     """float64 (singers,), of one recording's embedding with each mean."""
     one = np.asarray(embedding, dtype=np.float64)
     scale = np.linalg.norm(one) * np.linalg.norm(means, axis=1)
-    alike: Float64Array = means @ one / np.maximum(scale, 1e-12)
-    return alike
+    similarities: Float64Array = means @ one / np.maximum(scale, 1e-12)
+    return similarities
 
 
-def share_with_enrolled(
+def merge_enrolled(
     probabilities: Float64Array, embedding: ArrayLike, gallery: Gallery
 ) -> Float64Array:
     """Probabilities of trained, then enrolled singers.
@@ -138,7 +138,7 @@ def share_with_enrolled(
     Parameters
     ----------
     probabilities
-        float64 (singers,), the network's answer among those it was trained on.
+        float64 (singers,), probabilities among those the network was trained on.
     embedding
         (dim,), mean embedding of the recording's clips.
     gallery
@@ -151,8 +151,10 @@ def share_with_enrolled(
     """
     if not gallery.names:
         return probabilities
-    alike = cosine_similarities(embedding, np.concatenate([gallery.trained, gallery.enrolled]))
-    given = apply_temperature(np.exp(alike), gallery.temperature)[probabilities.size :]
+    similarities = cosine_similarities(
+        embedding, np.concatenate([gallery.trained, gallery.enrolled])
+    )
+    given = apply_temperature(np.exp(similarities), gallery.temperature)[probabilities.size :]
     return np.concatenate([probabilities * (1 - given.sum()), given])
 
 
@@ -211,7 +213,7 @@ def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dic
 
 
 def backend_from_bundle(bundle: Bundle) -> ScoringBackend:
-    """What a bundle keeps for reading its answers."""
+    """Calibration and gallery that a bundle keeps."""
     facts, gallery = bundle.extra.get("calibration"), bundle.extra.get("gallery")
     where = f"model {bundle.path}".rstrip()
     return ScoringBackend(
@@ -263,7 +265,7 @@ def _gallery_of(bundle: Bundle, facts: Any, where: str) -> Gallery:
 
 def cosine_temperature(profiles: WindowFeatures) -> float:
     """Fitted like the network's own, on groups that are left out; 0.1 where nobody has two."""
-    answers, labels = [], []
+    scores, labels = [], []
     for held in held_out(profiles):
         known = ~held
         if not held.any():
@@ -278,12 +280,12 @@ def cosine_temperature(profiles: WindowFeatures) -> float:
         )
         for group in np.unique(profiles.groups[held]):
             mine = held & (profiles.groups == group)
-            answers.append(np.exp(cosine_similarities(embeddings[mine].mean(axis=0), means)))
+            scores.append(np.exp(cosine_similarities(embeddings[mine].mean(axis=0), means)))
             labels.append(int(profiles.labels[mine][0]))
-    if not answers:
+    if not scores:
         return 0.1
     return fit_temperature(
-        np.stack(answers), np.asarray(labels, np.int64), len(labels), lowest=0.01
+        np.stack(scores), np.asarray(labels, np.int64), len(labels), min_temperature=0.01
     )
 
 

@@ -56,8 +56,11 @@ def finder_from_bundle(bundle: Bundle) -> MotifFinder:
             float(facts["inertia"]),
             arrays["cluster_counts"],
         )
-        motifs = Motifs(arrays["motif_values"], arrays["motif_offsets"], arrays["motif_support"])
         settings = make_settings(facts["settings"])
+        values, offsets, support = (
+            arrays[f"motif_{name}"] for name in ("values", "offsets", "support")
+        )
+        motifs = Motifs(values, offsets, support, settings.gap)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{where}: its motif dictionary is damaged: {error!r}") from error
     if bundle.extra.get("data") not in DATA:

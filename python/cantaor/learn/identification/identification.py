@@ -1,4 +1,4 @@
-"""Who sings in a recording never heard before: votes of its motif clips.
+"""Identification of the singer of a new recording from its motif clips.
 
 A recording's motif instances are those of the union of the training dictionaries; each clip gets
 class probabilities from the network, and the recording gets their normalised geometric mean.
@@ -18,6 +18,7 @@ import torch
 
 from cantaor.chain import FoundClips, find_clips
 from cantaor.clips.spans import clip_bounds
+from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
@@ -28,7 +29,7 @@ from cantaor.learn.identification.enrolment import (
     NO_BACKEND,
     ScoringBackend,
     backend_from_bundle,
-    share_with_enrolled,
+    merge_enrolled,
 )
 from cantaor.learn.identification.finders import finder_arrays as finder_arrays
 from cantaor.learn.identification.finders import finder_facts as finder_facts
@@ -48,7 +49,7 @@ class SingerScore:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One motif clip that speaks for the first-ranked singer.
+    """One motif clip that supports the first-ranked singer.
 
     Attributes
     ----------
@@ -66,9 +67,9 @@ class Evidence:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Identification:
-    """The answer for one recording.
+    """The result for one recording.
 
     Attributes
     ----------
@@ -77,9 +78,9 @@ class Identification:
     ranked
         All known singers, most probable first.
     evidence
-        The clips that speak most for the first of them.
+        The clips that contributed most to the first of them.
     clips
-        Number of motif clips that voted.
+        Number of motif clips the result is the mean of.
     embedding
         float32 (dim,), mean embedding of the clips.
     unknown
@@ -121,7 +122,7 @@ class Identification:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class ClipPredictions:
     """The motif clips of one recording and what the network makes of them.
 
@@ -138,9 +139,9 @@ class ClipPredictions:
     embeddings
         float32 (n, dim).
     backend
-        What the model keeps for reading its answers.
+        What turns the probabilities into the result: calibration, enrolled singers.
     content
-        Hash of the recording's file; empty where it was not taken.
+        What identifies the recording's audio; empty where it was not taken.
     model
         What tells the model apart; empty where it did not come from a folder.
     """
@@ -183,8 +184,10 @@ def identify(
     return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
 
 
-def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> ClipPredictions:
-    """Find the known motifs in a recording and let the network judge each clip.
+def predict_clips(
+    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+) -> ClipPredictions:
+    """Find the known motifs in a recording and classify each clip.
 
     Parameters
     ----------
@@ -192,6 +195,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
         A model trained on a mined workspace.
     audio
         A recording, or the path of one.
+    channel
+        Which channel of a file is listened to; None: that of the model's recordings.
 
     Raises
     ------
@@ -206,7 +211,8 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
     parts: list[Float32Array] = []
-    with open_audio(audio) as stream:
+    listened = finder.settings.channel if channel is None else channel
+    with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
@@ -216,9 +222,9 @@ def predict_clips(bundle: Bundle, audio: Audio | str | os.PathLike[str]) -> Clip
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LocatedRecording:
-    """A recording whose clips are found and not yet judged.
+    """A recording whose clips are found and not yet classified.
 
     Attributes
     ----------
@@ -239,20 +245,23 @@ class LocatedRecording:
 
 
 def predict_recordings(
-    bundle: Bundle, voices: Sequence[LocatedRecording], device: str = "auto", portion: int = 2048
+    bundle: Bundle,
+    recordings: Sequence[LocatedRecording],
+    device: str = "auto",
+    portion: int = 2048,
 ) -> Iterator[ClipPredictions]:
-    """Let the network judge the clips of several recordings together.
+    """Classify the clips of several recordings in common batches.
 
     Parameters
     ----------
     bundle
         A model trained on a mined workspace.
-    voices
+    recordings
         Recordings with their clips.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     portion
-        Clips in memory at once; the answers do not depend on it.
+        Clips in memory at once; the results do not depend on it.
 
     Yields
     ------
@@ -260,20 +269,21 @@ def predict_recordings(
     """
     rate, backend = bundle.trained.module.sample_rate, backend_from_bundle(bundle)
     bounds = [
-        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s) for one in voices
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s)
+        for one in recordings
     ]
-    clips = [(i, j) for i, one in enumerate(voices) for j in range(len(one.found))]
-    answers: list[tuple[Float32Array, Float32Array]] = []
+    clips = [(i, j) for i, one in enumerate(recordings) for j in range(len(one.found))]
+    outputs: list[tuple[Float32Array, Float32Array]] = []
     for first in range(0, len(clips), portion):
         rows = [
-            voices[i].samples[bounds[i][0][j] : bounds[i][1][j]]
+            recordings[i].samples[bounds[i][0][j] : bounds[i][1][j]]
             for i, j in clips[first : first + portion]
         ]
         unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
-        answers.append(predict(bundle.trained, unlabelled, device=device))
-    probabilities, embeddings = (np.concatenate(part) for part in zip(*answers, strict=True))
+        outputs.append(predict(bundle.trained, unlabelled, device=device))
+    probabilities, embeddings = (np.concatenate(part) for part in zip(*outputs, strict=True))
     done = 0
-    for one in voices:
+    for one in recordings:
         own = slice(done, done := done + len(one.found))
         found = one.found
         yield ClipPredictions(
@@ -300,32 +310,37 @@ def native_threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def aggregate_clips(heard: ClipPredictions, classes: tuple[str, ...]) -> Identification:
-    """The recording's answer: :func:`aggregate_probabilities`, read as the model says.
+def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
+    """Result for a recording: :func:`aggregate_probabilities` of its clips, calibrated.
 
     Parameters
     ----------
-    heard
+    predictions
         The clips.
     classes
-        Singers the network was trained on; those who were enrolled come with ``heard``.
+        Singers the network was trained on; those who were enrolled come with ``predictions``.
     """
-    backend = heard.backend
+    backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = aggregate_probabilities(heard.probabilities)
-    probabilities = _read(mean, heard.embeddings.mean(axis=0), backend)
+    mean = aggregate_probabilities(predictions.probabilities)
+    probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
     order = np.argsort(-probabilities, kind="stable")
-    first = _of_clips(heard, int(order[0]))
+    first = _of_clips(predictions, int(order[0]))
     evidence = tuple(
-        Evidence(heard.motifs[i], float(heard.start_s[i]), float(heard.end_s[i]), float(first[i]))
+        Evidence(
+            predictions.motifs[i],
+            float(predictions.start_s[i]),
+            float(predictions.end_s[i]),
+            float(first[i]),
+        )
         for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
     )
     return Identification(
-        heard.path,
+        predictions.path,
         tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
         evidence,
-        len(heard.motifs),
-        heard.embeddings.mean(axis=0),
+        len(predictions.motifs),
+        predictions.embeddings.mean(axis=0),
         _is_unknown(mean, int(order[0]), backend),
         backend.calibration is not None,
     )
@@ -340,20 +355,20 @@ def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) 
     return (
         probabilities
         if backend.gallery is None
-        else share_with_enrolled(probabilities, embedding, backend.gallery)
+        else merge_enrolled(probabilities, embedding, backend.gallery)
     )
 
 
-def _of_clips(heard: ClipPredictions, singer: int) -> Float64Array:
-    """What every clip says for one singer, trained or enrolled."""
-    if singer < heard.probabilities.shape[1] or heard.backend.gallery is None:
-        return heard.probabilities[:, singer].astype(np.float64)
-    rows = zip(heard.probabilities.astype(np.float64), heard.embeddings, strict=True)
-    gallery = heard.backend.gallery
-    return np.array([share_with_enrolled(p, e, gallery)[singer] for p, e in rows])
+def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
+    """Probability of one singer, trained or enrolled, in every clip."""
+    if singer < predictions.probabilities.shape[1] or predictions.backend.gallery is None:
+        return predictions.probabilities[:, singer].astype(np.float64)
+    rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)
+    gallery = predictions.backend.gallery
+    return np.array([merge_enrolled(p, e, gallery)[singer] for p, e in rows])
 
 
-def _is_unknown(mean: Float64Array, answer: int, backend: ScoringBackend) -> bool | None:
+def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool | None:
     if backend.calibration is None:
         return None
-    return answer < mean.size and float(mean.max()) < backend.calibration.unknown_below
+    return best < mean.size and float(mean.max()) < backend.calibration.unknown_below

@@ -52,9 +52,9 @@ def build_model(
     """
     if name not in MODELS:
         raise ArgumentError(f"model must be one of {', '.join(MODELS)}; got {name!r}")
-    for what, number, least in (("n_classes", n_classes, 2), ("in_channels", in_channels, 1)):
-        if number < least:
-            raise ArgumentError(f"{what} must be at least {least}; got {number}")
+    for what, number, minimum in (("n_classes", n_classes, 2), ("in_channels", in_channels, 1)):
+        if number < minimum:
+            raise ArgumentError(f"{what} must be at least {minimum}; got {number}")
     if pooling not in POOLINGS:
         raise ArgumentError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
     if width is None:

@@ -42,9 +42,9 @@ class CRNN(Network):
         Filters of every convolution; the paper's 128 go with a GRU of 256 and a layer of 1,024,
         which shrink in proportion.
     pooling
-        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.pool_real`.
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.masked_pool`.
     dropout
-        Share of activations dropped after each block while training.
+        Fraction of activations dropped after each block while training.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class CRNN(Network):
         self.recurrent = nn.GRU(32 * width, 2 * width, num_layers=2, batch_first=True)
         self.head = Head(self.embedding_size, 8 * width, n_classes)
 
-    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def embed_masked(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Embeddings (clips, embedding_size) of images that are zero after each clip."""
         for block in self.blocks:
             x, lengths = block(x, lengths)

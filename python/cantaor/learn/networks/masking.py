@@ -1,7 +1,7 @@
 """Layers that treat the frames after the end of a clip as if they were not there.
 
 Images are float32 (clips, channels, rows, frames); ``lengths`` is int64 (clips,), the real frames
-of each clip, at least 1, or None: all frames are real. The rules that make a clip's answer the
+of each clip, at least 1, or None: all frames are real. The rules that make a clip's output the
 same alone, in a batch and padded to any length:
 
 * the input of every convolution is zero after the clip, just as beyond the image's border;
@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn.functional import batch_norm, max_pool2d
 
-#: How steps or images become one vector: see :func:`pool_real`.
+#: How steps or images become one vector: see :func:`masked_pool`.
 POOLINGS = ("mean", "statistics")
 
 
@@ -43,7 +43,7 @@ def mask_padding(x: Tensor, lengths: Tensor | None, value: float = 0.0) -> Tenso
     return x.masked_fill(valid_frames(x, lengths).logical_not(), value)
 
 
-def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
+def masked_mean(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Mean over rows and real frames, (clips, channels)."""
     if lengths is None:
         return x.mean(dim=(-2, -1))
@@ -51,14 +51,14 @@ def mean_of_real(x: Tensor, lengths: Tensor | None) -> Tensor:
     return total / (lengths * x.shape[-2]).unsqueeze(-1)
 
 
-def deviation_of_real(x: Tensor, mean: Tensor, lengths: Tensor | None) -> Tensor:
+def masked_std(x: Tensor, mean: Tensor, lengths: Tensor | None) -> Tensor:
     """Standard deviation around ``mean`` over rows and real frames, (clips, channels)."""
     spread = (x - mean[:, :, None, None]).square()
     # The root of nothing, in clips of one step, has no gradient.
-    return (mean_of_real(spread, lengths) + 1e-5).sqrt()
+    return (masked_mean(spread, lengths) + 1e-5).sqrt()
 
 
-def pool_real(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
+def masked_pool(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
     """One vector for each clip from (clips, channels, rows, frames).
 
     Parameters
@@ -70,18 +70,18 @@ def pool_real(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
         then the standard deviations, (clips, 2 * channels), after Okabe, Koshinaka and Shinoda
         (2018), Interspeech, section 3.1.
     """
-    mean = mean_of_real(x, lengths)
+    mean = masked_mean(x, lengths)
     if pooling == "mean":
         return mean
-    return torch.cat([mean, deviation_of_real(x, mean, lengths)], dim=-1)
+    return torch.cat([mean, masked_std(x, mean, lengths)], dim=-1)
 
 
 def pool_steps(x: Tensor, lengths: Tensor | None, pooling: str) -> Tensor:
-    """:func:`pool_real` of (clips, steps, features)."""
-    return pool_real(x.transpose(1, 2).unsqueeze(2), lengths, pooling)
+    """:func:`masked_pool` of (clips, steps, features)."""
+    return masked_pool(x.transpose(1, 2).unsqueeze(2), lengths, pooling)
 
 
-def reverse_real(x: Tensor, lengths: Tensor | None) -> Tensor:
+def reverse_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
     """(clips, steps, features) with the real steps in reverse order, the others unspecified.
 
     An index gather: packed sequences would do, but cannot be exported with a dynamic batch.
@@ -98,7 +98,7 @@ def as_steps(x: Tensor) -> Tensor:
     return x.permute(0, 3, 1, 2).flatten(2)
 
 
-class _RealBatchNorm(Function):
+class _BatchNormFunction(Function):
     """Batch normalisation over real frames with its gradient written out.
 
     Left to autograd, the masks and sums of this layer cost as much as the convolutions.
@@ -141,10 +141,10 @@ def _as_channels(values: Tensor) -> Tensor:
 
 
 @torch.jit.unused  # Only training calls it, in eager mode.
-def _normalise_real(
+def _normalise_valid(
     x: Tensor, weight: Tensor, bias: Tensor, real: Tensor, count: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    y, mean, variance = _RealBatchNorm.apply(  # type: ignore[no-untyped-call]
+    y, mean, variance = _BatchNormFunction.apply(  # type: ignore[no-untyped-call]
         x, weight, bias, real, count, eps
     )
     return y, mean, variance
@@ -164,7 +164,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
         whole = x.float()
         real = valid_frames(x, lengths).to(whole.dtype)
         count = (lengths.sum() * x.shape[-2]).float()
-        y, mean, variance = _normalise_real(whole, self.weight, self.bias, real, count, self.eps)
+        y, mean, variance = _normalise_valid(whole, self.weight, self.bias, real, count, self.eps)
         self._update(mean, variance * count / (count - 1).clamp(min=1))
         normalised: Tensor = y.to(x.dtype)
         return normalised
@@ -262,7 +262,7 @@ class Head(nn.Module):
     units
         Units of the hidden layer.
     n_classes
-        Length of the answer.
+        Length of the output.
     """
 
     def __init__(self, features: int, units: int, n_classes: int) -> None:

@@ -1,4 +1,4 @@
-"""What the three networks have in common: images and lengths in, embeddings and logits out."""
+"""Base class of the three networks: images and lengths to embeddings and logits."""
 
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,9 @@ class Network(nn.Module):
         -------
         float32 (clips, embedding_size).
         """
-        return self.embed_silenced(mask_padding(x, lengths), lengths)
+        return self.embed_masked(mask_padding(x, lengths), lengths)
 
-    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def embed_masked(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """:meth:`embed` of images that are zero after each clip."""
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ a first convolution of 3 x 3 with stride 1 in place of 7 x 7 with stride 2; a la
 import torch
 from torch import Tensor, nn
 
-from cantaor.learn.networks.masking import Convolution, Head, MaxPool, pool_real
+from cantaor.learn.networks.masking import Convolution, Head, MaxPool, masked_pool
 from cantaor.learn.networks.network import Network
 
 
@@ -45,7 +45,7 @@ class Residual50(Network):
         Filters of the first convolution; the published 64 go with an embedding of 2,048 and a
         layer of 1,024, which shrink in proportion.
     pooling
-        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.pool_real`.
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.masked_pool`.
 
     Examples
     --------
@@ -72,10 +72,10 @@ class Residual50(Network):
         self.embedding_size = channels * (1 if pooling == "mean" else 2)
         self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def embed_masked(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Embeddings (clips, embedding_size) of images that are zero after each clip."""
         x, lengths = self.first(x, lengths)
         x, lengths = self.pool(torch.relu(x), lengths)
         for block in self.blocks:
             x, lengths = block(x, lengths)
-        return pool_real(x, lengths, self.pooling)
+        return masked_pool(x, lengths, self.pooling)

@@ -14,7 +14,7 @@ deviation, ``pooling="statistics"``, about two in a hundred more than the mean.
 import torch
 from torch import Tensor, nn
 
-from cantaor.learn.networks.masking import Convolution, Head, as_steps, pool_steps, reverse_real
+from cantaor.learn.networks.masking import Convolution, Head, as_steps, pool_steps, reverse_valid
 from cantaor.learn.networks.network import Network
 
 
@@ -43,7 +43,7 @@ class ResidualBLSTM(Network):
         Filters of every convolution; 64 go with an LSTM of 256 units a direction and a layer of
         1,024, which shrink in proportion.
     pooling
-        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.pool_real`.
+        ``"mean"`` or ``"statistics"``, see :func:`~cantaor.learn.networks.masking.masked_pool`.
     blocks
         Residual blocks of two convolutions.
 
@@ -72,7 +72,7 @@ class ResidualBLSTM(Network):
         self.backwards = nn.LSTM(64 * width, 4 * width, batch_first=True)
         self.head = Head(self.embedding_size, 16 * width, n_classes)
 
-    def embed_silenced(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def embed_masked(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Embeddings (clips, embedding_size) of images that are zero after each clip."""
         x, lengths = self.first(x, lengths)
         x = torch.relu(x)
@@ -80,6 +80,6 @@ class ResidualBLSTM(Network):
             x = block(x, lengths)
         steps = as_steps(x)
         ahead, _ = self.forwards(steps)
-        back, _ = self.backwards(reverse_real(steps, lengths))
+        back, _ = self.backwards(reverse_valid(steps, lengths))
         both = [pool_steps(side, lengths, self.pooling) for side in (ahead, back)]
         return torch.cat(both, dim=-1)

@@ -1,7 +1,8 @@
 """Training of :mod:`cantaor.learn.networks.ensemble`: every source group weighs the same.
 
 A batch draws a singer, then one of the singer's source groups, then a window of it, so that
-neither long recordings nor many motifs decide. Nothing is watched: the number of steps is fixed.
+neither long recordings nor many motifs decide. There is no early stopping: the number of steps is
+fixed.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.networks.ensemble import PROFILE_RATE, EnsembleClassifier, MLPEnsemble
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
-#: Perceptrons that vote.
+#: Perceptrons of the ensemble.
 MEMBERS = 5
-#: Samples of a training window, 0.2 s: all clips are heard for as long, so length says nothing.
+#: Samples of a training window, 0.2 s: clips are cut into windows, so their length says nothing.
 WINDOW = PROFILE_RATE // 5
 
 _STEPS, _BATCH = 400, 96
@@ -29,7 +30,7 @@ _REPORT_EVERY = 100
 _RIDGE = 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class WindowFeatures:
     """Training windows as profiles.
 
@@ -49,14 +50,14 @@ class WindowFeatures:
 
 
 def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
-    """WindowFeatures of the 0.2 s windows of clips.
+    """Profiles of the 0.2 s windows of clips.
 
     Parameters
     ----------
     clips
         Clips at 22,050 Hz whose ``recording`` is the source group.
     batch
-        Windows at a time; the answer does not depend on it.
+        Windows at a time; the result does not depend on it.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def fit_ensemble_classifier(
     profiles
         Training windows.
     n_classes
-        Singers; those without a window are never answered with certainty.
+        Singers; those without a window are never predicted with certainty.
     seed
         Decides the start and the order.
     members
@@ -119,11 +120,11 @@ def fit_ensemble_classifier(
     ArgumentError
         There are windows of fewer than two singers.
     """
-    chances = np.tile(
-        window_probabilities_of_chance(profiles.labels, profiles.groups), (members, 1)
+    sampling = np.tile(
+        balanced_sampling_probabilities(profiles.labels, profiles.groups), (members, 1)
     )
     singer = EnsembleClassifier(n_classes, members)
-    singer.committee, history = fit_ensemble(profiles, chances, n_classes, seed, progress)
+    singer.ensemble, history = fit_ensemble(profiles, sampling, n_classes, seed, progress)
     centre, whitening = fit_wccn(profiles.values, profiles.groups)
     singer.centre.copy_(torch.from_numpy(centre))
     singer.whitening.copy_(torch.from_numpy(whitening))
@@ -131,7 +132,7 @@ def fit_ensemble_classifier(
 
 
 def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
-    """What makes embeddings of profiles: (profile - centre) @ whitening.
+    """Within-class covariance normalisation: embedding = (profile - centre) @ whitening.
 
     Parameters
     ----------
@@ -159,20 +160,20 @@ def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Fl
 
 def fit_ensemble(
     profiles: WindowFeatures,
-    chances: Float64Array,
+    sampling: Float64Array,
     n_classes: int,
     seed: int = 0,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
 ) -> tuple[MLPEnsemble, tuple[Mapping[str, float], ...]]:
-    """Train perceptrons side by side, each on windows of its own.
+    """Train the perceptrons of an ensemble, each on its own windows.
 
     Parameters
     ----------
     profiles
         Windows.
-    chances
-        float64 (members, n), chance of each window in a batch of each member; what has none is
-        not known to that member in any way.
+    sampling
+        float64 (members, n), sampling probability of each window for each member; a window with 0
+        does not influence that member in any way.
     n_classes, seed, progress
         As for :func:`fit_ensemble_classifier`.
 
@@ -181,58 +182,58 @@ def fit_ensemble(
     ArgumentError
         A member has windows of fewer than two singers.
     """
-    for known in chances > 0:
+    for known in sampling > 0:
         if np.unique(profiles.labels[known]).size < 2:
             raise ArgumentError("profiles must be of at least 2 singers")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        committee = MLPEnsemble(n_classes, len(chances))
-        for row, known in enumerate(chances > 0):
+        ensemble = MLPEnsemble(n_classes, len(sampling))
+        for row, known in enumerate(sampling > 0):
             values = profiles.values[known].astype(np.float64)
-            committee.mean[row, 0] = torch.from_numpy(values.mean(axis=0))
-            committee.scale[row, 0] = torch.from_numpy(1 / (values.std(axis=0) + 1e-6))
-        history = _fit(committee, profiles, chances, np.random.default_rng(seed), progress)
-    return committee.eval(), tuple(history)
+            ensemble.mean[row, 0] = torch.from_numpy(values.mean(axis=0))
+            ensemble.scale[row, 0] = torch.from_numpy(1 / (values.std(axis=0) + 1e-6))
+        history = _fit(ensemble, profiles, sampling, np.random.default_rng(seed), progress)
+    return ensemble.eval(), tuple(history)
 
 
-def window_probabilities_of_chance(labels: Int32Array, groups: Int32Array) -> Float64Array:
-    """Chance of each window, float64 (n,), sums to 1: equal singers, equal groups within one.
+def balanced_sampling_probabilities(labels: Int32Array, groups: Int32Array) -> Float64Array:
+    """Sampling probability of each window, float64 (n,): singers equal, groups of a singer equal.
 
     Examples
     --------
-    >>> window_probabilities_of_chance(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 2])).tolist()
+    >>> balanced_sampling_probabilities(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 2])).tolist()
     [0.125, 0.125, 0.25, 0.5]
     """
     pairs, place, counts = np.unique(
         np.stack([labels, groups]), axis=1, return_inverse=True, return_counts=True
     )
     _, singer, of_singer = np.unique(pairs[0], return_inverse=True, return_counts=True)
-    chance = 1 / (counts * of_singer[singer] * of_singer.size)
-    chances: Float64Array = chance[place.reshape(-1)]
-    return chances
+    probability = 1 / (counts * of_singer[singer] * of_singer.size)
+    sampling: Float64Array = probability[place.reshape(-1)]
+    return sampling
 
 
 def _fit(
-    committee: MLPEnsemble,
+    ensemble: MLPEnsemble,
     profiles: WindowFeatures,
-    chances: Float64Array,
+    sampling: Float64Array,
     rng: np.random.Generator,
     progress: Callable[[int, int, Mapping[str, float]], None] | None,
 ) -> list[Mapping[str, float]]:
     values = torch.from_numpy(profiles.values)
     labels = torch.from_numpy(profiles.labels.astype(np.int64))
-    optimiser = torch.optim.AdamW(committee.parameters(), lr=_LR, weight_decay=_DECAY)
+    optimiser = torch.optim.AdamW(ensemble.parameters(), lr=_LR, weight_decay=_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, _LR, total_steps=_STEPS, pct_start=0.1
     )
-    reached = np.cumsum(chances, axis=1)
+    reached = np.cumsum(sampling, axis=1)
     history: list[Mapping[str, float]] = []
     for step in range(1, _STEPS + 1):
         chosen = _draw(reached, rng)
-        loss = _loss(committee, values[chosen], labels[chosen])
+        loss = _loss(ensemble, values[chosen], labels[chosen])
         optimiser.zero_grad()
         # Each member has its own loss; their sum has the gradient of each.
-        (loss * len(chances)).backward()  # type: ignore[no-untyped-call]
+        (loss * len(sampling)).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
         if step % _REPORT_EVERY == 0:
@@ -249,8 +250,8 @@ def _draw(reached: Float64Array, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(np.stack([np.searchsorted(one, at, "right") for one, at in rows]))
 
 
-def _loss(committee: MLPEnsemble, values: Tensor, labels: Tensor) -> Tensor:
-    logits, _ = committee(values)
+def _loss(ensemble: MLPEnsemble, values: Tensor, labels: Tensor) -> Tensor:
+    logits, _ = ensemble(values)
     return torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), label_smoothing=_SMOOTHING
     )

@@ -1,8 +1,7 @@
 """The training loop on Lightning: epochs, early stopping, checkpoints; imported by training only.
 
 Every epoch draws its order and its dropout from the seed and its own number, and the state is
-written after an epoch only, so training that was killed anywhere repeats the interrupted epoch
-exactly.
+written after every epoch, so an interrupted training repeats the unfinished epoch exactly.
 """
 
 from __future__ import annotations
@@ -24,9 +23,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torchmetrics import MeanMetric
 
 from cantaor.errors import ModelError
+from cantaor.io.files import replacing
 from cantaor.learn.data.augmentation import MASKS, MIXUP, augment, mask_image, mix_pairs
 from cantaor.learn.data.clips import ClipSet, bucketed_batches
 from cantaor.learn.networks.classifier import SingerClassifier
@@ -35,45 +37,46 @@ from cantaor.types import Int64Array
 
 _PRECISION = {"float32": "32-true", "float16": "16-mixed", "bfloat16": "bf16-mixed"}
 _CHECKPOINT = "training.ckpt"
+# Raised whenever the state of the optimiser or the schedule changes its form.
+_FORMAT = 2
 
 
 class _Batches:
     """Batches of a clip set in a given order, as tensors."""
 
-    def __init__(self, clips: ClipSet, order: Sequence[Int64Array], longest: int) -> None:
+    def __init__(self, clips: ClipSet, order: Sequence[Int64Array], max_samples: int) -> None:
         self.clips = clips
         self.order = order
-        self.longest = longest
+        self.max_samples = max_samples
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for index in self.order:
-            waveforms, lengths = self.clips.batch(index, self.longest)
+            waveforms, lengths = self.clips.batch(index, self.max_samples)
             labels = self.clips.labels[index].astype(np.int64)
             yield torch.from_numpy(waveforms), torch.from_numpy(lengths), torch.from_numpy(labels)
 
 
-class _Side:
-    """Loss and accuracy of one side over an epoch, kept on the device until they are read."""
+class _EpochMetrics:
+    """Mean loss and accuracy over the clips of an epoch, kept on the device until they are read."""
 
-    def __init__(self) -> None:
-        self.clips = 0
-        self.loss: Tensor | float = 0.0
-        self.right: Tensor | float = 0.0
+    def __init__(self, device: torch.device) -> None:
+        self.loss, self.accuracy = (
+            MeanMetric(nan_strategy="disable").set_dtype(torch.float64).to(device) for _ in range(2)
+        )
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.clips += len(labels)
-        self.loss = self.loss + loss.detach().double() * len(labels)
-        self.right = self.right + (logits.detach().argmax(dim=-1) == labels).sum()
+        self.loss.update(loss.detach(), weight=len(labels))
+        self.accuracy.update((logits.detach().argmax(dim=-1) == labels).double())
 
     def means(self) -> tuple[float, float]:
-        return float(self.loss) / self.clips, float(self.right) / self.clips
+        return float(self.loss.compute()), float(self.accuracy.compute())
 
 
 class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped here
-    """What happens to a batch; the epochs' metrics end in ``history``."""
+    """Training and validation steps; ``history`` holds the metrics of every epoch."""
 
     def __init__(
         self,
@@ -93,22 +96,23 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
 
     def train_dataloader(self) -> _Batches:
         rng = np.random.default_rng([self.settings.seed, self.current_epoch])
-        longest = self.singer.longest
-        lengths = np.minimum(self.train_clips.lengths, longest)
+        max_samples = self.singer.max_samples
+        lengths = np.minimum(self.train_clips.lengths, max_samples)
         order = bucketed_batches(lengths, self.settings.batch, rng)
-        return _Batches(self.train_clips, order, longest)
+        return _Batches(self.train_clips, order, max_samples)
 
     def val_dataloader(self) -> _Batches | list[Tensor]:
         if self.validation_clips is None:
             return []
         order = np.argsort(self.validation_clips.lengths, kind="stable")
         cuts = np.arange(self.settings.batch, order.size, self.settings.batch)
-        return _Batches(self.validation_clips, np.split(order, cuts), self.singer.longest)
+        return _Batches(self.validation_clips, np.split(order, cuts), self.singer.max_samples)
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch)
         self.started = time.perf_counter()
-        self.learned, self.watched = _Side(), _Side()
+        self.train_metrics = _EpochMetrics(self.device)
+        self.validation_metrics = _EpochMetrics(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         waveforms, lengths, labels = batch
@@ -116,25 +120,25 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         with torch.no_grad():
             singer = self.singer
             waveforms, lengths = augment(
-                waveforms, lengths, names, singer.longest, singer.sample_rate
+                waveforms, lengths, names, singer.max_samples, singer.sample_rate
             )
             images, counts = self._images(waveforms, lengths)
             if MASKS in names:
                 images = mask_image(images, counts)
-            other, share = torch.arange(len(labels), device=labels.device), 1.0
+            other, mixing = torch.arange(len(labels), device=labels.device), 1.0
             if MIXUP in names:
-                images, counts, other, share = mix_pairs(images, counts)
+                images, counts, other, mixing = mix_pairs(images, counts)
         logits = self.singer.classify(images, counts)[0].float()
-        loss = share * cross_entropy(logits, labels, self.weights)
-        if share < 1:
-            loss = loss + (1 - share) * cross_entropy(logits, labels[other], self.weights)
-        self.learned.add(loss, logits, labels)
+        loss = mixing * cross_entropy(logits, labels, self.weights)
+        if mixing < 1:
+            loss = loss + (1 - mixing) * cross_entropy(logits, labels[other], self.weights)
+        self.train_metrics.add(loss, logits, labels)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         waveforms, lengths, labels = batch
         logits = self.singer.classify(*self._images(waveforms, lengths))[0].float()
-        self.watched.add(cross_entropy(logits, labels), logits, labels)
+        self.validation_metrics.add(cross_entropy(logits, labels), logits, labels)
 
     def _images(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, enabled=False):
@@ -142,10 +146,11 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
 
     def epoch_metrics(self) -> dict[str, float]:
         """Figures of the epoch that has just ended."""
-        loss, accuracy = self.learned.means()
+        loss, accuracy = self.train_metrics.means()
         metrics = {"epoch": self.current_epoch + 1, "loss": loss, "accuracy": accuracy}
         if self.validation_clips is not None:
-            metrics["validation_loss"], metrics["validation_accuracy"] = self.watched.means()
+            validation = self.validation_metrics.means()
+            metrics["validation_loss"], metrics["validation_accuracy"] = validation
         return {**metrics, "seconds": time.perf_counter() - self.started}
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -156,26 +161,37 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         if settings.schedule == "constant":
             return {"optimizer": adam}
         steps = settings.epochs * len(self.train_dataloader())
-        schedule = LambdaLR(adam, lambda step: learning_rate_factor(step, steps))
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        schedule = {"scheduler": warmup_cosine(adam, steps), "interval": "step"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
 
 
-def learning_rate_factor(step: int, steps: int) -> float:
-    """Share of the largest step size at a step of so many: up over a tenth, down along a cosine.
+def warmup_cosine(optimiser: Optimizer, steps: int) -> SequentialLR:
+    """Learning rate over ``steps`` steps: linear warm-up for a tenth of them, then cosine decay.
 
     Examples
     --------
-    >>> [round(learning_rate_factor(step, 20), 2) for step in (0, 1, 2, 11, 19)]
-    [0.5, 1.0, 1.0, 0.5, 0.01]
+    >>> optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> schedule, rates = warmup_cosine(optimiser, 20), []
+    >>> for _ in range(20):
+    ...     rates.append(round(optimiser.param_groups[0]["lr"], 2))
+    ...     optimiser.step()
+    ...     schedule.step()
+    >>> rates[:3], rates[11], rates[19]
+    ([0.5, 1.0, 1.0], 0.5, 0.01)
     """
-    rise = max(1, steps // 10)
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, steps - rise))))
+    warmup = max(1, steps // 10)
+    return SequentialLR(
+        optimiser,
+        [
+            LinearLR(optimiser, start_factor=1 / warmup, total_iters=warmup - 1),
+            CosineAnnealingLR(optimiser, max(1, steps - warmup)),
+        ],
+        milestones=[warmup],
+    )
 
 
 class _Record(Callback):  # type: ignore[misc]
-    """Write down what each epoch came to, before any other callback asks for it.
+    """Append the metrics of each epoch to the history, before any other callback reads them.
 
     A loss that is no number ends the training before such weights are kept anywhere.
     """
@@ -194,7 +210,7 @@ class _Record(Callback):  # type: ignore[misc]
 class _KeepBest(Callback):  # type: ignore[misc]
     """Keep the weights of the smallest validation loss; stop after ``patience`` worse epochs.
 
-    Where nothing is watched, every epoch counts as the best so far.
+    Without validation clips every epoch counts as the best so far.
     """
 
     def __init__(self, patience: int) -> None:
@@ -243,14 +259,13 @@ class _SaveEpoch(Checkpoint):  # type: ignore[misc]
         self.key = key
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
-        partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial)
-        partial.replace(self.path)
+        with replacing(self.path) as partial:
+            trainer.save_checkpoint(partial)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: _Learner, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["cantaor"] = {"key": self.key, "history": pl_module.history}
+        checkpoint["cantaor"] = {"format": _FORMAT, "key": self.key, "history": pl_module.history}
 
 
 def run_epochs(
@@ -313,6 +328,10 @@ def _read_checkpoint(path: Path, key: str, learner: _Learner, keep: _KeepBest) -
         raise ModelError(
             f"checkpoint {path} is damaged ({type(error).__name__}); remove it to train anew"
         ) from error
+    if mine.get("format") != _FORMAT:
+        raise ModelError(
+            f"checkpoint {path} is of another version of cantaor; remove it to train anew"
+        )
     if mine["key"] != key:
         raise ModelError(
             f"checkpoint {path} belongs to other clips or settings; "

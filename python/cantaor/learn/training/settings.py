@@ -1,4 +1,4 @@
-"""What decides the result of training, together with the clips."""
+"""Training settings: with the clips they determine the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SCHEDULES = ("constant", "cosine")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """What decides the result of training, together with the clips.
+    """Training settings: with the clips they determine the result.
 
     Attributes
     ----------
@@ -61,14 +61,14 @@ class TrainingSettings:
         ``"constant"``, or ``"cosine"``: ``lr`` rises over the first tenth of all steps and falls
         to 0 along a cosine over the rest.
     weight_decay
-        Share of the weights taken away by a step of size 1, apart from the gradient (AdamW).
+        Decoupled weight decay of AdamW: fraction of the weights subtracted at a step of size 1.
     epochs
         Epochs at most.
     patience
         Epochs without a smaller validation loss after which training stops.
     early_stopping
         True: the weights of the smallest validation loss are kept. False: all epochs are run, on
-        the validation clips as well, and the last weights are kept; nothing is watched.
+        the validation clips as well, and the last weights are kept: there is no early stopping.
     seed
         Decides weights, dropout and the order of the clips.
     device
@@ -171,7 +171,7 @@ def pick_device(device: str) -> torch.device:
 def training_digest(
     train_clips: ClipSet, validation_clips: ClipSet | None, settings: TrainingSettings
 ) -> str:
-    """Digest of all that decides the result; device aside."""
+    """Digest of clips and settings; the device does not enter."""
     digest = hashlib.sha256()
     for clips in (train_clips, validation_clips):
         if clips is None:

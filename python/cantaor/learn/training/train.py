@@ -37,8 +37,8 @@ def train(
 ) -> TrainedModel:
     """Train a network and keep the weights of its best epoch.
 
-    The same clips, settings and machine give the same result, also when training was killed and
-    taken up again. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
+    The same clips, settings and machine give the same result, also when training was interrupted
+    and resumed. torch's random state is left as it was. Clips longer than 4.26 s (426 frames)
     are cut at their end.
 
     Parameters
@@ -46,7 +46,7 @@ def train(
     train_clips
         What is learned from; the features' scale is fitted on them alone.
     validation_clips
-        What early stopping watches; learned from as well if nothing is watched. Neither side may
+        For early stopping; trained on as well where there is none. Neither set may
         hold clips that are tested on later.
     settings
         How to train; None: the paper's protocol.
@@ -74,7 +74,7 @@ def train(
         check_rate(name, clips, rate)
     if settings.model == PROFILE:
         return _train_ensemble(train_clips, validation_clips, settings, progress)
-    _check_sides(train_clips, validation_clips)
+    _check_subsets(train_clips, validation_clips)
     device = pick_device(settings.device)
     if settings.precision == "float16" and device.type == "cpu":
         raise ArgumentError("precision 'float16' needs a CUDA device; a CPU mixes 'bfloat16'")
@@ -82,18 +82,18 @@ def train(
         run_epochs,  # Lightning takes seconds to import.
     )
 
-    watched: ClipSet | None = validation_clips
+    watched_clips: ClipSet | None = validation_clips
     if not settings.early_stopping:
-        train_clips, watched = join_clips(train_clips, validation_clips), None
+        train_clips, watched_clips = join_clips(train_clips, validation_clips), None
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         singer = _build_network(settings, len(train_clips.classes))
-        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.longest))
+        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.max_samples))
         history = run_epochs(
             singer,
             train_clips,
-            watched,
+            watched_clips,
             settings,
             device,
             class_weights(train_clips, settings),
@@ -112,7 +112,7 @@ def _train_ensemble(
     """All clips are learned from; their ``recording`` is the source group."""
     if len(validation_clips):
         train_clips = join_clips(train_clips, validation_clips)
-    _check_side("train_clips", train_clips)
+    _check_clips("train_clips", train_clips)
     profiles = extract_window_features(train_clips)
     singer, history = fit_ensemble_classifier(
         profiles, len(train_clips.classes), seed=settings.seed, progress=progress
@@ -129,27 +129,27 @@ def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def _scale_batches(clips: ClipSet, size: int, longest: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _scale_batches(clips: ClipSet, size: int, max_samples: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = np.argsort(clips.lengths, kind="stable")
     for part in np.split(order, np.arange(size, order.size, size)):
-        waveforms, lengths = clips.batch(part, longest)
+        waveforms, lengths = clips.batch(part, max_samples)
         yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 
-def _check_sides(train_clips: ClipSet, validation_clips: ClipSet) -> None:
+def _check_subsets(train_clips: ClipSet, validation_clips: ClipSet) -> None:
     if train_clips.classes != validation_clips.classes:
         raise ArgumentError(
             f"singers of train_clips {train_clips.classes} must be those of "
             f"validation_clips {validation_clips.classes}"
         )
     for name, clips in (("train_clips", train_clips), ("validation_clips", validation_clips)):
-        _check_side(name, clips)
+        _check_clips(name, clips)
     singers = np.unique(train_clips.labels).size
     if singers < 2:
         raise ArgumentError(f"train_clips must hold at least 2 singers; got {singers}")
 
 
-def _check_side(name: str, clips: ClipSet) -> None:
+def _check_clips(name: str, clips: ClipSet) -> None:
     if len(clips) == 0:
         raise ArgumentError(f"{name} holds no clips")
     if clips.labels.min() < 0:

@@ -1,4 +1,4 @@
-#include "cantaor/collector.hpp"
+#include "cantaor/pattern_collector.hpp"
 
 #include <algorithm>
 #include <string>
@@ -96,26 +96,26 @@ RowsByLength::Cursor RowsByLength::allocate() {
   return cursor;
 }
 
-Collector::Collector(const MiningOptions& options)
+PatternCollector::PatternCollector(const MiningOptions& options)
     : options_(options),
       ranked_(options.top_k != MiningOptions::kUnlimited),
       limit_(options.max_patterns < options.top_k ? options.max_patterns + 1 : options.top_k),
       threshold_(options.min_support) {}
 
-bool Collector::better(const Ranked& a, const Ranked& b) {
+bool PatternCollector::better(const Ranked& a, const Ranked& b) {
   if (a.support != b.support) return a.support > b.support;
   if (a.pattern.size() != b.pattern.size()) return a.pattern.size() > b.pattern.size();
   return a.pattern < b.pattern;
 }
 
-void Collector::admit() {
+void PatternCollector::admit() {
   if (options_.max_patterns != MiningOptions::kUnlimited &&
       count_.fetch_add(1, std::memory_order_relaxed) >= options_.max_patterns)
     refuse(options_.max_patterns);
 }
 
-void Collector::add(PatternChunk& chunk, std::span<const std::int32_t> pattern,
-                    std::int64_t support) {
+void PatternCollector::add(PatternChunk& chunk, std::span<const std::int32_t> pattern,
+                           std::int64_t support) {
   if (!may_be_kept(pattern.size())) return;
   if (ranked_) return add_ranked(pattern, support);
   admit();
@@ -124,7 +124,7 @@ void Collector::add(PatternChunk& chunk, std::span<const std::int32_t> pattern,
   chunk.support.push_back(static_cast<std::int32_t>(support));
 }
 
-void Collector::add_ranked(std::span<const std::int32_t> pattern, std::int64_t support) {
+void PatternCollector::add_ranked(std::span<const std::int32_t> pattern, std::int64_t support) {
   if (support < threshold()) return;
   Ranked entry{support, {pattern.begin(), pattern.end()}};
   const std::lock_guard lock(mutex_);
@@ -142,14 +142,14 @@ void Collector::add_ranked(std::span<const std::int32_t> pattern, std::int64_t s
                      std::memory_order_relaxed);
 }
 
-Patterns Collector::finish(std::vector<PatternChunk> chunks) {
+Patterns PatternCollector::finish(std::vector<PatternChunk> chunks) {
   if (ranked_) return finish_ranked();
   std::sort(chunks.begin(), chunks.end(),
             [](const PatternChunk& a, const PatternChunk& b) { return a.prefix < b.prefix; });
   return by_length(chunks, options_.threads);
 }
 
-Patterns Collector::finish_ranked() {
+Patterns PatternCollector::finish_ranked() {
   if (static_cast<std::int64_t>(heap_.size()) > options_.max_patterns)
     refuse(options_.max_patterns);
   std::sort(heap_.begin(), heap_.end(),

@@ -46,9 +46,9 @@ class RowsByLength {
 };
 
 /// Shared by all threads of a search; each thread adds to a chunk of its own.
-class Collector {
+class PatternCollector {
  public:
-  explicit Collector(const MiningOptions& options);
+  explicit PatternCollector(const MiningOptions& options);
 
   /// Support below which nothing can be returned any more: rises while the best k are sought.
   std::int64_t threshold() const { return threshold_.load(std::memory_order_relaxed); }
