@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,8 @@ from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
 from cantaor.errors import ModelError, SplitError
+from cantaor.experiments.cards import FIGURES
+from cantaor.experiments.cards import write_card as write_card
 from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import PreparedClips, side_manifest
 from cantaor.experiments.learnt_audio import (
@@ -40,13 +41,11 @@ from cantaor.learn.evaluation.evaluation import (
 )
 from cantaor.learn.export.bundle import (
     Bundle,
-    is_number,
     load_bundle,
     model_channel,
     require_model_folder,
     save_bundle,
 )
-from cantaor.learn.export.model_card import inline, write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
 from cantaor.learn.identification.identification import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
@@ -63,7 +62,6 @@ from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
 _CURVES = "learning.png"
-_FIGURES = "evaluation.json"
 
 
 def train_workspace(
@@ -192,35 +190,8 @@ def evaluate_model(
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
     if clips is None:
-        _write_figures(model / _FIGURES, result, bundle)
+        _write_figures(model / FIGURES, result, bundle)
     return result
-
-
-def write_card(model: Path, out: Path) -> Path:
-    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
-
-    Parameters
-    ----------
-    model
-        Folder of a model.
-    out
-        The card, Markdown.
-    """
-    bundle = load_bundle(model)
-    known = _figures_of(model, bundle)
-    learned = "clips that are not listed"
-    if (model / CLIPS).exists():
-        clips = read_manifest(model / CLIPS)
-        watched = bundle.trained.settings.early_stopping
-        sides = ("train",) if watched else ("train", "validation")
-        learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
-    notes, kind, protocol = (bundle.extra.get(name) for name in ("notes", "data", "protocol"))
-    lines = [f"\n- {inline(str(note))}" for note in notes] if isinstance(notes, list) else []
-    data = (
-        f"{learned} of {len(bundle.trained.classes)} singers ({inline(str(kind))}), "
-        f"split by the protocol {inline(str(protocol))}.\n{''.join(lines)}"
-    )
-    return write_model_card(out, bundle.trained, known, data.rstrip())
 
 
 def evaluate_workspace(
@@ -261,7 +232,7 @@ def evaluate_workspace(
     held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
     name = file_name(protocol)
     write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
-    _write_figures(folder / _FIGURES, result, bundle)
+    _write_figures(folder / FIGURES, result, bundle)
     _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle, {"workspace": facts})
     return result
 
@@ -275,25 +246,6 @@ def _write_figures(
 ) -> None:
     origin = {"cantaor": CANTAOR, "model": bundle.digest}
     write_json(path, {**result.to_json(), **origin, **(more or {})})
-
-
-def _figures_of(model: Path, bundle: Bundle) -> Mapping[str, object] | None:
-    """Figures beside a model, or None: there are none, or they are of the model before it."""
-    file = model / _FIGURES
-    if not file.exists():
-        return None
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: is damaged: {error}; evaluate the model again") from error
-    if not isinstance(known, dict) or known.get("model") != bundle.digest:
-        return None
-    numbers = all(is_number(known.get(name)) for name in ("n", "accuracy", "balanced_accuracy"))
-    numbers &= known.get("auc", 0) is None or is_number(known.get("auc"))
-    texts = [known.get("protocol"), *(known.get("missing") or ())]
-    if not numbers or not all(isinstance(text, str) for text in texts):
-        raise ModelError(f"{file}: holds no figures of an evaluation; evaluate the model again")
-    return {**known, "missing": list(known.get("missing") or ())}
 
 
 def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
