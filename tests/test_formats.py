@@ -1,4 +1,4 @@
-"""Every format gives the pitch of the WAV at the same times; parts of files are parts of the whole."""
+"""Phone, video and archive files give the pitch of the WAV; listing and messages name the files."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cantaor.errors import require_extra
 from cantaor.io.files import replacing
+from cantaor.plotting.text import plain_text, short_label
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
 
@@ -98,7 +99,7 @@ def plot_contour(
     _limit_pitch(axes, track, from_s, end_s, len(names))
     axes.set_xlabel("time (s)")
     axes.set_ylabel("pitch (cents above 55 Hz)")
-    axes.set_title(title, loc="left", color=INK)
+    axes.set_title(short_label(title, 120), loc="left", color=INK)
     axes.grid(axis="y", color=GRID)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
@@ -108,7 +109,7 @@ def plot_contour(
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write a figure (PNG, SVG or PDF by the extension); the file appears only when complete."""
     target = Path(path)
-    with replacing(target) as draft:
+    with replacing(target) as draft, plain_text(figure):
         figure.savefig(draft, dpi=130, format=target.suffix[1:] or "png")
     return target
 
@@ -143,7 +144,7 @@ def _draw_lane(axes: Axes, lane: int, spans: Sequence[MotifSpan]) -> None:
         facecolors=colour,
         edgecolors="white",
         linewidth=1.0,
-        label=spans[0].name,
+        label=short_label(spans[0].name),
     )
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
+from cantaor.report.templates import shown
 from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
@@ -85,7 +86,7 @@ def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
 def sounds_of(workspace: Workspace, cards: dict[str, list[MotifCard]]) -> dict[str, str]:
     """Audio of all instances on the cards: a WAV file in base 64 by key."""
     keys = [one.sound for kept in cards.values() for card in kept for one in card.examples]
-    return {key: _wav(workspace, key) for key in keys if key}
+    return {shown(key): _wav(workspace, key) for key in keys if key}
 
 
 def sketch_points(symbols: Sequence[int]) -> str:

@@ -6,7 +6,6 @@ can be sent as it is.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from cantaor.errors import require_extra
 from cantaor.report.grid_section import grid_section
 from cantaor.report.model_section import learning_drawings, model_changes, tested_models
 from cantaor.report.motif_cards import motif_cards, sounds_of
-from cantaor.report.templates import page_file, write_page
+from cantaor.report.templates import page_file, require_own_page, write_page
 from cantaor.report.viewer_data import choose_recordings, track_data
 from cantaor.settings import settings_to_plain
 from cantaor.workspace.summary import motif_rows
@@ -61,9 +60,10 @@ def write_report(
     MissingExtraError
         matplotlib or jinja2 is not installed.
     WorkspaceError
-        A table is missing or the file cannot be written.
+        A table is missing or damaged, or the file cannot be written or is not a page of ours.
     """
     require_extra("jinja2", "plot")
+    require_own_page(Path(path))
     cards = motif_cards(workspace, motifs_per_singer)
     shown = {card.name for kept in cards.values() for card in kept}
     tracks = [track_data(workspace, row, shown) for row in choose_recordings(workspace, recordings)]
@@ -81,8 +81,7 @@ def write_report(
         leaks=() if audit is None else audit.leaks,
         cards=cards,
         tracks=tracks,
-        tracks_json=_json_block(tracks),
-        sounds_json=_json_block(sounds_of(workspace, cards)),
+        sounds=sounds_of(workspace, cards),
         models=tested_models(workspace),
         curves=learning_drawings(workspace),
         model_changes=model_changes(workspace),
@@ -95,11 +94,6 @@ def write_report(
 def _failures(workspace: Workspace) -> list[dict[str, Any]]:
     rows = workspace.table("failures").to_pylist()
     return [row for row in rows if row.get("kind", "failed") == "failed"]
-
-
-def _json_block(value: object) -> str:
-    """JSON that can stand inside a script element: nothing in it ends the element."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _versions() -> Mapping[str, Any]:

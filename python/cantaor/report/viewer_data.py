@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cantaor.report.templates import shown
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
 from cantaor.workspace.workspace import Workspace
@@ -53,8 +54,8 @@ def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str])
     stride = max(1, math.ceil(track.hz.size / _MAX_FRAMES))
     offset = row["start_s"] or 0.0
     return {
-        "name": row["recording"],
-        "singer": row["singer"],
+        "name": shown(row["recording"]),
+        "singer": shown(row["singer"]),
         "seconds": round(row["duration_s"], 3),
         "offset": round(offset, 3),
         "hop": track.hop_s * stride,
@@ -85,6 +86,6 @@ def _spans(
         & pc.field("motif").isin(pa.array(sorted(distinctive), pa.string())),
     )
     return [
-        [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), row["motif"]]
+        [round(row["start_s"] - offset, 3), round(row["end_s"] - offset, 3), shown(row["motif"])]
         for row in rows.to_pylist()
     ]
