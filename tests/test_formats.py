@@ -1,4 +1,4 @@
-"""Every format gives the pitch of the WAV at the same times; parts of files are parts of the whole."""
+"""Every format gives the pitch of the WAV, at its times; parts of files are parts of the whole."""
 
 from __future__ import annotations
 

@@ -81,7 +81,9 @@ def test_lies_are_read_to_the_end_and_said(lie: str, tmp_path: Path) -> None:
     path = tmp_path / f"lie.{suffix}"
     path.write_bytes(change(encoded(tmp_path, suffix, SAMPLES)))
     audio = read_audio(path)
-    tolerance = {"cut Ogg": 0.4, "cut Opus": 1.1, "cut MP3": 0.3}.get(lie, 0.07)  # whole pages are read
+    tolerance = {"cut Ogg": 0.4, "cut Opus": 1.1, "cut MP3": 0.3}.get(
+        lie, 0.07
+    )  # whole pages are read
     assert audio.duration_s == pytest.approx(seconds, abs=tolerance)
     assert probe(path).duration_s == pytest.approx(audio.duration_s, abs=0.02)
     said = "; ".join(audio.warnings)
