@@ -171,7 +171,7 @@ def test_libraries_stay_in_their_rooms(library: str, rooms: tuple[str, ...]) -> 
 
 
 def test_pictures_are_drawn_from_arrays() -> None:
-    allowed = {"errors", "types", "units", "metrics.calibration_error"}
+    allowed = {"errors", "types", "units", "io.files", "metrics.calibration_error"}
     for path in (PACKAGE / "plotting").glob("*.py"):
         others = {m for m in internal(imports(path)) if not m.startswith("plotting")}
         assert others <= allowed, f"{name_of(path)} imports {others - allowed}"

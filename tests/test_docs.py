@@ -30,7 +30,7 @@ KNOWN = {"sh", "python", "text"}
 #: Set-up of this or another machine, tried by .ci/run and .ci/nightly instead.
 SET_UP = re.compile(
     r"python3 -m venv|\.venv/bin/|cmake |npm |\.ci/"
-    r"|python -m (pytest|pip|build)|python (docs|benchmarks)/"
+    r"|python -m (pytest|pip|build|tests\.)|python (docs|benchmarks)/"
 )
 
 

@@ -12,7 +12,6 @@ from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.evaluation import evaluate
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
-from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscript
 from cantaor.learn.identification.calibration import (
     apply_temperature,
     calibrate,
@@ -197,13 +196,6 @@ def test_the_model_comes_back_with_all_it_keeps(bundle: Bundle, tmp_path) -> Non
     assert aggregate_clips(predicted(again, sounds), SINGERS).to_json() == (
         aggregate_clips(predicted(bundle, sounds), SINGERS).to_json()
     )
-
-
-@pytest.mark.parametrize("write", [export_torchscript, export_pt2, export_onnx])
-def test_what_cannot_be_exported_says_so(trained: TrainedModel, write, tmp_path) -> None:
-    with pytest.raises(ModelError, match="has no export yet"):
-        write(trained, tmp_path / "m")
-    assert not list(tmp_path.iterdir())
 
 
 def test_temperature_makes_unsure_answers_surer_but_never_certain() -> None:

@@ -162,6 +162,38 @@ void test_glides_come_out_in_order() {
   CHECK(std::abs(out[40] - (1300 + 25)) < 1e-3f);
 }
 
+/// A frame of an octave pair, the lower stronger, with partials between that lie `level` dB below.
+Track track_pairs(float level, int frames) {
+  const float cents[] = {1200, 2400, 0, 0, 0, 0}, strength[] = {0.7f, 0.6f, 0, 0, 0, 0};
+  const float between[] = {level, kUnknownDb, 0, 0, 0, 0};
+  const std::int8_t above[] = {1, -1, -1, -1, -1, -1};
+  const float loud = -20, drift = 0;
+  Tracker tracker({}, 6, 55, 256.0 / 44'100);
+  for (int i = 0; i < frames; ++i)
+    tracker.push({cents, strength, &loud, &drift, between, above}, 1);
+  tracker.finish();
+  return tracker.track();
+}
+
+void test_subharmonics_give_way() {
+  const Track rough = track_pairs(-20, 50), smooth = track_pairs(-3, 50);
+  CHECK(std::abs(rough.hz[25] - 220) < 0.1f && rough.octave_confidence[25] > 0.9f);
+  CHECK(std::abs(smooth.hz[25] - 110) < 2 && smooth.octave_confidence[25] > 0.5f);
+}
+
+void test_what_stands_between_harmonics() {
+  std::vector<float> power(142, 1e-8f);
+  for (int order = 1; order <= 12; ++order)  // of 5 bins; every other one 20 dB weaker
+    power[static_cast<std::size_t>(5 * order)] = order % 2 == 0 ? 1.0f : 0.01f;
+  const OctaveEvidence evidence(20, 140, 50);
+  const float cents[] = {1200, 2400}, strength[] = {0.7f, 0.6f};  // 100 and 200 Hz
+  std::int8_t above[2];
+  float between[2];
+  evidence.run(power.data(), cents, strength, 2, {above, between});
+  CHECK(above[0] == 1 && above[1] == -1 && between[1] == kUnknownDb);
+  CHECK(std::abs(between[0] + 19) < 1.1f);  // the first has one neighbour
+}
+
 void test_tracking_nothing() {
   Tracker tracker({}, 6, 55, 256.0 / 44'100);
   tracker.finish();
@@ -179,5 +211,7 @@ int main() {
   test_tracking_in_pieces_equals_the_whole();
   test_the_period_at_the_centre();
   test_glides_come_out_in_order();
+  test_subharmonics_give_way();
+  test_what_stands_between_harmonics();
   test_tracking_nothing();
 }

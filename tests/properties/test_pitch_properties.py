@@ -115,6 +115,34 @@ def test_drift_is_where_the_period_fits_best(
         assert value == pytest.approx(expected, abs=0.5)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(57, 120), st.integers(2, 6), st.floats(0.0, 0.2))
+def test_a_low_pitch_is_confirmed_by_its_period(
+    seed: int, hz: float, lowest: int, noise: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    framing = _core.Framing(44_100, 256, 44_100, 0.042, 0.018, 3200.0)
+    t = np.arange(20_000) / 44_100
+    samples = noise * rng.normal(size=t.size)
+    samples += sum(np.sin(2 * np.pi * h * hz * t + h) for h in range(lowest, lowest + 6))
+    _, _, stretch = framing.cut(samples.astype(np.float32), 0, 30, 1, 1)
+    multiples = rng.permutation([1.0, 2.0, 3.0, 4.0])
+    cents = (1200 * np.log2(multiples * hz / 55)).astype(np.float32)[None]
+    strength = np.sort(rng.uniform(0.3, 0.6, (1, 4)))[:, ::-1].astype(np.float32)
+    strength = np.ascontiguousarray(strength)
+    above = np.array([[1, -1, 3, 0]], np.int8)
+    between = np.arange(4, dtype=np.float32)[None]
+    first, best = reference.confirmed(stretch, framing.rate, cents[0], strength[0])
+    order = [first, *(k for k in range(4) if k != first)]
+    expected = cents[0, order], above[0, order], between[0, order]
+    target = [-1 if k < 0 else order.index(k) for k in expected[1]]
+    framing.look_at_periods(stretch, 30, cents, strength, above, between, 55.0)
+    assert cents[0].tolist() == expected[0].tolist()
+    assert above[0].tolist() == target
+    assert between[0].tolist() == expected[2].tolist()
+    assert strength[0, 0] == pytest.approx(best, abs=1e-3)
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

@@ -104,13 +104,37 @@ def _between(amplitude: np.ndarray, lowest: float, multiple: int, last_bin: int)
 
 def drift(window: np.ndarray, rate: float, hz: float) -> float:
     """Cents from ``hz`` to the pitch whose period fits best about the centre; 0 if none fits."""
+    away, agreement = period(window, rate, hz)
+    return away if agreement >= 0.6 else 0.0
+
+
+def confirmed(
+    window: np.ndarray, rate: float, cents: np.ndarray, strength: np.ndarray
+) -> tuple[int, float]:
+    """Which candidate of a frame comes first, and its strength, after low ones were looked at."""
+    best, agrees, its_hz = -1, 0.0, 0.0
+    for k, one in enumerate(cents):
+        if not 0 < strength[0] < 0.55 or strength[k] <= 0.6 * strength[0]:
+            break
+        hz = 55 * 2 ** (float(one) / 1200)
+        agreement = period(window, rate, hz)[1]
+        margin = 0.0 if best < 0 else -0.03 if hz > its_hz else 0.03
+        if agreement > max(0.85, agrees + margin):
+            best, agrees, its_hz = k, agreement, hz
+    if best < 0 or its_hz > 125:
+        return 0, float(strength[0])
+    return best, max(float(strength[best]), 0.7 * agrees)
+
+
+def period(window: np.ndarray, rate: float, hz: float) -> tuple[float, float]:
+    """Cents from ``hz`` to the pitch whose period fits best about the centre, and how well."""
     periods = max(1, int(0.005 * hz + 0.5))
     lag = periods * rate / hz
     size = int(max(lag, 0.003 * rate) + 0.5)
     lags = np.arange(int(np.floor(lag / 1.0595)) - 1, int(np.ceil(lag * 1.0595)) + 2)
     aside = (window.size - lags[-1] - size) // 2
     if lags[0] < 1 or aside < 0:
-        return 0.0
+        return 0.0, 0.0
     inner = window[aside : window.size - aside].astype(np.float64)
     x = inner - inner.mean()
     found = np.zeros(lags.size)
@@ -121,13 +145,15 @@ def drift(window: np.ndarray, rate: float, hz: float) -> float:
         found[i] = early @ late / np.sqrt(energy) if energy > 0 else 0.0
     middle = found[1:-1]
     peaks = np.flatnonzero((middle >= found[:-2]) & (middle >= found[2:])) + 1
-    if not peaks.size or found[peaks].max() < 0.6:
-        return 0.0
+    if not peaks.size:
+        return 0.0, 0.0
     best = int(peaks[np.argmax(found[peaks])])
     left, right = found[best - 1], found[best + 1]
     bend = left - 2 * found[best] + right
-    top = lags[best] + (0.5 * (left - right) / bend if bend < 0 else 0.0)
-    return float(1200 * np.log2(rate * periods / top / hz))
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    top = lags[best] + shift
+    height = found[best] - 0.25 * (left - right) * shift
+    return float(1200 * np.log2(rate * periods / top / hz)), float(height)
 
 
 def sharpened(

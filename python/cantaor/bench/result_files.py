@@ -20,7 +20,7 @@ from cantaor.io.files import write_text
 
 _FORMAT = "cantaor-bench-1"
 #: A change below this is never called one, share.
-_LEAST_CHANGE = 0.10
+_MIN_CHANGE = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _change(old: Result, new: Result) -> Change:
     measure, one, other = _comparable(old, new)
     slower = other.median / one.median
     spread = math.log(one.high / one.low) + math.log(other.high / other.low)
-    noise = max(1 + _LEAST_CHANGE, math.exp(spread))
+    noise = max(1 + _MIN_CHANGE, math.exp(spread))
     verdict = "slower" if slower > noise else "faster" if slower < 1 / noise else "same"
     return Change(new.stage, new.name, measure, slower, noise, verdict)
 

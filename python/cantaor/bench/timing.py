@@ -21,7 +21,7 @@ from pathlib import Path
 from cantaor.bench.records import Case, Peer, PeerResult, Result, Spread
 
 #: One measurement repeats a call until it lasts so long, seconds.
-_LEAST_S = 0.004
+_MIN_S = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _take_turns(
     calls: Sequence[Callable[[], object]], estimates: Sequence[float], effort: Effort
 ) -> list[list[float]]:
     """Seconds of every call in every round; the calls of a round follow each other."""
-    repeats = [max(1, math.ceil(_LEAST_S / max(one, 1e-7))) for one in estimates]
+    repeats = [max(1, math.ceil(_MIN_S / max(one, 1e-7))) for one in estimates]
     seconds: list[list[float]] = [[] for _ in calls]
     began = time.perf_counter()
     for done in range(effort.max_rounds):

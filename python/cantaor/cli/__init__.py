@@ -35,13 +35,13 @@ _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 def _let_threads_sleep() -> None:
-    """Before torch is loaded: idle OpenMP threads sleep instead of spinning on a shared core."""
+    """Make idle OpenMP threads sleep instead of spin; must run before torch is loaded."""
     if not any(name in os.environ for name in _WAITING):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 def main() -> None:
-    """Run the command line; errors that cantaor reports become one line and exit code 1."""
+    """Run the command line; a CantaorError is printed as one line with exit code 1."""
     _let_threads_sleep()
     try:
         app()

@@ -1,4 +1,4 @@
-"""The application that every command joins, and what commands share."""
+"""The typer application and the options that several commands have."""
 
 from __future__ import annotations
 
@@ -33,29 +33,32 @@ def _print_version(asked: bool) -> None:
 def _options(
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Recognise flamenco singers by the melodic motifs of their voice."""
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")]
 Workers = Annotated[
-    int | None, typer.Option(help="Processes, a core each by default; results do not depend on it.")
+    int | None,
+    typer.Option(help="Number of processes; default: one per core. Results do not depend on it."),
 ]
 Channel = Annotated[
     str | None,
     typer.Option(
-        help="mean of all channels, left, right, first, loudest, or an index from 0.",
+        help="Channel to read: mean, left, right, first, loudest, or an index from 0.",
         show_default=False,
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="What would be a warning about a recording is a failure.")
+    bool, typer.Option("--strict", help="Treat warnings about a recording as failures.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Begin anew where results are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Discard existing results and start over.")]
 Recordings = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders, URLs, or CSV or Parquet tables with a column path."),

@@ -1,4 +1,4 @@
-"""`audit`: what is wrong with a corpus."""
+"""`audit`: find copies, shared audio and label conflicts in a corpus."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def audit(
     corpus: Annotated[
         str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
     ],
-    fix: Annotated[Path | None, typer.Option(help="Clean manifest to write.")] = None,
-    layout: Annotated[str, typer.Option(help="flamenco-motifs, or a name pattern.")] = "",
-    html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
+    fix: Annotated[Path | None, typer.Option(help="Write a cleaned manifest to this file.")] = None,
+    layout: Annotated[
+        str, typer.Option(help="Layout of a folder: flamenco-motifs, or a file-name pattern.")
+    ] = "",
+    html: Annotated[Path | None, typer.Option(help="Write an HTML page to this file.")] = None,
     channel: Channel = None,
     strict: Strict = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Find copies, shared audio, contradicting labels, and what leaks across splits."""
+    """Find copies, shared audio, conflicting labels and leakage between splits."""
     from cantaor.corpus.audit.audit import audit as audit_manifest
     from cantaor.corpus.audit.audit import fix as fix_manifest
     from cantaor.corpus.loaders import read_entries

@@ -1,4 +1,4 @@
-"""`enrol` and `nearest`: singers who join a model, and what sounds most alike."""
+"""`enrol` and `nearest`: add singers to a model, search similar recordings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from cantaor.report.terminal import print_rows
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
 def enrol(
     model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
-    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer, or folders.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
-    out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the new model to this folder instead.")
+    ] = None,
     channel: Channel = None,
     as_json: Json = False,
 ) -> None:
-    """Let a model know another singer from a few recordings, without training."""
+    """Add a singer to a model from a few recordings, without training."""
+    from cantaor.inference.batch import find_inputs
     from cantaor.learn.export.bundle import companions, load_bundle, save_bundle
     from cantaor.learn.identification.enrolment import enrol as enrol_singer
     from cantaor.learn.identification.identification import predict_clips
@@ -31,7 +34,7 @@ def enrol(
     folder = model_folder(model)
     bundle = load_bundle(folder)
     predictions, failures = [], []
-    for path in audio:
+    for path in [one.location for one in find_inputs(audio)]:
         try:
             predictions.append(predict_clips(bundle, path, parse_channel(channel)))
         except AudioError as error:
@@ -59,11 +62,15 @@ def enrol(
 @app.command(epilog="Example: `cantaor nearest work/model embeddings.parquet song.flac`")
 def nearest(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    embeddings: Annotated[Path, typer.Argument(help="What `embed` wrote with the same model.")],
+    embeddings: Annotated[
+        Path, typer.Argument(help="Embeddings that `embed` wrote with the same model.")
+    ],
     audio: Annotated[list[str], typer.Argument(help="Recordings to compare.")],
-    kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
-    count: Annotated[int, typer.Option(help="How many to show.")] = 10,
-    method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
+    kind: Annotated[
+        str, typer.Option(help="Compare whole recordings or motif clips: recording, motif.")
+    ] = "recording",
+    count: Annotated[int, typer.Option(help="Number of results.")] = 10,
+    method: Annotated[str, typer.Option(help="Search: exact, or index (extra search).")] = "exact",
     channel: Channel = None,
     as_json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`bench`: how fast each stage is here, beside its peers."""
+"""`bench`: time every stage on this machine, beside other libraries."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from cantaor.report.terminal import print_rows, show_progress
 @app.command(epilog="Example: `cantaor bench pitch --quick`")
 def bench(
     stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages, such as pitch; all if none is named.")
+        list[str] | None, typer.Argument(help="Stages to time, such as pitch; default: all.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; under 3 minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer repetitions; under 3 minutes.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart to write; .svg or .png.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(help="Measure nothing; compare two result files, the older first."),
+        typer.Option(help="Compare two result files (older first) instead of measuring."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -42,47 +42,58 @@ def mine(
     corpus: Annotated[
         str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the workspace.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the workspace to write.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     workers: Workers = None,
     dask: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, or local, instead.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, or local, instead of processes."),
     ] = None,
-    min_recordings: Annotated[
-        int, typer.Option(help="Keep singers with at least so many recordings.")
-    ] = 1,
-    style: Annotated[list[str] | None, typer.Option(help="Keep these styles (repeat).")] = None,
+    min_recordings: Annotated[int, typer.Option(help="Skip singers with fewer recordings.")] = 1,
+    style: Annotated[
+        list[str] | None, typer.Option(help="Keep only this style; may be repeated.")
+    ] = None,
     clips: Annotated[
-        bool, typer.Option(help="Write the audio of three instances of each motif.")
+        bool, typer.Option(help="Write audio clips of three instances of each motif.")
     ] = True,
     all_clips: Annotated[
-        bool, typer.Option("--all-clips", help="Write the audio of every instance.")
+        bool, typer.Option("--all-clips", help="Write audio clips of all instances.")
     ] = False,
-    pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    pitch_method: Annotated[
+        str | None, typer.Option(help="Pitch tracker: salience or essentia.")
+    ] = None,
     min_hz: Annotated[
         float | None, typer.Option(help="Lowest pitch, Hz (55); lower is unvoiced.")
     ] = None,
     max_hz: Annotated[
         float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
     ] = None,
-    k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
-    gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
-    min_support: Annotated[
-        str | None, typer.Option(help="Phrases that hold a motif: 3, or a share such as 0.05.")
+    k: Annotated[str | None, typer.Option(help="Number of pitch clusters, or auto.")] = None,
+    gap: Annotated[
+        str | None,
+        typer.Option(help='Symbols that may be skipped between neighbours: "LO,HI" or "any".'),
     ] = None,
-    min_length: Annotated[int | None, typer.Option(help="Shortest motif, symbols.")] = None,
-    max_patterns: Annotated[int | None, typer.Option(help="Most motifs a singer.")] = None,
+    min_support: Annotated[
+        str | None, typer.Option(help="Minimum support: number (3) or fraction (0.05) of phrases.")
+    ] = None,
+    min_length: Annotated[int | None, typer.Option(help="Minimum motif length, symbols.")] = None,
+    max_patterns: Annotated[
+        int | None, typer.Option(help="Fail if a singer has more motifs.")
+    ] = None,
     stage: Annotated[
-        str | None, typer.Option(help=f"Stop after a stage: {', '.join(STAGES)}.")
+        str | None, typer.Option(help=f"Stop after this stage: {', '.join(STAGES)}.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Compute again what is there; that --stage only.")
+        bool,
+        typer.Option(
+            "--force", help="Recompute existing results; with --stage, of that stage only."
+        ),
     ] = False,
     max_failures: Annotated[
-        int | None, typer.Option(help="Stop once more recordings have failed.")
+        int | None, typer.Option(help="Stop when more recordings than this have failed.")
     ] = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove recordings that the corpus does not have.")
+        bool, typer.Option("--prune", help="Remove recordings that are no longer in the corpus.")
     ] = False,
     channel: Channel = None,
     strict: Strict = False,
@@ -91,9 +102,10 @@ def mine(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find every singer's motifs and where they are sung.
+    """Mine the motifs of every singer and their instances.
 
-    A pass over the headers comes first: how much there is, what will fail, what it will take.
+    A pass over the headers comes first: number and length of the recordings, what will fail,
+    expected time and disk space.
     """
     from cantaor.corpus.loaders import read_corpus
     from cantaor.corpus.manifest import select_singers
@@ -178,10 +190,10 @@ def mine(
 
 @app.command(epilog="Example: `cantaor status work`")
 def status(
-    work: Annotated[Path, typer.Argument(help="A workspace, also while it is mined.")],
+    work: Annotated[Path, typer.Argument(help="A workspace; may be in use by a running mine.")],
     as_json: Json = False,
 ) -> None:
-    """Tell what a run of mine has done, what failed, what is left and how long that takes."""
+    """Show the progress of a mine run: done, failed, remaining, time left."""
     found = read_status(work)
     if as_json:
         print_json(found)

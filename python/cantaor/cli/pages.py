@@ -1,4 +1,4 @@
-"""`report`: pages for people."""
+"""`report`: an HTML page about a workspace."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from cantaor.workspace.workspace import open_workspace
 def report(
     work: Annotated[Path, typer.Argument(help="A mined workspace.")],
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
-    audit: Annotated[bool, typer.Option(help="Look for copies and shared audio too.")] = True,
-    motifs: Annotated[int, typer.Option(help="Most motifs shown of each singer.")] = 8,
-    recordings: Annotated[int, typer.Option(help="Most recordings drawn.")] = 24,
+    audit: Annotated[
+        bool, typer.Option(help="Include an audit for copies and shared audio.")
+    ] = True,
+    motifs: Annotated[int, typer.Option(help="Maximum number of motifs shown per singer.")] = 8,
+    recordings: Annotated[int, typer.Option(help="Maximum number of recordings drawn.")] = 24,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page: motifs to see and hear, contours, figures, settings."""
+    """Write one HTML page with motifs (drawn and playable), contours, metrics and settings."""
     from cantaor.corpus.audit.audit import audit as audit_manifest
     from cantaor.report.report import write_report
     from cantaor.workspace.summary import workspace_manifest

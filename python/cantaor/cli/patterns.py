@@ -22,21 +22,28 @@ _PARTIAL = 3
 def patterns(
     file: Annotated[Path, typer.Argument(help="SPMF text, lines of tokens, or Parquet.")],
     min_support: Annotated[
-        str, typer.Option(help="Sequences that hold a pattern: 3, or a share such as 0.05.")
+        str, typer.Option(help="Minimum support: number (3) or fraction (0.05) of sequences.")
     ],
-    gap: Annotated[str, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = "any",
-    top: Annotated[int | None, typer.Option(help="Only so many, of highest support.")] = None,
-    min_length: Annotated[int, typer.Option(help="Shortest pattern, symbols.")] = 1,
-    max_length: Annotated[int | None, typer.Option(help="Longest pattern, symbols.")] = None,
-    max_patterns: Annotated[int | None, typer.Option(help="Fail past so many.")] = None,
+    gap: Annotated[
+        str, typer.Option(help='Symbols that may be skipped between neighbours: "LO,HI" or "any".')
+    ] = "any",
+    top: Annotated[
+        int | None, typer.Option(help="Only this many patterns, those of highest support.")
+    ] = None,
+    min_length: Annotated[int, typer.Option(help="Minimum length, symbols.")] = 1,
+    max_length: Annotated[int | None, typer.Option(help="Maximum length, symbols.")] = None,
+    max_patterns: Annotated[
+        int | None, typer.Option(help="Fail if there are more patterns.")
+    ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Stop after so long, with what was found.")
+        float | None,
+        typer.Option(help="Stop after this many seconds; patterns found so far are kept."),
     ] = None,
     max_nodes: Annotated[
-        int | None, typer.Option(help="Stop after so many patterns were looked at.")
+        int | None, typer.Option(help="Stop after visiting this many patterns of the search tree.")
     ] = None,
     threads: Annotated[
-        int, typer.Option(help="Threads; a whole answer does not depend on it.")
+        int, typer.Option(help="Number of threads; a complete result does not depend on it.")
     ] = 1,
     form: Annotated[
         str | None, typer.Option("--format", help="spmf, tokens or parquet instead of a guess.")

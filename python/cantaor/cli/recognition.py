@@ -1,4 +1,4 @@
-"""`identify` and `embed`: a model listens to recordings, to one or to thousands."""
+"""`identify` and `embed`: apply a model to one recording or to thousands."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def identify(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
     audio: Recordings,
     out: Annotated[
-        Path | None, typer.Option(help="Answers to write, .jsonl or .parquet; completed if there.")
+        Path | None,
+        typer.Option(
+            help="File for the predictions, .jsonl or .parquet; an existing one is completed."
+        ),
     ] = None,
     workers: Workers = None,
     device: Device = "auto",
@@ -135,7 +138,7 @@ def embed(
 
 @dataclass(slots=True)
 class _InferenceRun:
-    """One command's way through its recordings."""
+    """One run of a model over the recordings of a command."""
 
     bundle: Bundle
     audio: list[str]
@@ -152,7 +155,7 @@ class _InferenceRun:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self, stage: str, out: Path | None, as_json: bool) -> None:
-        """The whole command, from its recordings to what it says of them."""
+        """Process all recordings, then report successes and failures."""
         self._infer_new(stage, quiet=as_json or out is None)
         if out is not None:
             self._summarise(out, as_json)
@@ -198,7 +201,7 @@ class _InferenceRun:
             self.on_prediction(outcome)
 
     def _summarise(self, out: Path, as_json: bool) -> None:
-        """Say what was written."""
+        """Report what was written."""
         if as_json:
             errors = [{"path": path, "error": reason} for path, reason in self.failures]
             facts: dict[str, Any] = {

@@ -44,13 +44,15 @@ class ClusterHistogram:
     """
 
     #: Range of the values, cents (1.7 Hz to 225 kHz for the usual reference of 55 Hz).
-    LOWEST, HIGHEST = -6_000, 14_400
+    MIN_CENTS, MAX_CENTS = -6_000, 14_400
 
     _FRACTION, _INSIDE, _WEIGHT = 13, 8, 16
     _PER_CENT = 1 << (_FRACTION - _INSIDE)
 
     def __init__(self) -> None:
-        self._bins = np.zeros((3, (self.HIGHEST - self.LOWEST) * self._PER_CENT), dtype=np.int64)
+        self._bins = np.zeros(
+            (3, (self.MAX_CENTS - self.MIN_CENTS) * self._PER_CENT), dtype=np.int64
+        )
 
     def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Add values.
@@ -69,14 +71,14 @@ class ClusterHistogram:
         """
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
         fixed = self._fixed_weights(flat, weights)
-        outside = (flat < self.LOWEST) | (flat >= self.HIGHEST)
+        outside = (flat < self.MIN_CENTS) | (flat >= self.MAX_CENTS)
         if outside.any():
             raise ArgumentError(
-                f"values must lie in {self.LOWEST}..{self.HIGHEST} cents, "
+                f"values must lie in {self.MIN_CENTS}..{self.MAX_CENTS} cents, "
                 f"not {flat[np.argmax(outside)]}"
             )
-        lowest = self.LOWEST * self._PER_CENT
-        add_to_bins(flat, fixed, lowest, self._FRACTION, self._INSIDE, self._bins)
+        first = self.MIN_CENTS * self._PER_CENT
+        add_to_bins(flat, fixed, first, self._FRACTION, self._INSIDE, self._bins)
 
     def merge(self, other: ClusterHistogram) -> None:
         """Add all values of another histogram, which is left as it is."""
@@ -102,11 +104,11 @@ class ClusterHistogram:
         ArgumentError
             ``k`` is below 1 or above the number of occupied bins.
         """
-        return solve(self._atoms(), k, widest=SEMITONE_STD)
+        return solve(self._atoms(), k, max_deviation=SEMITONE_STD)
 
-    def path(self, largest: int = AUTO_MAX_K) -> list[Clusters]:
-        """Optimal clusters for every k from 1 to ``largest``, as :func:`kmeans_path`."""
-        return solve_all(self._atoms(), largest)
+    def path(self, max_k: int = AUTO_MAX_K) -> list[Clusters]:
+        """Optimal clusters for every k from 1 to ``max_k``, as :func:`kmeans_path`."""
+        return solve_all(self._atoms(), max_k)
 
     def to_arrays(self) -> dict[str, Int64Array]:
         """The occupied bins, for storing and for sending between processes.
@@ -171,6 +173,6 @@ class ClusterHistogram:
         unit = float(1 << self._FRACTION)
         offset = total / weight
         spread = np.maximum(squares - total * offset, 0.0)
-        means = self.LOWEST + occupied / self._PER_CENT + offset / unit
+        means = self.MIN_CENTS + occupied / self._PER_CENT + offset / unit
         scale = float(1 << self._WEIGHT)
         return with_prefix(weight / scale, means, spread / (scale * unit * unit))

@@ -79,15 +79,15 @@ def kmeans_1d(
 
 
 def kmeans_path(
-    values: ArrayLike, largest: int = AUTO_MAX_K, weights: ArrayLike | None = None
+    values: ArrayLike, max_k: int = AUTO_MAX_K, weights: ArrayLike | None = None
 ) -> list[Clusters]:
-    """Optimal clusters for every k from 1 to ``largest``.
+    """Optimal clusters for every k from 1 to ``max_k``.
 
     Parameters
     ----------
     values, weights
         As for :func:`kmeans_1d`.
-    largest
+    max_k
         Largest k, cut to the number of distinct values.
 
     Returns
@@ -105,4 +105,4 @@ def kmeans_path(
     [1, 2, 3]
     """
     flat, mass = checked_values(values, weights)
-    return solve_all(atoms_of(flat, mass), largest)
+    return solve_all(atoms_of(flat, mass), max_k)

@@ -86,9 +86,9 @@ def _scale(lowest: float, center: float, highest: float) -> float:
     return 2.0 ** np.clip(np.frexp(reach)[1], -1000, 1000) if reach > 0 else 1.0
 
 
-def solve(atoms: Atoms, k: int | Literal["auto"], widest: float = np.inf) -> Clusters:
+def solve(atoms: Atoms, k: int | Literal["auto"], max_deviation: float = np.inf) -> Clusters:
     if k == "auto":
-        return _select_k(atoms, widest)
+        return _select_k(atoms, max_deviation)
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ArgumentError(f"k must be a whole number of at least 1 or 'auto', not {k!r}")
     if k > atoms.means.size:
@@ -98,7 +98,7 @@ def solve(atoms: Atoms, k: int | Literal["auto"], widest: float = np.inf) -> Clu
     return _clusters(atoms, _boundaries(atoms, int(k))[-1])
 
 
-def _select_k(atoms: Atoms, widest: float) -> Clusters:
+def _select_k(atoms: Atoms, max_deviation: float) -> Clusters:
     """The rung that ``"auto"`` means."""
     from cantaor.clustering import _kernels
 
@@ -110,13 +110,13 @@ def _select_k(atoms: Atoms, widest: float) -> Clusters:
     reference = solve_all(with_prefix(mass, points, np.zeros(points.size)), AUTO_MAX_K)
     inertias = np.array([max(one.inertia, 1e-300) for one in path])
     gaps = np.array([one.inertia for one in reference]) / inertias
-    return path[select_k(gaps, np.sqrt(inertias / atoms.weights.sum()), widest)]
+    return path[select_k(gaps, np.sqrt(inertias / atoms.weights.sum()), max_deviation)]
 
 
-def solve_all(atoms: Atoms, largest: int) -> list[Clusters]:
-    if largest < 1:
-        raise ArgumentError(f"largest must be at least 1, not {largest}")
-    k = min(largest, atoms.means.size)
+def solve_all(atoms: Atoms, max_k: int) -> list[Clusters]:
+    if max_k < 1:
+        raise ArgumentError(f"max_k must be at least 1, not {max_k}")
+    k = min(max_k, atoms.means.size)
     return [_clusters(atoms, row) for row in _boundaries(atoms, k, every=True)]
 
 

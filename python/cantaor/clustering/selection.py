@@ -10,7 +10,7 @@ from cantaor.types import Float64Array
 SEMITONE_STD = 100 / 12**0.5
 
 
-def select_k(gaps: Float64Array, deviations: Float64Array, widest: float = np.inf) -> int:
+def select_k(gaps: Float64Array, deviations: Float64Array, max_deviation: float = np.inf) -> int:
     """Index of the smallest k whose gap is large and whose clusters are narrow enough.
 
     Parameters
@@ -19,12 +19,12 @@ def select_k(gaps: Float64Array, deviations: Float64Array, widest: float = np.in
         float64 (sizes,), inertia of a smooth reference over that of the values, for each k.
     deviations
         float64 (sizes,), deviation of the values within clusters, for each k.
-    widest
+    max_deviation
         Largest deviation. Without one, a gap must come within 5 % of all others; with one, of
         those up to the double of its k: far beyond the number of notes the gap rises again with
         the fine grain of the values.
     """
-    rivals = [gaps[i : 2 * i + 2] if widest < np.inf else gaps for i in range(gaps.size)]
+    rivals = [gaps[i : 2 * i + 2] if max_deviation < np.inf else gaps for i in range(gaps.size)]
     fit = [gap >= 0.95 * others.max() for gap, others in zip(gaps, rivals, strict=True)]
-    chosen = np.flatnonzero(fit & (deviations <= widest))
+    chosen = np.flatnonzero(fit & (deviations <= max_deviation))
     return int(chosen[0]) if chosen.size else gaps.size - 1

@@ -28,6 +28,7 @@ from cantaor.clips.batches import cut_blocks
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError
 from cantaor.io.audio import open_audio
+from cantaor.io.locations import printable
 from cantaor.types import Float32Array, Float64Array, Int64Array
 
 #: Audio whose largest sample stays below is called silent: -60 dB of full scale.
@@ -73,9 +74,10 @@ class SamplesHash:
             turn, first = divmod(self._count, _PERIOD)
             part, whole = whole[: _PERIOD - first], whole[_PERIOD - first :]
             # Every period has other signs: a sign of each row for the period as a whole.
-            turned = 1 - 2 * (_mix(np.arange(_PROJECTIONS) + 7919 * (turn + 1)) >> np.uint64(63))
-            self._sums += turned.astype(np.float64) * (signs[:, first : first + part.size] @ part)
-            self._energy += int(part @ part)
+            turned = _random_signs(np.arange(_PROJECTIONS) - (turn + 1) * _PROJECTIONS)
+            self._sums += turned * (signs[:, first : first + part.size] @ part)
+            # Not part @ part: threads of a linear-algebra library cost more than they save here.
+            self._energy += int(np.square(part).sum())
             self._peak = max(self._peak, int(np.abs(part).max()))
             self._count += part.size
 
@@ -115,17 +117,15 @@ def samples_hash(samples: Float32Array) -> str:
 @lru_cache(maxsize=1)
 def _signs() -> Float64Array:
     """float64 (projections, period) of 1 and -1, the same on every machine."""
-    numbers = _mix(np.arange(_PROJECTIONS * _PERIOD)) >> np.uint64(63)
-    signs = np.asarray(1.0 - 2.0 * numbers, dtype=np.float64)
-    return signs.reshape(_PROJECTIONS, _PERIOD)
+    return _random_signs(np.arange(_PROJECTIONS * _PERIOD)).reshape(_PROJECTIONS, _PERIOD)
 
 
-def _mix(numbers: Int64Array) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Numbers to well-mixed ones (splitmix64; Steele, Lea and Flood 2014)."""
+def _random_signs(numbers: Int64Array) -> Float64Array:
+    """1 or -1 for each number, as good as random (splitmix64; Steele, Lea and Flood 2014)."""
     mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    return 1.0 - 2.0 * ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(63)).astype(np.float64)
 
 
 def match_keys(keys: Sequence[str]) -> list[str]:
@@ -205,8 +205,8 @@ def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
     Entries of the others keep the keys that they have.
     """
     hashed = list(manifest.entries)
-    unread = []
-    for location, indices in _by_file(manifest).items():
+    unread, files = [], _by_file(manifest)
+    for location, indices in files.items():
         try:
             source, contents = _hash_file(location, [hashed[i] for i in indices], manifest.channel)
         except AudioError:
@@ -214,7 +214,7 @@ def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
             continue
         for index, content in zip(indices, contents, strict=True):
             hashed[index] = replace(hashed[index], content_hash=content, source_hash=source)
-    note = f"{len(unread)} files cannot be read: copies of them are not recognised"
+    note = f"{len(unread)} of {len(files)} files cannot be read: copies of them are not recognised"
     return replace(manifest, entries=tuple(hashed)), (note,) if unread else ()
 
 
@@ -253,13 +253,13 @@ def _hash_file(
             pass
     if first and max(first) >= whole.samples:
         late = max(first) / rate
-        raise AudioError(f"{location}: span from {late:.3f} s lies past its end")
+        raise AudioError(f"{printable(location)}: span from {late:.3f} s lies past its end")
     for index in set(range(len(entries))) - set(spans):
         contents[index] = whole.key()
     return whole.key(), contents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Places:
     """Where clips lie on the audio they come from.
 
@@ -276,6 +276,14 @@ class Places:
     tracks: tuple[str, ...]
     shifts_s: Float64Array
     contents: tuple[str, ...]
+
+    def times(self, times_s: Sequence[float]) -> Float64Array:
+        """Times on the tracks, seconds, of one time in the source of each clip.
+
+        They are rounded to a nanosecond: clips that touch do so after the shift as well.
+        """
+        shifted: Float64Array = np.round(np.asarray(times_s, np.float64) + self.shifts_s, 9)
+        return shifted
 
 
 def place_clips(

@@ -1,4 +1,4 @@
-"""The one table that describes a corpus: which audio, who sings, from which source.
+"""Manifest: the table of a corpus with audio, singer, recording and source of every entry.
 
 An entry is a whole file or a span of one. Several entries may share a ``recording`` (the clips of
 one performance); several recordings may share a ``group`` (the same session, album or file set).
@@ -22,7 +22,7 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One entry of a manifest: a file, or a span of one, and what is known of it.
+    """One entry of a manifest: a file or a span of it, with its labels.
 
     Attributes
     ----------

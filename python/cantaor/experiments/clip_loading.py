@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.clips.spans import clip_bounds
-from cantaor.corpus.identity import unique_recordings
+from cantaor.corpus.identity import plain_name, unique_recordings
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
 from cantaor.io.audio import read_audio
@@ -62,7 +62,7 @@ def load_clipset(
             progress("clips", done, len(by_file))
     named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
+        np.array([(by_group and plain_name(e.group)) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(

@@ -7,14 +7,19 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.splits.columns import clip_columns
+from cantaor.corpus.splits.protocols import PROTOCOLS, split_clips
 from cantaor.errors import ArgumentError, SplitError
-from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.clip_splits import mark_sides, prepare_clips, side_manifest
+from cantaor.experiments.learnt_audio import checked_clips, name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_text
 from cantaor.learn.data.subsets import ClipSubsets
@@ -30,6 +35,12 @@ from cantaor.workspace.workspace import Workspace
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
+#: Protocol of clips whose file names their sides.
+FILE = "file"
+
+
+#: What test and validation clips share with training, by data set and protocol.
+Shares: TypeAlias = dict[tuple[str, str], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +99,19 @@ def run_workspace_grid(
 
     Returns
     -------
-    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`.
+    One record for each cell, see :func:`cantaor.learn.evaluation.grid.run_grid`; with
+    ``shared_audio``, the fractions of test and validation clips that share audio with what was
+    learnt from.
     """
+    shares: Shares = {}
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         prepared = prepare_clips(workspace, protocol, data, max_clips=max_clips, seed=settings.seed)
+        shares[data, protocol] = prepared.shared_audio
         return clip_subsets(prepared.clips, sample_rate)
 
     source = workspace_facts(workspace, out)
-    return _run(plan, load_subsets, settings, out, minutes, progress, source)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress, source)
 
 
 def run_clips_grid(
@@ -108,26 +123,81 @@ def run_clips_grid(
     minutes: float | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """The grid over clips that a file names, with the sides that the file names.
+    """The grid over clips that a file names.
 
-    The file's clips are the data set ``motifs`` under the protocol ``file``; the other data sets
-    need a workspace, and their cells say so. Arguments and result as in
+    The file's clips are the data set ``motifs``; the other data sets need a workspace, and their
+    cells say so. Under the protocol :data:`FILE` clips are on the sides that the file names; under
+    every other they are cut anew, whatever it names. Arguments and result as in
     :func:`run_workspace_grid`.
 
     Raises
     ------
     SplitError
-        The file names no test clips.
+        The protocol :data:`FILE` is asked for and the file names no test clips.
+    ArgumentError
+        A protocol is unknown.
     """
-    if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
-        raise SplitError("the file of clips names no test side: its column split must say test")
+    known = (*PROTOCOLS[:-1], FILE)
+    unknown = [name for name in plan.protocols if name not in known]
+    if unknown:
+        raise ArgumentError(f"protocols must be of {', '.join(known)}; got {', '.join(unknown)}")
+    if FILE in plan.protocols and not _names_test(clips):
+        raise SplitError(
+            "the file of clips names no test side: its column split must say test; or cut one "
+            f"by --protocols {','.join(PROTOCOLS[:-1])}"
+        )
+    shares: Shares = {}
+    named: dict[str, Manifest] = {}
+
+    @cache
+    def hashed() -> Manifest:
+        return hash_entries(checked_clips(clips))
+
+    def sides_under(protocol: str) -> Manifest:
+        if protocol == FILE:
+            return name_subsets(clips, settings)[0]
+        return cut_sides(hashed(), protocol, settings.seed)
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        return clip_subsets(clips, sample_rate, settings.seed)
+        if protocol not in named:
+            named[protocol] = sides_under(protocol)
+        shares[data, protocol] = shared_in(named[protocol])
+        return clip_subsets(named[protocol], sample_rate)
 
-    return _run(plan, load_subsets, settings, out, minutes, progress)
+    return _run(plan, load_subsets, shares, settings, out, minutes, progress)
+
+
+def cut_sides(clips: Manifest, protocol: str, seed: int = 0) -> Manifest:
+    """Clips with their sides filled in by a protocol; those that would reach across are left out.
+
+    Parameters
+    ----------
+    clips
+        Clips with the keys of their audio, see :func:`cantaor.corpus.identity.hash_entries`.
+    protocol
+        One of :data:`cantaor.corpus.splits.protocols.PROTOCOLS`.
+    seed
+        Decides the split.
+
+    Raises
+    ------
+    SplitError
+        There is too little for the split; the message names who lacks what.
+    """
+    columns = clip_columns(clips)
+    split = split_clips(**columns, protocol=protocol, seed=seed)
+    return side_manifest(clips, mark_sides(columns, split, seed)[0])
+
+
+def default_protocols(clips: Manifest | None) -> str:
+    """What is run unless protocols are named: the file's own sides where it has any."""
+    return FILE if clips is not None and _names_test(clips) else "paper"
+
+
+def _names_test(clips: Manifest) -> bool:
+    return any(entry.split.strip().lower() == "test" for entry in clips.entries)
 
 
 def plan_of(
@@ -179,6 +249,7 @@ def _fraction(text: str) -> float:
 def _run(
     plan: GridPlan,
     load_subsets: Callable[[str, str, int], ClipSubsets],
+    shares: Shares,
     settings: TrainingSettings,
     out: Path,
     minutes: float | None,
@@ -192,7 +263,7 @@ def _run(
 
     def subsets(*wanted: *tuple[str, str, int]) -> ClipSubsets:
         if wanted not in kept:
-            kept.clear()  # Cells come data set by data set; one at a time is held in memory.
+            kept.clear()  # One data set at a time is held in memory.
             kept[wanted] = load_subsets(*wanted)
         return kept[wanted]
 
@@ -210,6 +281,12 @@ def _run(
         go_on=lambda: time.monotonic() < end,
         source=source,
     )
+    records = [
+        one
+        if "empty" in one
+        else one | {"shared_audio": dict(shares.get((one["data"], one["protocol"]), {}))}
+        for one in records
+    ]
     _write(out, records)
     return records
 

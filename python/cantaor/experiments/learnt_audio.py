@@ -1,4 +1,4 @@
-"""What a model learnt from, and how much of what it is tested on is among that."""
+"""Overlap of the test audio of a model with its training audio."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cantaor.corpus.identity import hash_entries, hash_readable, unique_recordings
+from cantaor.corpus.identity import hash_entries, hash_readable, plain_name, unique_recordings
 from cantaor.corpus.manifest import Manifest, side_of
 from cantaor.corpus.manifest_files import read_clips
 from cantaor.corpus.splits.columns import clip_columns, clip_table
@@ -23,9 +23,13 @@ CLIPS = "clips.csv"
 
 
 def checked_clips(clips: Manifest) -> Manifest:
-    """Clips whose sides are known ones, and whose recordings have names of their own."""
+    """Clips whose sides are known ones, with one spelling of every singer and name of recording."""
     entries = tuple(
-        replace(entry, split=side_of(entry.split, f"clip {number} ({entry.path})"))
+        replace(
+            entry,
+            singer=plain_name(entry.singer),
+            split=side_of(entry.split, f"clip {number} ({entry.path})"),
+        )
         for number, entry in enumerate(clips.entries)
     )
     return unique_recordings(replace(clips, entries=entries))
@@ -39,15 +43,21 @@ def name_subsets(
     Parameters
     ----------
     clips
-        Clips with the keys of their audio.
+        Clips as a file lists them; their audio is read.
     settings
         Say whether there is early stopping, and the seed.
 
     Returns
     -------
-    The clips with their sides, notes, and the fractions of test and validation clips that share
-    audio with what is learnt from.
+    The clips with their sides and the keys of their audio, notes, and the fractions of test and
+    validation clips that share audio with what is learnt from.
+
+    Raises
+    ------
+    SplitError
+        A clip names a side that there is not.
     """
+    clips = hash_entries(checked_clips(clips))
     sides = [entry.split or "train" for entry in clips.entries]
     columns = clip_columns(clips)
     notes: tuple[str, ...] = ()
@@ -71,7 +81,7 @@ def own_share(model: Path, bundle: Bundle) -> dict[str, float]:
     if kept is not None:
         return {name: float(fraction) for name, fraction in kept.items()}
     own = own_clips(model)
-    return {} if own is None else _shares(hash_entries(own))
+    return {} if own is None else shared_in(hash_entries(own))
 
 
 def share_with(model: Path, tested: Manifest) -> dict[str, float]:
@@ -84,13 +94,17 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
         for entry in own.entries
         if entry.split in ("train", "validation")
     ]
+    unread: tuple[str, ...] = ()
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        learnt = list(hash_readable(replace(own, entries=tuple(learnt)))[0].entries)
+        found, unread = hash_readable(replace(own, entries=tuple(learnt)))
+        learnt = list(found.entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
-    return {"test": _shares(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}
+    share = shared_in(Manifest((*asked, *learnt), own.root)).get("test", 0.0)
+    return {} if unread and share == 0 else {"test": share}
 
 
-def _shares(clips: Manifest) -> dict[str, float]:
+def shared_in(clips: Manifest) -> dict[str, float]:
+    """What the test and validation clips of a manifest share with what is learnt from."""
     return shared_audio(clip_table(clips), [entry.split for entry in clips.entries])

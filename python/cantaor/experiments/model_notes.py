@@ -1,4 +1,4 @@
-"""What whoever uses a model must know of what it was trained on."""
+"""Notes for users of a model about the data it was trained on."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
 from cantaor.errors import ModelError, SplitError
 from cantaor.experiments.clip_loading import load_clipset
-from cantaor.experiments.clip_splits import PreparedClips
+from cantaor.experiments.clip_splits import PreparedClips, side_manifest
 from cantaor.experiments.learnt_audio import (
     CLIPS,
     checked_clips,
@@ -40,7 +40,7 @@ from cantaor.learn.evaluation.evaluation import (
 from cantaor.learn.export.bundle import Bundle, load_bundle, model_channel, save_bundle
 from cantaor.learn.export.model_card import write_model_card
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
@@ -128,7 +128,7 @@ def train_clips(
         A side is none of these, or there are fewer than two singers on the training side.
     """
     out = require_local(out, "a model")
-    clips, notes, shared = name_subsets(hash_entries(checked_clips(clips)), settings)
+    clips, notes, shared = name_subsets(clips, settings)
     trained, backend = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
     facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
@@ -283,12 +283,17 @@ def clip_subsets(
 ) -> ClipSubsets:
     """Audio of the training, validation and test clips, split where the file names no split.
 
+    Clips that have validation clips among them are taken as they are.
+
     Raises
     ------
     SplitError
         A side is none of these, or there are fewer than two singers on the training side.
     """
-    clips = name_subsets(hash_entries(checked_clips(clips)), TrainingSettings(seed=seed))[0]
+    clips = checked_clips(clips)
+    if not any(entry.split == "validation" for entry in clips.entries):
+        clips = name_subsets(clips, TrainingSettings(seed=seed))[0]
+    clips = side_manifest(clips, [entry.split or "train" for entry in clips.entries])
     classes = _classes(clips)
     subsets = (select_split(clips, name) for name in ("train", "validation", "test"))
     learned, validation, tested = (
@@ -310,7 +315,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
 ) -> tuple[TrainedModel, ScoringBackend]:
-    """Train; what was killed goes on where the same command stopped, from beside the model."""
+    """Train, or resume an interrupted training from its checkpoint beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
     held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)

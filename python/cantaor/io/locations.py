@@ -6,10 +6,12 @@ extra ``remote``; their own packages (``s3fs``, ``gcsfs``) come on top.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -117,10 +119,15 @@ def stamp_of(location: Location) -> Stamp:
     Raises
     ------
     OSError
-        There is no such file.
+        There is no such file, or it is a pipe, a device or a folder.
     """
     if not is_url(location):
         found = Path(location).stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "not a file", os.fspath(location))
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe would be waited for, a device may never end.
+            raise OSError(errno.EINVAL, "not a regular file", os.fspath(location))
         return Stamp(found.st_size, str(found.st_mtime_ns))
     system, path = _system(location)
     return Stamp(int(system.size(path) or 0), str(system.ukey(path)))

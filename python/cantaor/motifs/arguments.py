@@ -30,7 +30,7 @@ _ANY = 2**62  # stands for every larger bound; the kernels count in int64
 
 
 def absolute_support(min_support: float | int, sequences: int) -> int:
-    """Least support as a number of sequences.
+    """Minimum support as a number of sequences.
 
     Parameters
     ----------

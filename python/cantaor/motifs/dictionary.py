@@ -1,4 +1,4 @@
-"""The motifs of several singers, and how strongly each motif marks its singer."""
+"""Motif dictionary: the motifs of several singers, and the log-odds of each for its singer."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class MotifDictionary:
         prior: float = 1.0,
         threads: int = 1,
     ) -> MotifDictionary:
-        """Mine every singer's sequences and weigh the motifs against all singers.
+        """Mine every singer's sequences and compute the log-odds of each motif.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class MotifDictionary:
         return _union([self.motifs])[0]
 
     def distinctive(self, singer: str, n: int) -> Motifs:
-        """The ``n`` motifs that mark a singer most, the highest ``z_score`` first.
+        """The ``n`` most distinctive motifs of a singer, by descending ``z_score``.
 
         Raises
         ------

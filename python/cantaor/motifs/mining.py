@@ -66,7 +66,7 @@ def mine_closed(
         from 0 to ``len(values)``; or a list column of Arrow, pandas or Polars. Any int32 symbols
         or strings, at most 2**31 - 1 of them. Strings are numbered once, in their own order.
     min_support
-        Least number of sequences that contain a pattern, an int >= 1; or a fraction of the
+        Minimum number of sequences that contain a pattern, an int >= 1; or a fraction of the
         sequences, a float in (0, 1], which stands for ``ceil(share * n - 1e-9)``. Empty
         sequences count among the ``n``.
     gap
@@ -114,12 +114,12 @@ def mine_closed(
     ['do', 'mi']
     """
     given = encode_sequences(sequences)
-    least = absolute_support(min_support, given.offsets.size - 1)
+    min_count = absolute_support(min_support, given.offsets.size - 1)
     limits = _limits(min_length, max_length, top_k, max_patterns, threads, progress)
     bounds = checked_gap(gap)
     work = (whole_or_none("max_nodes", max_nodes), seconds_or_none("max_seconds", max_seconds))
     with _naming_ways_out(min_support, min_length):
-        found = _mine(given, least, limits, bounds, work)
+        found = _mine(given, min_count, limits, bounds, work)
     values, offsets, support, partial = found
     return Motifs(values, offsets, support, bounds, partial, given.vocabulary)
 
@@ -157,11 +157,11 @@ def mine_right_closed(
     [[3], [2, 3], [1, 2, 3]]
     """
     given = encode_sequences(sequences)
-    least = absolute_support(min_support, given.offsets.size - 1)
+    min_count = absolute_support(min_support, given.offsets.size - 1)
     limits = _limits(min_length, max_length, top_k, max_patterns, 1, progress)
     with _naming_ways_out(min_support, min_length):
         values, offsets, support, _ = _core.mine_contiguous(
-            given.values, given.offsets, least, *limits, right_side_only=True
+            given.values, given.offsets, min_count, *limits, right_side_only=True
         )
     return Motifs(values, offsets, support, (0, 0), vocabulary=given.vocabulary)
 
@@ -229,7 +229,7 @@ _Limits: TypeAlias = tuple[int, int | None, int | None, int | None, int, Progres
 
 def _mine(
     given: EncodedSequences,
-    least: int,
+    min_count: int,
     limits: _Limits,
     bounds: Gap,
     work: tuple[int | None, float | None],
@@ -238,14 +238,14 @@ def _mine(
     nodes, seconds = work
     if bounds is None:
         return _core.mine_any_gap(
-            values, offsets, least, *limits, max_nodes=nodes, max_seconds=seconds
+            values, offsets, min_count, *limits, max_nodes=nodes, max_seconds=seconds
         )
     if bounds == (0, 0):
         return _core.mine_contiguous(
-            values, offsets, least, *limits, max_nodes=nodes, max_seconds=seconds
+            values, offsets, min_count, *limits, max_nodes=nodes, max_seconds=seconds
         )
     return _core.mine_gapped(
-        values, offsets, least, *limits, *bounds, max_nodes=nodes, max_seconds=seconds
+        values, offsets, min_count, *limits, *bounds, max_nodes=nodes, max_seconds=seconds
     )
 
 

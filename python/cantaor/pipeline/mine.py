@@ -22,6 +22,7 @@ from cantaor.corpus.manifest import Manifest, require_unique_recordings, select_
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.clip_files import Rows
+from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
 from cantaor.pipeline.publishing import publish, publish_part, refuse_loss
 from cantaor.pipeline.stages import (
@@ -261,7 +262,10 @@ def _dictionary(
     """The motifs of all singers, also as a table; names of what it was made from."""
     dictionary, singers = count_usage(run, mined, contours, motifs)
     table = dictionary.to_arrow().add_column(0, "motif", pa.array(motif_names(dictionary)))
-    run.tables["motifs"] = table
+    sung: dict[str, list[str]] = {}
+    for one, key in zip(mined, contours, strict=True):
+        sung.setdefault(one.entry.singer, []).append(key)
+    run.tables["motifs"] = add_families(table, dictionary, sung, run.workspace.path)
     return dictionary, singers
 
 

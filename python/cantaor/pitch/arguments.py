@@ -9,7 +9,7 @@ from cantaor import _core
 from cantaor.errors import ArgumentError
 from cantaor.types import REFERENCE_RATE, Audio, Float32Array, PitchTrack
 
-_LOWEST_RATE, _HIGHEST_RATE = 4_000, 1_536_000
+_MIN_RATE, _MAX_RATE = 4_000, 1_536_000
 
 
 def check_audio(audio: Audio) -> None:
@@ -21,10 +21,9 @@ def check_audio(audio: Audio) -> None:
 
 
 def check_rate(sample_rate: int) -> None:
-    if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE or sample_rate != int(sample_rate):
         raise ArgumentError(
-            f"sample_rate must be a whole number of {_LOWEST_RATE}..{_HIGHEST_RATE} Hz, "
-            f"not {sample_rate}"
+            f"sample_rate must be a whole number of {_MIN_RATE}..{_MAX_RATE} Hz, not {sample_rate}"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cantaor.metrics.paper_table import paper_figures
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
 from cantaor.workspace.workspace import Workspace
 
 # Settings of the cell itself, and those that change no figure.
@@ -37,7 +38,7 @@ class GridSection:
 def grid_section(workspace: Workspace) -> GridSection:
     """Cells of a grid in the workspace's folder ``grid``."""
     folder = workspace.path / "grid"
-    found = [_read(path) for path in sorted(folder.glob("*.json"))]
+    found = [_read(path) for path in own_files(workspace.path, "grid/*.json")]
     cells = [one for one in found if isinstance(one, dict) and all(n in one for n in _CELL)]
     if not cells:
         return GridSection()

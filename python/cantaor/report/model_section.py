@@ -22,6 +22,7 @@ from cantaor.plotting.evaluation import (
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.plotting.svg import figure_markup
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
 from cantaor.workspace.workspace import Workspace
 
 #: A map with more points than this is a blot; an even choice is drawn.
@@ -75,13 +76,13 @@ class TestedModel:
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
     """Every evaluation that a workspace keeps."""
-    return [_tested(workspace, path) for path in sorted(workspace.path.glob("evaluation-*.json"))]
+    return [_tested(workspace, path) for path in own_files(workspace.path, "evaluation-*.json")]
 
 
 def learning_drawings(workspace: Workspace) -> list[Drawing]:
     """Learning curves of every model in a workspace."""
     drawings = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
+    for path in own_files(workspace.path, "model*/model.json"):
         history = _read(path).get("history")
         name = path.parent.name
         if history:
@@ -93,7 +94,7 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
 def model_changes(workspace: Workspace) -> list[str]:
     """Sentences on the models of a workspace that changed since they were trained on it."""
     notes = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
+    for path in own_files(workspace.path, "model*/model.json"):
         facts = _read(path).get("extra", {})
         facts = facts.get("workspace") if isinstance(facts, Mapping) else None
         changed = changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
@@ -107,7 +108,7 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
     protocol = path.stem.removeprefix("evaluation-")
     drawings = [_confusion(figures, protocol)]
     held_out = workspace.path / f"heldout-{protocol}.parquet"
-    if not held_out.exists():
+    if held_out not in own_files(workspace.path, "heldout-*.parquet"):
         return TestedModel(protocol, figures, None, tuple(drawings), _changed(workspace, figures))
     table = read_table(held_out)
     probability = table["probability"].to_numpy()

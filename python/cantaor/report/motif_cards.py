@@ -15,6 +15,7 @@ from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
 from cantaor.workspace.confinement import path_to_read
+from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
@@ -44,7 +45,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class MotifCard:
-    """One distinctive motif as the page shows it.
+    """One family of motifs as the page shows it: by the motif that stands for it.
 
     Attributes
     ----------
@@ -56,6 +57,8 @@ class MotifCard:
         Points of its contour in an SVG of 150 x 44 units.
     examples
         Its first instances, one a recording where there are several.
+    members
+        Symbols of the family's other motifs, the longest first.
     """
 
     name: str
@@ -65,16 +68,12 @@ class MotifCard:
     z_score: float
     sketch: str
     examples: tuple[Example, ...]
+    members: tuple[tuple[int, ...], ...] = ()
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
-    """The motifs that mark each singer most, at most ``count`` of each, by singer."""
-    chosen: dict[str, list[dict[str, Any]]] = {}
-    rows = workspace.table("motifs").to_pylist()
-    for row in sorted(rows, key=lambda motif: (-motif["z_score"], motif["motif"])):
-        kept = chosen.setdefault(row["singer"], [])
-        if len(kept) < count:
-            kept.append(row)
+    """The first families of each singer, at most ``count`` of each, by singer."""
+    chosen = {name: rows[:count] for name, rows in family_rows(workspace).items()}
     names = {row["motif"] for kept in chosen.values() for row in kept}
     examples = _examples(workspace, names)
     return {
@@ -115,6 +114,7 @@ def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
         row["z_score"],
         sketch_points(row["symbols"]),
         tuple(examples),
+        tuple(tuple(member) for member in row["members"]),
     )
 
 

@@ -148,7 +148,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what :func:`motif_rows` found."""
-    names = ("singer", "recordings", "seconds", "motifs", "instances", "marking_motif")
+    names = ("singer", "recordings", "seconds", "motifs", "families", "instances", "marking_motif")
     print_rows(
         "Motifs per singer",
         [name.replace("_", " ") for name in names],

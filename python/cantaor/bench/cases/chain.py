@@ -10,7 +10,7 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.contour import Melody, numpy_segments
-from cantaor.bench.cases.pitch import HIGHEST_HZ, LOWEST_HZ, overall_accuracy
+from cantaor.bench.cases.pitch import MAX_HZ, MIN_HZ, overall_accuracy
 from cantaor.bench.cases.singing import CorpusOnDisk, corpus_on_disk
 from cantaor.bench.records import Case, Peer
 from cantaor.io.files import read_table
@@ -58,7 +58,7 @@ def _peers(data: CorpusOnDisk) -> Found:
     import librosa
 
     melodia = essentia.standard.PredominantPitchMelodia(
-        frameSize=2048, hopSize=256, minFrequency=LOWEST_HZ, maxFrequency=HIGHEST_HZ
+        frameSize=2048, hopSize=256, minFrequency=MIN_HZ, maxFrequency=MAX_HZ
     )
     files = [data.corpus.manifest.file(entry) for entry in data.corpus.manifest.entries]
     sounds = [librosa.load(file, sr=44_100)[0] for file in files]

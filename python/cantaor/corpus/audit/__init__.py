@@ -1,1 +1,1 @@
-"""What is wrong with a corpus: copies, shared audio, contradicting labels."""
+"""Audit of a corpus: copies, shared audio, conflicting labels."""

@@ -1,8 +1,8 @@
-"""What is wrong with a corpus before anything is learnt from it.
+"""Audit of a corpus before training: copies, shared audio, conflicting labels, leakage.
 
 One pass over the audio finds exact copies, clips that share samples at any offset, recordings that
-are copies but for level, rate or codec, and labels that contradict each other. Whatever shares
-audio is joined to source groups, which a fair split keeps on one side.
+are copies up to level, rate or codec, and conflicting labels. Entries that share audio form source
+groups, which a split without leakage keeps together.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def audit(
     strict: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
-    """Examine every entry of a corpus against every other, in time linear in their length.
+    """Compare every entry of a corpus with every other, in time linear in their total length.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def audit(
         ignored=manifest.ignored,
     )
     given |= {name: (split,) for name, split in (splits or {}).items()}
-    spans = clip_table(manifest)
+    spans = _span_table(manifest)
     figures = tuple(_leaks(report, clips, spans, name, draws) for name, draws in given.items())
     return replace(report, leaks=figures)
 
 
 def fix(manifest: Manifest, report: AuditReport) -> Manifest:
-    """A clean manifest: readable, one entry per content, no contradicted label, groups filled in.
+    """Cleaned manifest: readable entries, one per content, no conflicting label, groups filled in.
 
     Parameters
     ----------
@@ -187,6 +187,12 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     )
 
 
+def _span_table(manifest: Manifest) -> ClipTable:
+    """The entries as spans of their files, whatever keys the manifest has of the samples."""
+    plain = tuple(replace(e, content_hash="", source_hash="") for e in manifest.entries)
+    return clip_table(replace(manifest, entries=plain))
+
+
 def _key(sound: AudioInspection, index: int) -> str:
     # Silences are alike without being copies of each other.
     return sound.content if sound.content and sound.fault != "silent" else f"own {index}"
@@ -213,7 +219,7 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    spans = audio_components(clip_table(manifest))
+    spans = audio_components(_span_table(manifest))
     sound = merge_partitions(clips.tracks, clips.contents, linked, spans)
     group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)

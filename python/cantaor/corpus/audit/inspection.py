@@ -1,7 +1,7 @@
-"""One pass over the audio of a corpus: what is wrong with a file, and what identifies it.
+"""One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
 
-Files are decoded one at a time and forgotten; only hashes, anchors and fingerprints are kept, so
-memory does not grow with the length of the recordings.
+Files are decoded one at a time and only hashes, anchors and fingerprints are kept, so memory does
+not grow with the length of the recordings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = ("unreadable", "silent", "too short", "warned", "label")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with one entry.
+    """A fault of one entry.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def inspect_entries(
     near: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> list[AudioInspection]:
-    """Read every entry once and keep what identifies it.
+    """Read every entry once and compute its hashes, anchors and fingerprint.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Landmark fingerprints: the same recording again after gain, resampling or lossy coding.
+"""Landmark fingerprints: copies of a recording after gain, resampling or lossy coding.
 
 A landmark is a constellation of three spectral peaks: their frequencies and the times between
 them. Copies of a recording have many landmarks in common at one time shift; other recordings have
@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
-from cantaor.io.arguments import Recording, as_audio
-from cantaor.io.audio import resample
+from cantaor.io.audio import Recording, as_audio, resample
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]
@@ -41,7 +40,7 @@ _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
 _MAX_BIN_DISTANCE = 63
-_LOWEST_BIN = 5
+_MIN_BIN = 5
 # Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
 # commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
@@ -68,7 +67,7 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class NearCopy:
-    """Two recordings that hold the same sound.
+    """Two recordings of the same audio.
 
     Attributes
     ----------
@@ -116,7 +115,7 @@ def landmarks(audio: Recording) -> Landmarks:
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    """Pairs of recordings with far more landmarks in common at one offset than chance gives.
+    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
 
     Parameters
     ----------
@@ -178,7 +177,7 @@ def _peaks(level: Float32Array) -> tuple[Int64Array, Int64Array]:
     """Frames and bins of the spectral peaks, ordered by time."""
     around = maximum_filter(level, size=(_PEAK_FRAMES, _PEAK_BINS))
     loud = level > max(float(level.max()) - _RANGE_DB, -100.0)
-    loud[:, :_LOWEST_BIN] = False
+    loud[:, :_MIN_BIN] = False
     frames, bins = np.nonzero((level == around) & loud)
     return frames.astype(np.int64), bins.astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""What an audit found, as one record that prints, goes to JSON and to tables."""
+"""Result of an audit: summary, tables, JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LeakFigures:
 
 @dataclass(frozen=True, eq=False)
 class AuditReport:
-    """Everything an audit found; one value per entry where not said otherwise.
+    """Result of an audit; one value per entry unless stated otherwise.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class AuditReport:
         )
 
     def summary(self) -> dict[str, Any]:
-        """The figures a reader wants first."""
+        """The main figures."""
         distinct = len({content for content in self.contents if content})
         members = {index for part in self.overlapping for index in part}
         return {

@@ -1,4 +1,4 @@
-"""Clips that share samples at any offset, found in linear time and laid side by side.
+"""Clips that share samples at any offset, found in linear time and aligned on common timelines.
 
 Each clip is reduced to content-defined anchors by winnowing (``csrc/include/cantaor/anchors.hpp``).
 Equal anchors tie two clips together at one offset; following the ties puts every clip of a
@@ -54,7 +54,7 @@ class ClipAnchors:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Timelines:
-    """Clips laid on the source audio that they share.
+    """Alignment of clips on the source audio that they share.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Timelines:
 
 
 def shared_run(total_samples: int) -> int:
-    """Fewest shared samples to look for in a corpus of some size, so that anchors fit in memory.
+    """Minimum number of shared samples to detect, so that the anchors of a corpus fit in memory.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def clip_anchors(samples: Float32Array, min_shared: int = MIN_SHARED) -> ClipAnc
 
 
 def place_on_timelines(clips: Sequence[ClipAnchors]) -> Timelines:
-    """Find the clips that share samples and how they lie on their common source.
+    """Find clips that share samples, and align them on their common source.
 
     Parameters
     ----------

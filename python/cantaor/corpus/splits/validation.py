@@ -57,9 +57,8 @@ def validation_split(
     Returns
     -------
     Split with ``train`` to fit on and ``test`` to validate on, both indices into all clips and
-    parts of ``split.train``. Clips that would reach across a cut are on neither side. A
-    ``column`` split is cut by recordings. A singer with too few clips has none in validation; a
-    note says so.
+    parts of ``split.train``. Clips that would reach across a cut are in neither. A ``column``
+    split is cut by recordings. A singer with too few clips has none in validation; a note says so.
 
     Raises
     ------

@@ -58,7 +58,7 @@ class PlantedMotif:
 
 @dataclass(frozen=True, slots=True)
 class SungRecording:
-    """What is known of one synthetic recording.
+    """Ground truth of one synthetic recording.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class SungRecording:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticCorpus:
-    """A corpus on disk and all that is known about it.
+    """A corpus on disk with its ground truth.
 
     Attributes
     ----------
@@ -170,7 +170,7 @@ def sing(
     sample_rate: int,
     rng: np.random.Generator,
 ) -> tuple[Audio, SungRecording]:
-    """One recording of a voice, and what is known of it.
+    """Synthesise one recording of a singer, with its ground truth.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a synthetic singer sings: phrases of notes with planted motifs, and the f0 they make.
+"""Melodies of synthetic singers: phrases of notes with planted motifs, and their f0.
 
 A melody is a table of notes on a time line. Planted motifs keep their notes; their tempo, the
 length of each note, the intonation and everything around them vary from one occurrence to the
@@ -117,7 +117,7 @@ def motif_name(voice: SyntheticSinger, index: int) -> str:
 def pitch_curve(
     melody: Melody, voice: SyntheticSinger, seconds: float, rng: np.random.Generator
 ) -> Float64Array:
-    """The f0 that a melody makes, with glides and vibrato.
+    """f0 of a melody, with glides and vibrato.
 
     Returns
     -------

@@ -15,12 +15,12 @@ import numpy as np
 from cantaor.types import Float64Array
 
 #: Lowest note of the grid, cents above 55 Hz (about 117 Hz); neighbours are 100 cents apart.
-LOWEST_CENTS = 1300.0
+MIN_CENTS = 1300.0
 SEMITONE = 100.0
 
 # Two octaves of the Phrygian mode, in semitones above the tonic; a voice uses the first nine.
 _PHRYGIAN = np.array([0, 1, 3, 5, 7, 8, 10, 12, 13, 15])
-_HIGHEST_TONIC = 9
+_MAX_TONIC = 9
 
 # Formant centres in Hz of the vowels a, e, i, o.
 _VOWELS = np.array(
@@ -96,7 +96,7 @@ def draw_singers(count: int, motifs: int, rng: np.random.Generator) -> tuple[Syn
         Source of all draws.
     """
     taken: list[tuple[int, ...]] = []
-    tonics = np.round(np.linspace(0, _HIGHEST_TONIC, count)).astype(int)
+    tonics = np.round(np.linspace(0, _MAX_TONIC, count)).astype(int)
     # Traits are dealt out, not drawn: voices that happen to be twins would test nothing.
     return tuple(
         _draw_singer(index, int(tonics[index]), motifs, taken, traits, rng)
@@ -118,7 +118,7 @@ def _draw_singer(
     traits: Float64Array,
     rng: np.random.Generator,
 ) -> SyntheticSinger:
-    scale = LOWEST_CENTS + SEMITONE * (tonic + _PHRYGIAN).astype(np.float64)
+    scale = MIN_CENTS + SEMITONE * (tonic + _PHRYGIAN).astype(np.float64)
     tract, bandwidth, tilt, rate, depth, breath = traits
     own = rng.choice(len(_ORNAMENTS), size=3, replace=False)
     tilts = rng.uniform(0.94, 1.06, _VOWELS.shape)

@@ -1,4 +1,4 @@
-"""From a pitch curve to sound: source and filter, then room, microphone and noise.
+"""Source-filter synthesis of a pitch curve, then room, microphone and noise.
 
 The source is one band-limited period read at the speed of the pitch curve; a vowel filters each
 syllable; one impulse response stands for room and microphone of a recording.
@@ -83,9 +83,9 @@ def _source(
     return breath
 
 
-def _period(voice: SyntheticSinger, highest_hz: float, sample_rate: int) -> Float32Array:
+def _period(voice: SyntheticSinger, max_hz: float, sample_rate: int) -> Float32Array:
     # No harmonic may pass half the sample rate, or it would come back as a wrong pitch.
-    count = int(np.clip(0.5 * sample_rate / highest_hz, 1, 64))
+    count = int(np.clip(0.5 * sample_rate / max_hz, 1, 64))
     spectrum = np.zeros(_TABLE // 2 + 1, dtype=np.complex128)
     harmonic = np.arange(1, count + 1)
     spectrum[1 : count + 1] = harmonic**-voice.tilt * np.exp(1j * np.pi * harmonic**2 / count)

@@ -95,7 +95,7 @@ MASKS, MIXUP = "masks", "mixup"
 
 
 def augment(
-    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], longest: int, sample_rate: int
+    waveforms: Tensor, lengths: Tensor, names: tuple[str, ...], max_samples: int, sample_rate: int
 ) -> tuple[Tensor, Tensor]:
     """Apply changes in the order of :data:`CHANGES`.
 
@@ -105,7 +105,7 @@ def augment(
         A batch.
     names
         Which changes; those of images are left to :func:`mask_image` and :func:`mix_pairs`.
-    longest
+    max_samples
         Samples after which the result is cut.
     sample_rate
         Of the waveforms, Hz.
@@ -113,7 +113,7 @@ def augment(
     for name, change in CHANGES.items():
         if name in names:
             waveforms, lengths = change(waveforms, lengths, sample_rate)
-    return waveforms[:, :longest], lengths.clamp(max=longest)
+    return waveforms[:, :max_samples], lengths.clamp(max=max_samples)
 
 
 def mask_image(images: Tensor, counts: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ class ClipSet:
         )
 
     def batch(
-        self, index: ArrayLike, longest: int | None = None
+        self, index: ArrayLike, max_samples: int | None = None
     ) -> tuple[Float32Array, Int64Array]:
         """Some clips as one array, padded with zeros to the longest of them.
 
@@ -128,7 +128,7 @@ class ClipSet:
         ----------
         index
             int (b,), which clips.
-        longest
+        max_samples
             Samples after which clips are cut, or None: none are.
 
         Returns
@@ -137,8 +137,8 @@ class ClipSet:
         """
         chosen = np.asarray(index, dtype=np.int64)
         lengths = self.lengths[chosen]
-        if longest is not None:
-            lengths = np.minimum(lengths, longest)
+        if max_samples is not None:
+            lengths = np.minimum(lengths, max_samples)
         width = int(lengths.max(initial=1))
         return pad_rows(self.samples, self.offsets[chosen], lengths, width), lengths
 

@@ -170,11 +170,11 @@ def predict(
     embeddings = np.empty((len(clips), module.embedding_size), np.float32)
     # A GPU is kept busy by large batches; a CPU gains more from what needs no masks.
     unmasked = isinstance(module, SingerClassifier) and target.type == "cpu"
-    frames = np.minimum(clips.lengths, module.longest) // (module.hop_length if unmasked else 1)
+    frames = np.minimum(clips.lengths, module.max_samples) // (module.hop_length if unmasked else 1)
     try:
         with torch.inference_mode():
             for index in equal_length_batches(frames, batch, _MIN_CLIPS if unmasked else batch):
-                waveforms, lengths = clips.batch(index, module.longest)
+                waveforms, lengths = clips.batch(index, module.max_samples)
                 probability, embedding = _predict_batch(
                     module,
                     torch.from_numpy(waveforms).to(target),

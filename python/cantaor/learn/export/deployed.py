@@ -19,7 +19,7 @@ OUTPUTS, DECISION_OUTPUTS = ("probabilities", "embeddings"), ("calibrated", "unk
 _SPARE_FRAMES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Decision:
     """How the probabilities of a clip are read; fitted after training.
 
@@ -127,13 +127,13 @@ class FromWaveforms(nn.Module):
     def __init__(self, singer: SingerClassifier) -> None:
         super().__init__()
         self.singer = with_scans(singer)
-        self.spare = singer.longest if singer.padded else _SPARE_FRAMES * singer.hop_length
+        self.spare = singer.max_samples if singer.padded else _SPARE_FRAMES * singer.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities and embeddings."""
         waveforms = pad(waveforms, (0, self.spare))
         if self.singer.padded:
-            waveforms = waveforms[:, : self.singer.longest]
+            waveforms = waveforms[:, : self.singer.max_samples]
         answer: tuple[Tensor, Tensor] = self.singer(waveforms, lengths)
         return answer
 
@@ -145,8 +145,8 @@ class EnsembleFromWaveforms(nn.Module):
         super().__init__()
         self.singer = singer
         self.rule = rule
-        # No clip is shorter than a window then.
-        self.spare = singer.profile.samples
+        # No clip has fewer than two windows then.
+        self.spare = singer.profile.samples + singer.profile.hop_length
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """What :class:`Deployed` or :class:`DeployedDecision` give for a batch."""

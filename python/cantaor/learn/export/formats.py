@@ -6,13 +6,16 @@ import os
 from pathlib import Path
 
 from cantaor.errors import ModelError
+from cantaor.learn.export.deployed import Decision
 from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscript
 from cantaor.learn.training.trained_model import TrainedModel
 
 _WRITERS = {".ts": export_torchscript, ".pt2": export_pt2, ".onnx": export_onnx}
 
 
-def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
+def export_model(
+    trained: TrainedModel, path: str | os.PathLike[str], decision: Decision | None = None
+) -> Path:
     """Write a trained model as one file that runs without cantaor.
 
     Parameters
@@ -21,7 +24,9 @@ def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
         The model.
     path
         File to write: ``.ts`` (TorchScript) and ``.pt2`` (torch.export) take waveforms, ``.onnx``
-        takes features.
+        takes features, or waveforms of a ``robust`` model.
+    decision
+        How a ``robust`` model's probabilities are read, or None: they are given as they are.
 
     Returns
     -------
@@ -39,4 +44,4 @@ def export_model(trained: TrainedModel, path: str | os.PathLike[str]) -> Path:
             f"{target}: {target.suffix or 'no extension'} is no format to export to; "
             f"known are {', '.join(_WRITERS)}"
         )
-    return _WRITERS[target.suffix](trained, target)
+    return _WRITERS[target.suffix](trained, target, decision)

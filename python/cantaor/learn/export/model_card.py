@@ -65,7 +65,7 @@ def model_card(
         "",
         "## Limits",
         "",
-        _LIMITS.format(sample_rate=rate, longest_s=trained.module.longest / rate),
+        _LIMITS.format(sample_rate=rate, longest_s=trained.module.max_samples / rate),
         "## Settings",
         "",
         "| setting | value |",

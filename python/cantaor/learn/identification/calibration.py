@@ -77,9 +77,9 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64Ar
 
 
 def fit_temperature(
-    probabilities: Float64Array, labels: Int64Array, independent: int, lowest: float = 0.1
+    probabilities: Float64Array, labels: Int64Array, independent: int, min_temperature: float = 0.1
 ) -> float:
-    """The temperature from ``lowest`` to 10 that makes the labels most likely.
+    """The temperature from ``min_temperature`` to 10 that makes the labels most likely.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def fit_temperature(
         How many of the decisions are independent: source groups. As in Platt's scaling the label is
         expected with a chance of (independent + 1) / (independent + 2) only, so that a few
         correct decisions do not make the model certain.
-    lowest
+    min_temperature
         Smallest temperature.
     """
     chance = (independent + 1) / (independent + 2)
@@ -103,7 +103,7 @@ def fit_temperature(
         return -float(np.mean(np.sum(expected * np.log(calibrated + 1e-12), axis=1)))
 
     found = minimize_scalar(
-        negative_log_likelihood, bounds=(np.log(lowest), np.log(10)), method="bounded"
+        negative_log_likelihood, bounds=(np.log(min_temperature), np.log(10)), method="bounded"
     )
     return float(np.exp(found.x))
 

@@ -248,7 +248,9 @@ def cosine_temperature(profiles: WindowFeatures) -> float:
             labels.append(int(profiles.labels[mine][0]))
     if not scores:
         return 0.1
-    return fit_temperature(np.stack(scores), np.asarray(labels, np.int64), len(labels), lowest=0.01)
+    return fit_temperature(
+        np.stack(scores), np.asarray(labels, np.int64), len(labels), min_temperature=0.01
+    )
 
 
 def _embed(values: ArrayLike, centre: Float64Array, whitening: Float64Array) -> Float64Array:

@@ -7,7 +7,7 @@ class probabilities from the network, and the recording gets their mean.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cantaor.chain import FoundClips, MotifFinder, find_clips
+from cantaor.chain import FoundClips, find_clips
 from cantaor.clips.spans import clip_bounds
-from cantaor.errors import ModelError, blame
+from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
@@ -31,8 +31,8 @@ from cantaor.learn.identification.enrolment import (
     backend_from_bundle,
     merge_enrolled,
 )
-from cantaor.settings import make_settings, settings_to_plain
-from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
+from cantaor.learn.identification.saved_finder import finder_from_bundle
+from cantaor.types import Audio, Float32Array, Float64Array
 
 _EVIDENCE = 5
 
@@ -359,49 +359,3 @@ def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool 
     if backend.calibration is None:
         return None
     return best < mean.size and float(mean.max()) < backend.calibration.unknown_below
-
-
-def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
-    """A finder's arrays as a bundle keeps them."""
-    return {
-        "cluster_centers": finder.clusters.centers,
-        "cluster_edges": finder.clusters.edges,
-        "cluster_counts": finder.clusters.counts,
-        "motif_values": finder.motifs.values,
-        "motif_offsets": finder.motifs.offsets,
-        "motif_support": finder.motifs.support,
-    }
-
-
-def finder_facts(finder: MotifFinder) -> dict[str, Any]:
-    """The rest of a finder, as plain values."""
-    return {"settings": settings_to_plain(finder.settings), "inertia": finder.clusters.inertia}
-
-
-def finder_from_bundle(bundle: Bundle) -> MotifFinder:
-    """The finder that was trained with a model.
-
-    Raises
-    ------
-    ModelError
-        The model was trained on clips alone and has no motif dictionary.
-    """
-    facts: Mapping[str, Any] | None = bundle.extra.get("finder")
-    if facts is None:
-        raise ModelError(
-            "the model was trained on clips alone and holds no motif dictionary; "
-            "train on a workspace to identify whole recordings"
-        )
-    arrays = bundle.arrays
-    clusters = Clusters(
-        arrays["cluster_centers"],
-        arrays["cluster_edges"],
-        float(facts["inertia"]),
-        arrays["cluster_counts"],
-    )
-    settings = make_settings(facts["settings"])
-    values, offsets, support = (
-        arrays[f"motif_{name}"] for name in ("values", "offsets", "support")
-    )
-    motifs = Motifs(values, offsets, support, settings.gap)
-    return MotifFinder(clusters, motifs, settings)

@@ -35,7 +35,7 @@ class SingerClassifier(nn.Module):
         on training clips, 0 and 1 before.
     sample_rate
         Hz, of the waveforms: 16,000, or the features' own.
-    longest
+    max_samples
         Samples after which clips are cut: the most that fit 426 frames.
     embedding_size
         Length of an embedding.
@@ -61,7 +61,7 @@ class SingerClassifier(nn.Module):
         self.padded = padded
         self.hop_length = channels[0].hop_length
         self.sample_rate = channels[0].sample_rate
-        self.longest = FRAMES * self.hop_length - 1
+        self.max_samples = FRAMES * self.hop_length - 1
         self.register_buffer("mean", torch.zeros(len(channels), 128, 1))
         self.register_buffer("scale", torch.ones(len(channels), 128, 1))
 

@@ -185,7 +185,7 @@ class EnsembleClassifier(nn.Module):
         unknown to training.
     centre, whitening
         float32 (96,) and (96, 96): an embedding is ``(profile - centre) @ whitening``.
-    longest
+    max_samples
         Samples after which clips are cut.
     """
 
@@ -193,7 +193,7 @@ class EnsembleClassifier(nn.Module):
     whitening: Tensor
     sample_rate = PROFILE_RATE
     embedding_size = MeanSpectralFeatures.size
-    longest = 10 * PROFILE_RATE
+    max_samples = 10 * PROFILE_RATE
 
     def __init__(self, n_classes: int, members: int) -> None:
         super().__init__()
@@ -225,8 +225,8 @@ def _decibels(power: Tensor, floor: float) -> Tensor:
     return 10 * torch.log10(ratio)
 
 
-def _mel(highest_hz: float) -> Tensor:
+def _mel(max_hz: float) -> Tensor:
     bank: Tensor = melscale_fbanks(
-        _POINTS // 2 + 1, 50.0, highest_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
+        _POINTS // 2 + 1, 50.0, max_hz, _BANDS, PROFILE_RATE, norm="slaney", mel_scale="slaney"
     )
     return bank.double()

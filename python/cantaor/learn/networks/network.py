@@ -1,4 +1,4 @@
-"""What the three networks have in common: images and lengths in, embeddings and logits out."""
+"""Base class of the three networks: images and lengths to embeddings and logits."""
 
 from typing import TYPE_CHECKING
 

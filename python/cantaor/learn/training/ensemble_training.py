@@ -50,7 +50,7 @@ class WindowFeatures:
 
 
 def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
-    """WindowFeatures of the 0.2 s windows of clips.
+    """Profiles of the 0.2 s windows of clips.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def fit_ensemble_classifier(
 
 
 def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
-    """What makes embeddings of profiles: (profile - centre) @ whitening.
+    """Within-class covariance normalisation: embedding = (profile - centre) @ whitening.
 
     Parameters
     ----------
@@ -165,15 +165,15 @@ def fit_ensemble(
     seed: int = 0,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
 ) -> tuple[MLPEnsemble, tuple[Mapping[str, float], ...]]:
-    """Train perceptrons side by side, each on windows of its own.
+    """Train the perceptrons of an ensemble, each on its own windows.
 
     Parameters
     ----------
     profiles
         Windows.
     sampling
-        float64 (members, n), chance of each window in a batch of each member; what has none is
-        not known to that member in any way.
+        float64 (members, n), sampling probability of each window for each member; a window with 0
+        does not influence that member in any way.
     n_classes, seed, progress
         As for :func:`fit_ensemble_classifier`.
 
@@ -197,7 +197,7 @@ def fit_ensemble(
 
 
 def balanced_sampling_probabilities(labels: Int32Array, groups: Int32Array) -> Float64Array:
-    """Chance of each window, float64 (n,), sums to 1: equal singers, equal groups within one.
+    """Sampling probability of each window, float64 (n,): singers equal, groups of a singer equal.
 
     Examples
     --------

@@ -1,8 +1,7 @@
 """The training loop on Lightning: epochs, early stopping, checkpoints; imported by training only.
 
 Every epoch draws its order and its dropout from the seed and its own number, and the state is
-written after an epoch only, so training that was killed anywhere repeats the interrupted epoch
-exactly.
+written after every epoch, so an interrupted training repeats the unfinished epoch exactly.
 """
 
 from __future__ import annotations
@@ -44,17 +43,17 @@ _FORMAT = 2
 class _Batches:
     """Batches of a clip set in a given order, as tensors."""
 
-    def __init__(self, clips: ClipSet, order: Sequence[Int64Array], longest: int) -> None:
+    def __init__(self, clips: ClipSet, order: Sequence[Int64Array], max_samples: int) -> None:
         self.clips = clips
         self.order = order
-        self.longest = longest
+        self.max_samples = max_samples
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for index in self.order:
-            waveforms, lengths = self.clips.batch(index, self.longest)
+            waveforms, lengths = self.clips.batch(index, self.max_samples)
             labels = self.clips.labels[index].astype(np.int64)
             yield torch.from_numpy(waveforms), torch.from_numpy(lengths), torch.from_numpy(labels)
 
@@ -76,7 +75,7 @@ class _EpochMetrics:
 
 
 class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped here
-    """What happens to a batch; the epochs' metrics end in ``history``."""
+    """Training and validation steps; ``history`` holds the metrics of every epoch."""
 
     def __init__(
         self,
@@ -96,17 +95,17 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
 
     def train_dataloader(self) -> _Batches:
         rng = np.random.default_rng([self.settings.seed, self.current_epoch])
-        longest = self.singer.longest
-        lengths = np.minimum(self.train_clips.lengths, longest)
+        max_samples = self.singer.max_samples
+        lengths = np.minimum(self.train_clips.lengths, max_samples)
         order = bucketed_batches(lengths, self.settings.batch, rng)
-        return _Batches(self.train_clips, order, longest)
+        return _Batches(self.train_clips, order, max_samples)
 
     def val_dataloader(self) -> _Batches | list[Tensor]:
         if self.validation_clips is None:
             return []
         order = np.argsort(self.validation_clips.lengths, kind="stable")
         cuts = np.arange(self.settings.batch, order.size, self.settings.batch)
-        return _Batches(self.validation_clips, np.split(order, cuts), self.singer.longest)
+        return _Batches(self.validation_clips, np.split(order, cuts), self.singer.max_samples)
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch)
@@ -120,7 +119,7 @@ class _Learner(LightningModule):  # type: ignore[misc]  # Lightning is untyped h
         with torch.no_grad():
             singer = self.singer
             waveforms, lengths = augment(
-                waveforms, lengths, names, singer.longest, singer.sample_rate
+                waveforms, lengths, names, singer.max_samples, singer.sample_rate
             )
             images, counts = self._images(waveforms, lengths)
             if MASKS in names:
@@ -191,7 +190,7 @@ def warmup_cosine(optimiser: Optimizer, steps: int) -> SequentialLR:
 
 
 class _Record(Callback):  # type: ignore[misc]
-    """Write down what each epoch came to, before any other callback asks for it."""
+    """Append the metrics of each epoch to the history, before any other callback reads them."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
         pl_module.history.append(pl_module.epoch_metrics())

@@ -1,10 +1,10 @@
-"""Named settings of training, so that a figure can say in one word what made it.
+"""Named training settings (recipes).
 
 ``paper`` is the paper's protocol. ``accurate`` is ours: features up to 11 kHz, the embedding holds
-mean and deviation of the steps, clips are blended in pairs (mixup), the step size rises and falls,
-and all clips of the training side are learned from for a fixed number of epochs. ``robust`` is for
-new recordings: the classifier of :mod:`cantaor.learn.networks.ensemble`, every source group
-with the same weight. A recipe only gives defaults; any setting can be named beside it.
+mean and deviation of the steps, clips are blended in pairs (mixup), the learning rate rises and
+falls, and all training clips are used for a fixed number of epochs. ``robust`` is for new
+recordings: the classifier of :mod:`cantaor.learn.networks.ensemble`, every source group with the
+same weight. A recipe only gives defaults; any setting can be named beside it.
 """
 
 from __future__ import annotations

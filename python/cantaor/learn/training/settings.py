@@ -1,4 +1,4 @@
-"""What decides the result of training, together with the clips."""
+"""Training settings: with the clips they determine the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SCHEDULES = ("constant", "cosine")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """What decides the result of training, together with the clips.
+    """Training settings: with the clips they determine the result.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ def pick_device(device: str) -> torch.device:
 def training_digest(
     train_clips: ClipSet, validation_clips: ClipSet | None, settings: TrainingSettings
 ) -> str:
-    """Digest of all that decides the result; device aside."""
+    """Digest of clips and settings; the device does not enter."""
     digest = hashlib.sha256()
     for clips in (train_clips, validation_clips):
         if clips is None:

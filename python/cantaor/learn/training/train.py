@@ -89,7 +89,7 @@ def train(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         singer = _build_network(settings, len(train_clips.classes))
-        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.longest))
+        fit_scale(singer, _scale_batches(train_clips, settings.batch, singer.max_samples))
         history = run_epochs(
             singer,
             train_clips,
@@ -129,10 +129,10 @@ def class_weights(clips: ClipSet, settings: TrainingSettings) -> Tensor | None:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def _scale_batches(clips: ClipSet, size: int, longest: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _scale_batches(clips: ClipSet, size: int, max_samples: int) -> Iterator[tuple[Tensor, Tensor]]:
     order = np.argsort(clips.lengths, kind="stable")
     for part in np.split(order, np.arange(size, order.size, size)):
-        waveforms, lengths = clips.batch(part, longest)
+        waveforms, lengths = clips.batch(part, max_samples)
         yield torch.from_numpy(waveforms), torch.from_numpy(lengths)
 
 

@@ -1,4 +1,4 @@
-"""A trained model: a module that knows its singers."""
+"""A trained model: the module and the names of its singers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cantaor.learn.training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A network that knows its singers.
+    """A trained network with the names of its singers.
 
     Attributes
     ----------
