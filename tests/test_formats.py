@@ -1,4 +1,4 @@
-"""Phone, video and archive files give the pitch of the WAV; listing and messages name the files."""
+"""Every format gives the pitch of the WAV, at its times; parts of files are parts of the whole."""
 
 from __future__ import annotations
 

@@ -19,15 +19,15 @@ from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError, AudioError
 from cantaor.io.channels import Channel, ChannelLevels, channel_index
-from cantaor.io.decoding import LENGTH_TOLERANCE_S, Decoder, length_warning
-from cantaor.io.decoding import AudioInfo as AudioInfo
+from cantaor.io.decoders.decoder import LENGTH_TOLERANCE_S, Decoder, length_warning
+from cantaor.io.decoders.decoder import AudioInfo as AudioInfo
+from cantaor.io.decoders.libsndfile import SoundfileDecoder
 from cantaor.io.encoding import write_audio as write_audio
 from cantaor.io.formats import EXTENSIONS as EXTENSIONS
 from cantaor.io.formats import HEAD, conversion_hint, has_ffmpeg, needs_ffmpeg, recognise
 from cantaor.io.locations import Location, open_local, printable, stamp_of
 from cantaor.io.resampling import resample as resample
 from cantaor.io.resampling import resampled as resampled
-from cantaor.io.soundfile_decoder import SoundfileDecoder
 from cantaor.settings import check_channel
 from cantaor.types import Audio, Float32Array
 
@@ -332,7 +332,7 @@ def _choose(handle: FileIO, name: str) -> Decoder:
 
 def _ffmpeg(handle: FileIO, name: str) -> Decoder:
     # Loaded when first needed: it takes longer than a short file takes to decode.
-    from cantaor.io.av_decoder import AvDecoder
+    from cantaor.io.decoders.ffmpeg import AvDecoder
 
     return AvDecoder(handle, name)
 
