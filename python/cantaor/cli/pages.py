@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, app, print_json
+from cantaor.cli.app import Json, app, named_tonics, print_json
 from cantaor.report.terminal import show_progress
 from cantaor.workspace.workspace import open_workspace
 
@@ -19,6 +19,10 @@ def report(
     audit: Annotated[bool, typer.Option(help="Look for copies and shared audio too.")] = True,
     motifs: Annotated[int, typer.Option(help="Most motifs shown of each singer.")] = 8,
     recordings: Annotated[int, typer.Option(help="Most recordings drawn.")] = 24,
+    tonic: Annotated[
+        list[str] | None,
+        typer.Option(help="Tonic, as E3, or RECORDING=E3 (repeat); else it is estimated."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page: motifs to see and hear, contours, figures, settings."""
@@ -35,7 +39,12 @@ def report(
                 manifest, progress=lambda done: progress("audit", done, len(manifest))
             )
     path = write_report(
-        workspace, out, audit=found, motifs_per_singer=motifs, recordings=recordings
+        workspace,
+        out,
+        audit=found,
+        motifs_per_singer=motifs,
+        recordings=recordings,
+        tonics=named_tonics(tonic),
     )
     if as_json:
         print_json({"path": str(path)})

@@ -73,8 +73,10 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     for path in sorted(workspace.path.glob("model*/model.json")):
         history = json.loads(path.read_text(encoding="utf-8"))["history"]
         name = path.parent.name
-        if history:
-            label = f"Loss and accuracy of {name} over {len(history)} epochs"
+        measured = [key for key in ("loss", "accuracy") if any(key in one for one in history)]
+        if measured:
+            told = " and ".join(measured).capitalize()
+            label = f"{told} of {name} over {len(history)} epochs"
             drawings.append(Drawing(name, figure_markup(plot_training(history), label, name)))
     return drawings
 

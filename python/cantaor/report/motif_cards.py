@@ -7,11 +7,13 @@ import io
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from cantaor.io.audio import read_audio
+from cantaor.units import note_name
 from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
 
@@ -20,6 +22,7 @@ _SKETCH = (150, 44)
 _RATE = 16_000
 _MAX_DURATION_S = 4.0
 _INSTANCES = 2
+_SLACK_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class MotifCard:
         Its first instances, one a recording where there are several.
     members
         Symbols of the family's other motifs, the longest first.
+    notes
+        Names of the notes of its first instance.
     """
 
     name: str
@@ -66,6 +71,7 @@ class MotifCard:
     sketch: str
     heard: tuple[Heard, ...]
     members: tuple[tuple[int, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
@@ -73,8 +79,9 @@ def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
     chosen = {name: rows[:count] for name, rows in family_rows(workspace).items()}
     names = {row["motif"] for kept in chosen.values() for row in kept}
     heard = _heard(workspace, names)
+    notes = _Notes(workspace)
     return {
-        singer: [_card(row, heard.get(row["motif"], ())) for row in kept]
+        singer: [_card(row, heard.get(row["motif"], ()), notes) for row in kept]
         for singer, kept in sorted(chosen.items())
     }
 
@@ -102,7 +109,27 @@ def sketch_points(symbols: Sequence[int]) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
+class _Notes:
+    """Note names of stretches of recordings, each contour read once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        rows = workspace.table("recordings").to_pylist()
+        self._rows = {(row["singer"], row["recording"]): row for row in rows}
+        self._read = lru_cache(maxsize=64)(workspace.contour)
+
+    def __call__(self, singer: str, heard: Heard) -> tuple[str, ...]:
+        row = self._rows.get((singer, heard.recording))
+        if row is None:
+            return ()
+        offset = row["start_s"] or 0.0
+        contour = self._read(row["contour_key"])
+        inside = (contour.start_s >= heard.start_s - offset - _SLACK_S) & (
+            contour.end_s <= heard.end_s - offset + _SLACK_S
+        )
+        return tuple(note_name(cents, exact=False) for cents in contour.cents[inside].tolist())
+
+
+def _card(row: dict[str, Any], heard: Sequence[Heard], notes: _Notes) -> MotifCard:
     return MotifCard(
         row["motif"],
         tuple(row["symbols"]),
@@ -112,6 +139,7 @@ def _card(row: dict[str, Any], heard: Sequence[Heard]) -> MotifCard:
         sketch_points(row["symbols"]),
         tuple(heard),
         tuple(tuple(member) for member in row["members"]),
+        notes(row["singer"], heard[0]) if heard else (),
     )
 
 
