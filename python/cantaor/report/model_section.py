@@ -98,10 +98,13 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
     drawings = []
     for path in own_files(workspace.path, "model*/model.json"):
         with naming(path):
-            history = _read(path).get("history")
+            history = _read(path).get("history") or []
             name = path.parent.name
-            if history:
-                label = f"Loss and accuracy of {name} over {len(history)} epochs"
+            measured = [key for key in ("loss", "accuracy") if any(key in one for one in history)]
+            if measured:
+                label = (
+                    f"{' and '.join(measured).capitalize()} of {name} over {len(history)} epochs"
+                )
                 curves = plot_training([_numbers(epoch) for epoch in history])
                 drawings.append(Drawing(name, figure_markup(curves, label, f"learning-{name}")))
     return drawings

@@ -10,8 +10,8 @@ import torch
 from cantaor.learn.training.ensemble_training import (
     MEMBERS,
     WindowFeatures,
+    balanced_sampling_probabilities,
     fit_ensemble,
-    window_probabilities_of_chance,
 )
 from cantaor.types import Float64Array
 
@@ -20,7 +20,7 @@ def chances_without(profiles: WindowFeatures, groups: Sequence[int]) -> Float64A
     """Chance of each window in training, float64 (n,), when some source groups are held out."""
     kept = ~np.isin(profiles.groups, groups)
     chances = np.zeros(kept.size)
-    chances[kept] = window_probabilities_of_chance(profiles.labels[kept], profiles.groups[kept])
+    chances[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
     return chances
 
 
