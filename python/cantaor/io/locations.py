@@ -80,11 +80,13 @@ def open_bytes(location: Location) -> IO[bytes]:
     Raises
     ------
     OSError
-        There is nothing, or it cannot be opened.
+        There is nothing, it cannot be opened, or it is a pipe, a device or a folder.
     MissingExtraError
         A URL without fsspec, or without the package of its protocol.
     """
     if not is_url(location):
+        # A pipe would be waited for, a device may never end.
+        _status_of_file(location)
         return Path(location).open("rb")
     system, path = _system(location)
     return cast("IO[bytes]", system.open(path, "rb"))
@@ -122,15 +124,19 @@ def stamp_of(location: Location) -> Stamp:
         There is no such file, or it is a pipe, a device or a folder.
     """
     if not is_url(location):
-        found = Path(location).stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "not a file", os.fspath(location))
-        if not stat.S_ISREG(found.st_mode):
-            # A pipe would be waited for, a device may never end.
-            raise OSError(errno.EINVAL, "not a regular file", os.fspath(location))
+        found = _status_of_file(location)
         return Stamp(found.st_size, str(found.st_mtime_ns))
     system, path = _system(location)
     return Stamp(int(system.size(path) or 0), str(system.ukey(path)))
+
+
+def _status_of_file(location: Location) -> os.stat_result:
+    found = Path(location).stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "not a file", os.fspath(location))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(location))
+    return found
 
 
 def file_hash(location: Location) -> str:

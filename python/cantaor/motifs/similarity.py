@@ -33,7 +33,7 @@ _ONE = np.int64(_EDIT) << _SHIFT
 _STARTS = (np.int64(1) << _SHIFT) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Matches:
     """Matches of a figure, the nearest first.
 

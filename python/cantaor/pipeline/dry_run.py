@@ -13,7 +13,7 @@ from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError
 from cantaor.io.audio import AudioInfo, probe
 from cantaor.io.locations import is_url
-from cantaor.pipeline.workers import workers_for
+from cantaor.pipeline.workers import checked_workers, workers_for
 from cantaor.workspace.journal import Failure
 
 # Measured over a corpus of FLAC files of 15 s to 5 minutes on one core: seconds of audio that all
@@ -94,7 +94,13 @@ def dry_run(
         Whether audio of the motifs is to be written.
     progress
         Called with the number of recordings looked at.
+
+    Raises
+    ------
+    ArgumentError
+        ``workers`` is below 1.
     """
+    number = workers_for(len(manifest)) if workers is None else checked_workers(workers)
     seen: dict[str, AudioInfo | AudioError | None] = {}
     failures = [Failure(path, "", "", "corpus", reason) for path, reason in manifest.skipped]
     warnings: list[Failure] = []
@@ -114,7 +120,6 @@ def dry_run(
                 warnings.append(_row(location, entry, "; ".join(found.warnings), "warned"))
         if progress is not None:
             progress(done)
-    number = workers_for(len(manifest)) if workers is None else workers
     return DryRun(
         recordings=len(manifest) + len(manifest.skipped),
         singers=len(manifest.singers),

@@ -90,9 +90,7 @@ def open_pool(
     WorkspaceError
         No Dask scheduler answers.
     """
-    number = available_cores() if workers is None else workers
-    if number < 1:
-        raise ArgumentError(f"workers must be at least 1, not {number}")
+    number = available_cores() if workers is None else checked_workers(workers)
     if executor is not None and dask is not None:
         raise ArgumentError("give an executor or the address of a Dask scheduler, not both")
     if executor is not None:
@@ -124,6 +122,19 @@ def available_cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     return os.cpu_count() or 1 if affinity is None else len(affinity(0))
+
+
+def checked_workers(workers: int) -> int:
+    """The same number of workers, if it is one.
+
+    Raises
+    ------
+    ArgumentError
+        It is below 1.
+    """
+    if workers < 1:
+        raise ArgumentError(f"workers must be at least 1, not {workers}")
+    return workers
 
 
 def workers_for(pieces: int) -> int:

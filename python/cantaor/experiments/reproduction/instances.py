@@ -15,7 +15,7 @@ from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.types import Audio, Float32Array, Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Instances:
     """Clips with what the protocols need to know about each.
 
