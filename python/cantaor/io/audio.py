@@ -105,12 +105,12 @@ def read_audio(
     >>> read_audio(file, sample_rate=16000).samples.shape
     (160,)
     """
-    if sample_rate is not None and sample_rate <= 0:
+    if sample_rate is not None and not sample_rate > 0:
         raise ArgumentError(f"sample_rate must be positive, not {sample_rate}")
     with open_audio(path, channel) as stream:
         samples = np.concatenate(list(stream.blocks()))
         audio = Audio(samples, stream.sample_rate, stream.warnings)
-        return resample(audio, sample_rate or stream.sample_rate)
+        return resample(audio, stream.sample_rate if sample_rate is None else sample_rate)
 
 
 class AudioStream:

@@ -1,7 +1,7 @@
 """Identification of the singer of a new recording from its motif clips.
 
 A recording's motif instances are those of the union of the training dictionaries; each clip gets
-class probabilities from the network, and the recording gets their mean.
+class probabilities from the network, and the recording gets their normalised geometric mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
 from cantaor.learn.export.bundle import Bundle, load_bundle
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import (
@@ -137,7 +137,11 @@ class ClipPredictions:
     embeddings
         float32 (n, dim).
     backend
-        What turns the mean probabilities into the result: calibration, enrolled singers.
+        What turns the probabilities into the result: calibration, enrolled singers.
+    content
+        What identifies the recording's audio; empty where it was not taken.
+    model
+        What tells the model apart; empty where it did not come from a folder.
     """
 
     path: str
@@ -147,6 +151,8 @@ class ClipPredictions:
     probabilities: Float32Array
     embeddings: Float32Array
     backend: ScoringBackend = NO_BACKEND
+    content: str = ""
+    model: str = ""
 
 
 def identify(
@@ -226,11 +232,14 @@ class LocatedRecording:
         Its clips.
     samples
         float32 (n,), the whole recording at the model's rate; may be mapped from a file.
+    content
+        Hash of the recording's file; empty where it was not taken.
     """
 
     path: str
     found: FoundClips
     samples: Float32Array
+    content: str = ""
 
 
 def predict_recordings(
@@ -283,6 +292,8 @@ def predict_recordings(
             probabilities[own],
             embeddings[own],
             backend,
+            one.content,
+            bundle.digest,
         )
 
 
@@ -298,7 +309,7 @@ def native_threads(number: int) -> Iterator[None]:
 
 
 def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
-    """Result for a recording: the mean of its clips' probabilities, calibrated.
+    """Result for a recording: :func:`aggregate_probabilities` of its clips, calibrated.
 
     Parameters
     ----------
@@ -309,7 +320,7 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
     """
     backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = predictions.probabilities.mean(axis=0, dtype=np.float64)
+    mean = aggregate_probabilities(predictions.probabilities)
     probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
     order = np.argsort(-probabilities, kind="stable")
     first = _of_clips(predictions, int(order[0]))
