@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from mmap import mmap
 from typing import TypeAlias
 
@@ -58,6 +59,7 @@ class FrameHeader:
     has_crc: bool
 
 
+@lru_cache(maxsize=1 << 12)  # the frames of a file have few headers
 def frame_header(word: int) -> FrameHeader | None:
     """Read a frame's header, or None where the 32 bits are none.
 
@@ -249,13 +251,12 @@ def _after_tags(data: Bytes, at: int) -> int:
 
 def read_tag(data: Bytes, at: int, head: FrameHeader) -> Tag | None:
     """The Xing, Info or VBRI tag that a frame is, if it is one."""
-    frame = bytes(data[at : at + head.size])
-    inner = 4 + (2 if head.has_crc else 0) + head.side
-    for start in (inner, 4 + head.side):
-        if frame[start : start + 4] in (b"Xing", b"Info"):
-            return _xing(frame[start + 4 :])
-    if frame[36:40] == b"VBRI":
-        size, frames = struct.unpack(">II", frame[46:54].ljust(8, b"\0"))
+    # Asked of every frame: only a few bytes are looked at.
+    for start in (at + 4 + head.side, at + 6 + head.side):
+        if data[start : start + 4] in (b"Xing", b"Info"):
+            return _xing(bytes(data[start + 4 : at + head.size]))
+    if data[at + 36 : at + 40] == b"VBRI":
+        size, frames = struct.unpack(">II", bytes(data[at + 46 : at + 54]).ljust(8, b"\0"))
         return Tag(frames, size, None, None)
     return None
 
