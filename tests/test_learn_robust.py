@@ -215,10 +215,13 @@ def test_expected_calibration_error() -> None:
         expected_calibration_error([], [])
 
 
-def test_votes_are_means_of_neighbours() -> None:
-    probabilities = np.eye(2)[np.arange(50) % 2]
+def test_decisions_are_geometric_means_of_neighbours() -> None:
+    probabilities = np.array([[0.8, 0.2], [0.2, 0.8]])[np.arange(50) % 2]
     assert split_into_decisions(probabilities, 20).shape == (2, 2)
-    np.testing.assert_allclose(split_into_decisions(probabilities[:3], 20), [[2 / 3, 1 / 3]])
+    # 0.8 * 0.2 * 0.8 to 0.2 * 0.8 * 0.2, each to the power of 1/3.
+    odds = 4 ** (1 / 3)
+    expected = [[odds / (1 + odds), 1 / (1 + odds)]]
+    np.testing.assert_allclose(split_into_decisions(probabilities[:3], 20), expected, rtol=1e-6)
 
 
 def test_calibration_needs_a_second_group(learned: ClipSet) -> None:
