@@ -216,12 +216,12 @@ def test_expected_calibration_error() -> None:
 
 
 def test_decisions_are_geometric_means_of_neighbours() -> None:
-    probabilities = np.array([[0.8, 0.2], [0.5, 0.5]])[np.arange(50) % 2]
+    probabilities = np.array([[0.8, 0.2], [0.2, 0.8]])[np.arange(50) % 2]
     assert split_into_decisions(probabilities, 20).shape == (2, 2)
-    # Of 0.8, 0.5, 0.8 and of 0.2, 0.5, 0.2: the ratio is 4, 1, 4 multiplied, to the power 1/3.
-    odds = 16 ** (1 / 3)
+    # 0.8 * 0.2 * 0.8 to 0.2 * 0.8 * 0.2, each to the power of 1/3.
+    odds = 4 ** (1 / 3)
     expected = [[odds / (1 + odds), 1 / (1 + odds)]]
-    np.testing.assert_allclose(split_into_decisions(probabilities[:3], 20), expected)
+    np.testing.assert_allclose(split_into_decisions(probabilities[:3], 20), expected, rtol=1e-6)
 
 
 def test_calibration_needs_a_second_group(learned: ClipSet) -> None:
