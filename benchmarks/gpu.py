@@ -25,8 +25,10 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
+from cantaor.experiments.reproduction.instances import PROTOCOLS
+from cantaor.experiments.reproduction.published import read_published
+from cantaor.experiments.reproduction.table2 import DataSets
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.grid import run_grid, table_2
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     cells = [cell for protocol in options.protocols for cell in table_2(protocol)]
     report["grid"] = run_grid(
         cells[:: 9 if options.smoke else 1],
-        smoke_subsets if options.smoke else DataSets(options.data),
+        smoke_subsets if options.smoke else DataSets(read_published(options.data), 0),
         settings,
         options.out / "cells",
         progress=lambda cell, record: print(cell.name, record.get("accuracy", record.get("empty"))),
@@ -170,21 +172,6 @@ def _rate(step: Callable[[], None], batch: int, device: torch.device, rounds: in
         if index:
             best = min(best, time.perf_counter() - start)
     return batch / best
-
-
-class DataSets:
-    """The paper's three data sets from a folder of instances, each read once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.read: dict[tuple[str, int], Instances] = {}
-
-    def __call__(self, data: str, protocol: str, sample_rate: int) -> ClipSubsets:
-        wanted = data, sample_rate
-        if wanted not in self.read:
-            self.read[wanted] = read_instances(self.folder, *wanted)
-        split = PROTOCOLS[protocol](self.read[wanted], 0)
-        return split.train, split.validation, split.test
 
 
 def smoke_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
