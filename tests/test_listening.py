@@ -20,7 +20,7 @@ import torch
 
 from cantaor.chain import MotifFinder
 from cantaor.corpus.synthetic.corpus import SyntheticCorpus
-from cantaor.errors import ArgumentError, CantaorError, CorpusError
+from cantaor.errors import ArgumentError, CantaorError, CorpusError, WorkspaceError
 from cantaor.inference.batch import Input, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.audio import read_audio, write_audio
@@ -28,10 +28,9 @@ from cantaor.io.files import read_table
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.identification.identification import (
     ClipPredictions,
-    finder_arrays,
-    finder_facts,
     predict_clips,
 )
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
@@ -192,6 +191,9 @@ def predictions_in(path: Path) -> dict[str, int]:
 def test_parts_of_a_killed_run_are_found(tmp_path: Path) -> None:
     killed = open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
     killed.add({}, [{"path": f"{i}", "x": i} for i in range(5000)])
+    with pytest.raises(WorkspaceError, match="another run writes it"):
+        open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
+    del killed  # the system releases the lock of a process that died
     again = open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
     assert len(again.done) == 5000
     again.close()

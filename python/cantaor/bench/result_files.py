@@ -16,7 +16,7 @@ from typing import Any
 from cantaor._core import build_info
 from cantaor.bench.records import Result, Spread, results_from_plain, results_to_plain
 from cantaor.errors import ArgumentError
-from cantaor.io.files import write_text
+from cantaor.io.files import write_json
 
 _FORMAT = "cantaor-bench-1"
 #: A change below this is never called one, share.
@@ -70,7 +70,7 @@ def write_results(path: str | os.PathLike[str], results: Sequence[Result], effor
     WorkspaceError
         The file cannot be written.
     """
-    write_text(Path(path), json.dumps(document(results, effort), indent=2) + "\n")
+    write_json(Path(path), document(results, effort))
 
 
 def document(results: Sequence[Result], effort: str) -> dict[str, Any]:

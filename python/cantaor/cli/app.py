@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cantaor.errors import ArgumentError
+from cantaor.io.files import json_text
 from cantaor.io.locations import printable, require_local
 
 _SOME_FAILED = 3
@@ -42,7 +42,9 @@ def _options(
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
-Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of all random choices, 0 or more.")
+]
 Device = Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")]
 Workers = Annotated[
     int | None,
@@ -90,7 +92,7 @@ def print_notes(notes: list[str]) -> None:
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
-    typer.echo(json.dumps(value, indent=indent))
+    typer.echo(json_text(value, indent=indent))
 
 
 def parse_support(name: str, text: str) -> int | float:
@@ -107,3 +109,12 @@ def parse_gap(text: str) -> list[int] | str:
     if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
         raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
     return [int(part) for part in parts]
+
+
+def named_tonics(given: list[str] | None) -> dict[str, str]:
+    """Notes by recording from ``RECORDING=E3``; a note alone is that of all others, ``"*"``."""
+    found = {}
+    for text in given or []:
+        recording, _, note = text.rpartition("=")
+        found[recording or "*"] = note
+    return found

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Channel, Json, Seed, Strict, app, print_json
+from cantaor.errors import ArgumentError
 from cantaor.io.channels import parse_channel
+from cantaor.report.templates import require_own_page
 from cantaor.report.terminal import print_audit, print_rows, show_progress
 from cantaor.settings import check_channel
 
@@ -38,6 +40,10 @@ def audit(
     chosen = parse_channel(channel)
     check_channel("mean" if chosen is None else chosen)
     manifest = replace(read_entries(corpus, layout), channel="mean" if chosen is None else chosen)
+    if fix is not None and fix.exists() and Path(corpus).exists() and fix.samefile(corpus):
+        raise ArgumentError(f"--fix {fix} is the corpus itself; name another file")
+    if html is not None:
+        require_own_page(html)
     for path, kind in manifest.passed_over:
         typer.echo(f"passed over: {path}: {kind}", err=True)
     for _, reason in manifest.skipped:

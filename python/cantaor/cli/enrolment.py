@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Channel, Json, app, model_folder, print_json, report_failures
-from cantaor.errors import AudioError, CantaorError
+from cantaor.errors import ArgumentError, AudioError, CantaorError
 from cantaor.io.channels import parse_channel
 from cantaor.io.locations import require_local
 from cantaor.report.terminal import print_rows
@@ -20,19 +20,25 @@ def enrol(
     audio: Annotated[list[str], typer.Argument(help="Recordings of the singer, or folders.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write the new model to this folder instead.")
+        Path | None, typer.Option(help="Folder of the new model; MODEL-enrolled if not given.")
     ] = None,
     channel: Channel = None,
     as_json: Json = False,
 ) -> None:
-    """Add a singer to a model from a few recordings, without training."""
+    """Add a singer to a model from a few recordings, without training.
+
+    The new model is written beside the old one, which stays as it is.
+    """
+    from cantaor.experiments.train_evaluate import copy_clips
     from cantaor.inference.batch import find_inputs
-    from cantaor.learn.export.bundle import companions, load_bundle, save_bundle
+    from cantaor.learn.export.bundle import load_bundle, require_model_folder, save_bundle
     from cantaor.learn.identification.enrolment import enrol as enrol_singer
     from cantaor.learn.identification.identification import predict_clips
 
     folder = model_folder(model)
     bundle = load_bundle(folder)
+    target = _beside(folder) if out is None else require_local(out, "a model")
+    require_model_folder(target)
     predictions, failures = [], []
     for path in [one.location for one in find_inputs(audio)]:
         try:
@@ -42,12 +48,8 @@ def enrol(
     if not predictions:
         report_failures(failures, all_failed=True)
     known = enrol_singer(bundle, singer, [one.embeddings for one in predictions])
-    # A bundle replaces its folder; what else belongs to the model stays beside it.
-    beside = {file.name: file.read_bytes() for file in companions(folder)}
-    out = None if out is None else require_local(out, "a model")
-    saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
-    for name, content in beside.items():
-        (saved / name).write_bytes(content)
+    saved = save_bundle(target, known.trained, known.arrays, known.extra)
+    copy_clips(folder, saved)
     clips = sum(len(one.motifs) for one in predictions)
     facts = {"model": str(saved), "singer": singer, "recordings": len(predictions), "clips": clips}
     if as_json:
@@ -57,6 +59,17 @@ def enrol(
             f"{saved} knows {singer} from {len(predictions)} recordings, {clips} motif clips"
         )
     report_failures(failures)
+
+
+def _beside(folder: Path) -> Path:
+    """Where a model goes that must not replace its source; what is there is not replaced."""
+    source = folder.resolve()
+    target = source.with_name(f"{source.name}-enrolled")
+    if target.exists():
+        raise ArgumentError(
+            f"{target} is there already: name another folder with --out, or enrol in that model"
+        )
+    return target
 
 
 @app.command(epilog="Example: `cantaor nearest work/model embeddings.parquet song.flac`")

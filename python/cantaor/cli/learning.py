@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
-from cantaor.errors import ArgumentError
+from cantaor.errors import ArgumentError, SplitError
 from cantaor.io.channels import parse_channel
 from cantaor.report.terminal import print_evaluation, show_progress
 from cantaor.workspace.workspace import open_workspace
@@ -207,11 +207,14 @@ def export(
     """Export a model to one file that runs without cantaor, with a model card beside it."""
     from cantaor.experiments.train_evaluate import write_card
     from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.export.model_card import require_own_card
     from cantaor.learn.identification.deployment import export_bundle
 
     folder = model_folder(model)
-    path = export_bundle(load_bundle(folder), out)
-    card = write_card(folder, path.with_suffix(".md"))
+    bundle, beside = load_bundle(folder), out.with_suffix(".md")
+    require_own_card(beside)
+    path = export_bundle(bundle, out)
+    card = write_card(folder, beside)
     if as_json:
         print_json({"path": str(path), "card": str(card)})
     else:
@@ -243,6 +246,7 @@ def _evaluate_grid(
 ) -> None:
     from cantaor.experiments.clip_splits import MAX_CLIPS
     from cantaor.experiments.grid import run_clips_grid, run_workspace_grid
+    from cantaor.learn.evaluation.grid import NO_TIME
 
     folder = out if work is None else out or work / "grid"
     if folder is None:
@@ -265,9 +269,12 @@ def _evaluate_grid(
             )
     if as_json:
         print_json(records)
-        return
-    typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
-    typer.echo(f"written: {folder / 'grid.json'}")
+    else:
+        typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
+        typer.echo(f"written: {folder / 'grid.json'}")
+    empty = [str(one["empty"]) for one in records if "empty" in one]
+    if empty and len(empty) == len(records) and set(empty) != {NO_TIME}:
+        raise SplitError(f"no cell could be run: {empty[0]}")
 
 
 def _refuse_with_clips(given: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -26,10 +26,11 @@ from cantaor.cli.app import (
     report_failures,
 )
 from cantaor.errors import CantaorError
-from cantaor.inference.batch import Input, find_inputs, infer_recordings
+from cantaor.inference.batch import Input, content_of, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.channels import parse_channel
-from cantaor.io.locations import file_hash, printable
+from cantaor.io.files import json_text
+from cantaor.io.locations import printable
 from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from cantaor.inference.prediction_files import PredictionWriter
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions, Identification
+
+# Files that are hashed at once, to see which have changed.
+_READERS = 4
 
 #: Of `identify --out answers.parquet`; ``answer`` is the whole identification as JSON.
 _SCHEMA = pa.schema(
@@ -47,7 +51,9 @@ _SCHEMA = pa.schema(
         ("clips", pa.int64()),
         ("error", pa.string()),
         ("answer", pa.string()),
-    ]
+        ("content", pa.string()),
+    ],
+    {"cantaor.answers": "singers"},
 )
 
 
@@ -77,12 +83,13 @@ def identify(
 
     def on_prediction(predictions: ClipPredictions) -> None:
         found = aggregate_clips(predictions, bundle.trained.classes)
-        line = found.to_json()
+        line = {**found.to_json(), "content": predictions.content}
         if job.file is not None:
-            facts = {name: line[name] for name in ("path", "singer", "probability", "clips")}
-            job.file.add(line, [{**facts, "answer": json.dumps(line)}])
+            names = ("path", "singer", "probability", "clips", "content")
+            facts = {name: line[name] for name in names}
+            job.file.add(line, [{**facts, "answer": json_text(line)}])
         elif as_json:
-            print_json(line, indent=None)
+            print_json(found.to_json(), indent=None)
         else:
             _print_identification(found)
 
@@ -93,9 +100,10 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
 
-    file = None if out is None else open_predictions(out, _model_digest(model), _SCHEMA, force)
+    asked, schema = _find_inputs(audio), _with_settings(_SCHEMA, bundle)
+    file = None if out is None else open_predictions(out, bundle.digest, schema, force)
     listened = parse_channel(channel)
-    job = _InferenceRun(bundle, audio, file, workers, device, on_prediction, on_failure, listened)
+    job = _InferenceRun(bundle, asked, file, workers, device, on_prediction, on_failure, listened)
     job.run("identify", out, as_json)
 
 
@@ -122,18 +130,31 @@ def embed(
         rows = embedding_rows(predictions)
         file.add({**rows[0], "motifs": rows[1:]}, rows)
 
-    file = open_predictions(out, _model_digest(model), EMBEDDINGS, force)
-    job = _InferenceRun(
-        bundle,
-        audio,
-        file,
-        workers,
-        device,
-        on_prediction,
-        lambda _path, _reason: None,
-        parse_channel(channel),
-    )
+    def on_failure(path: str, _reason: str) -> None:
+        file.drop(path)
+
+    asked, schema = _find_inputs(audio), _with_settings(EMBEDDINGS, bundle)
+    file = open_predictions(out, bundle.digest, schema, force)
+    listened = parse_channel(channel)
+    job = _InferenceRun(bundle, asked, file, workers, device, on_prediction, on_failure, listened)
     job.run("embed", out, as_json)
+
+
+def _find_inputs(audio: list[str]) -> list[Input]:
+    """The recordings that arguments name; what is passed over is said."""
+    passed_over: list[tuple[str, str]] = []
+    asked = find_inputs(audio, passed_over)
+    for path, kind in passed_over:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    return asked
+
+
+def _with_settings(schema: pa.Schema, bundle: Bundle) -> pa.Schema:
+    """A schema that names what the model's motifs were mined with."""
+    from cantaor.learn.identification.saved_finder import finder_facts, finder_from_bundle
+
+    settings = finder_facts(finder_from_bundle(bundle))["settings"]
+    return schema.with_metadata({**schema.metadata, "cantaor.settings": json_text(settings)})
 
 
 @dataclass(slots=True)
@@ -141,7 +162,7 @@ class _InferenceRun:
     """One run of a model over the recordings of a command."""
 
     bundle: Bundle
-    audio: list[str]
+    asked: list[Input]
     file: PredictionWriter | None
     workers: int | None
     device: str
@@ -165,18 +186,32 @@ class _InferenceRun:
         """Process the recordings that the file lacks; however it ends, the file is closed."""
         started = monotonic()
         try:
-            passed_over: list[tuple[str, str]] = []
-            asked = find_inputs(self.audio, passed_over)
-            for path, kind in passed_over:
-                typer.echo(f"passed over: {path}: {kind}", err=True)
-            done = frozenset() if self.file is None else self.file.done
-            todo = [one for one in asked if one.name not in done]
-            self.reused = len(asked) - len(todo)
+            todo = self._changed()
+            self.reused = len(self.asked) - len(todo)
             self._infer(todo, stage, quiet)
         finally:
             self.seconds = monotonic() - started
             if self.file is not None:
                 self.file.close()
+
+    def _changed(self) -> list[Input]:
+        """Recordings without an answer for the audio that they hold now."""
+        if self.file is None:
+            return self.asked
+        known = self.file.contents
+        there = [one for one in self.asked if known.get(one.name)]
+        with ThreadPoolExecutor(_READERS) as readers:
+            hashes = readers.map(self._content, there)
+            now = dict(zip((one.name for one in there), hashes, strict=True))
+        return [
+            one for one in self.asked if one.name not in now or now[one.name] != known[one.name]
+        ]
+
+    def _content(self, one: Input) -> str:
+        from cantaor.learn.export.bundle import model_channel
+
+        channel = model_channel(self.bundle) if self.channel is None else self.channel
+        return content_of(one.location, channel)
 
     def _infer(self, todo: list[Input], stage: str, quiet: bool) -> None:
         from cantaor.workspace.journal import StageCount
@@ -194,7 +229,9 @@ class _InferenceRun:
     def _handle(self, one: Input, outcome: ClipPredictions | CantaorError) -> None:
         if isinstance(outcome, CantaorError):
             self.failures.append((one.name, printable(str(outcome))))
-            self.on_failure(*self.failures[-1])
+            # An answer that is there stays if its recording is gone: nothing speaks against it.
+            if self.file is None or one.name not in self.file.done or self._content(one):
+                self.on_failure(*self.failures[-1])
         else:
             self.predicted += 1
             self.clips += len(outcome.motifs)
@@ -219,11 +256,6 @@ class _InferenceRun:
             f"written: {out} ({self.predicted} recordings{there}, {self.clips} motif clips, "
             f"{self.seconds:.1f} s)"
         )
-
-
-def _model_digest(model: Path) -> str:
-    # model.json holds the digests of the weights and arrays beside it.
-    return file_hash(model_folder(model) / "model.json")[:16]
 
 
 def _print_identification(found: Identification) -> None:

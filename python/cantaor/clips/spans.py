@@ -38,8 +38,10 @@ def clip_bounds(
     """
     starts, ends = _check_spans(starts_s, ends_s, audio.duration_s)
     rate, total = audio.sample_rate, audio.samples.size
-    first = np.minimum(np.rint(starts * rate).astype(np.int64), total - 1)
-    return first, np.clip(np.rint(ends * rate).astype(np.int64), first + 1, total)
+    first = np.minimum(np.rint(starts * rate), total - 1).astype(np.int64)
+    # Cut while they are floats: an end of 1e15 s is more samples than an integer holds.
+    last = np.minimum(np.rint(ends * rate), total).astype(np.int64)
+    return first, np.maximum(last, first + 1)
 
 
 def segment_spans(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cantaor.clips.spans import clip_bounds
-from cantaor.corpus.identity import unique_recordings
+from cantaor.clips.batches import cut_blocks
+from cantaor.corpus.identity import plain_name, unique_recordings
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
-from cantaor.io.audio import read_audio
+from cantaor.io.audio import AudioStream, open_audio
+from cantaor.io.resampling import resampled
 from cantaor.learn.data.clips import ClipSet
 from cantaor.pipeline.mine import Progress
+from cantaor.types import Float32Array
+
+# A sample that no recording reaches: the end of a clip that goes on to its file's end.
+_ENDLESS = 1 << 62
 
 
 def load_clipset(
@@ -43,7 +48,7 @@ def load_clipset(
     Raises
     ------
     CorpusError
-        A singer is not among ``classes``.
+        A singer is not among ``classes``, or a clip starts past the end of its file.
     AudioError
         A file cannot be read.
     """
@@ -55,14 +60,14 @@ def load_clipset(
                 f"{entry.path}: singer {entry.singer!r} is not one of {', '.join(classes)}"
             )
         by_file.setdefault(clips.location(entry), []).append(index)
-    rows: list[np.ndarray[Any, np.dtype[np.float32]]] = [np.empty(0, np.float32)] * len(clips)
+    rows: list[Float32Array] = [np.empty(0, np.float32)] * len(clips)
     for done, (file, indices) in enumerate(by_file.items(), start=1):
         _cut_file(file, clips, indices, rows, sample_rate)
         if progress is not None:
             progress("clips", done, len(by_file))
     named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
+        np.array([(by_group and plain_name(e.group)) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(
@@ -79,12 +84,50 @@ def _cut_file(
     file: str,
     clips: Manifest,
     indices: Sequence[int],
-    rows: list[np.ndarray[Any, np.dtype[np.float32]]],
+    rows: list[Float32Array],
     sample_rate: int,
 ) -> None:
-    audio = read_audio(file, sample_rate, clips.channel)
-    spans = [clips.entries[i].span for i in indices]
-    starts = [start for start, _ in spans]
-    ends = [min(end, audio.duration_s) for _, end in spans]
-    for index, first, last in zip(indices, *clip_bounds(audio, starts, ends), strict=True):
-        rows[index] = audio.samples[first:last]
+    """Copy the clips of one file, which passes in blocks: no more of it is held than a clip."""
+    spans = np.array([clips.entries[i].span for i in indices])
+    bounds = np.minimum(np.rint(spans * sample_rate), _ENDLESS).astype(np.int64)
+    first, last = bounds[:, 0], np.maximum(bounds[:, 1], bounds[:, 0] + 1)
+    with open_audio(file, clips.channel) as stream:
+        blocks = _at_rate(stream, sample_rate)
+        decoded = _Counted(blocks)
+        for row, samples in cut_blocks(decoded, first, last):
+            rows[indices[row]] = samples.copy()
+        # The rest too: a file that is damaged further on is refused all the same.
+        deque(decoded, maxlen=0)
+    late = spans[:, 0] * sample_rate >= decoded.samples
+    if late.any():
+        entry = clips.entries[indices[int(np.argmax(late))]]
+        raise CorpusError(
+            f"{file}: clip from {entry.span[0]} s to {entry.span[1]} s must start before the "
+            f"recording's end at {decoded.samples / sample_rate} s"
+        )
+
+
+class _Counted:
+    """Blocks that pass once, and how many samples they held."""
+
+    def __init__(self, blocks: Iterator[Float32Array]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[Float32Array]:
+        for block in self._blocks:
+            self.samples += block.size
+            yield block
+
+
+def _at_rate(stream: AudioStream, sample_rate: int) -> Iterator[Float32Array]:
+    """The samples that :func:`read_audio` gives at a rate, in blocks."""
+    waiting: deque[Float32Array] = deque()
+    for _ in resampled(stream.blocks(), stream.sample_rate, sample_rate, waiting.append):
+        yield from _taken(waiting)
+    yield from _taken(waiting)
+
+
+def _taken(waiting: deque[Float32Array]) -> Iterator[Float32Array]:
+    while waiting:
+        yield waiting.popleft()

@@ -17,14 +17,15 @@ from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.splits.columns import clip_columns
 from cantaor.corpus.splits.protocols import PROTOCOLS, split_clips
-from cantaor.errors import ArgumentError, SplitError
+from cantaor.errors import ArgumentError, ModelError, SplitError
 from cantaor.experiments.clip_splits import mark_sides, prepare_clips, side_manifest
 from cantaor.experiments.learnt_audio import checked_clips, name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
-from cantaor.io.files import write_text
+from cantaor.io.files import write_json, write_text
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.grid import Cell, run_grid, with_fractions
 from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.features.spectrograms import build_features
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.metrics.paper_table import DATA, FEATURES, MODELS
 from cantaor.pipeline.mine import Progress
@@ -32,6 +33,9 @@ from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_robustness
 from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.workspace import Workspace
+
+# What a grid's folder holds beside its cells.
+_FILES = ("grid.json", "grid.md", "curves.png")
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
@@ -208,7 +212,8 @@ def plan_of(
     Raises
     ------
     ArgumentError
-        A list is empty, a network or data set unknown, or a share is no number in (0, 1].
+        A list is empty, a network, feature, data set or protocol unknown, or a share is no number
+        in (0, 1].
 
     Examples
     --------
@@ -217,9 +222,9 @@ def plan_of(
     """
     return GridPlan(
         _parse("models", models, MODELS, MODELS),
-        _parse("features", features, FEATURES + COMBINED),
+        _known_features(_parse("features", features, FEATURES + COMBINED)),
         _parse("data", data, DATA, DATA),
-        _parse("protocols", protocols, ()),
+        _parse("protocols", protocols, (), (*PROTOCOLS[:-1], FILE)),
         tuple(_fraction(text) for text in _parse("fractions", fractions, ())),
     )
 
@@ -233,6 +238,12 @@ def _parse(
     wrong = [name for name in names if known and name not in known]
     if wrong or not names:
         raise ArgumentError(f"{what} must be of {', '.join(known or every)}; got {text!r}")
+    return names
+
+
+def _known_features(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        build_features(name)
     return names
 
 
@@ -256,6 +267,7 @@ def _run(
     progress: Progress | None,
     source: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
+    _require_grid_folder(out)
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     cells = plan.cells()
     kept: dict[tuple[str, str, int], ClipSubsets] = {}
@@ -291,9 +303,21 @@ def _run(
     return records
 
 
+def _require_grid_folder(out: Path) -> None:
+    """Raise ModelError if what a grid writes would replace a file of something else."""
+    there = [out / name for name in _FILES if (out / name).exists()]
+    try:
+        records = json.loads((out / _FILES[0]).read_text(encoding="utf-8")) if there else []
+    except (OSError, ValueError, RecursionError):
+        records = None
+    ours = isinstance(records, list) and all(isinstance(r, dict) and "data" in r for r in records)
+    if not ours:
+        raise ModelError(f"{there[0]} is there and not of a grid; name another folder")
+
+
 def _write(out: Path, records: list[dict[str, Any]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "grid.json", json.dumps(records, indent=2) + "\n")
+    write_json(out / "grid.json", records)
     write_text(out / "grid.md", f"{grid_table(records)}\n{curve_table(records)}")
     if find_spec("matplotlib") is not None and any("empty" not in r for r in records):
         save_figure(plot_robustness(records), out / "curves.png")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,8 @@ from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
 from cantaor.errors import ModelError, SplitError
+from cantaor.experiments.cards import FIGURES
+from cantaor.experiments.cards import write_card as write_card
 from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import PreparedClips, side_manifest
 from cantaor.experiments.learnt_audio import (
@@ -26,8 +28,8 @@ from cantaor.experiments.learnt_audio import (
     share_with,
 )
 from cantaor.inference.embeddings import held_out_table
-from cantaor.io.files import file_name, write_table, write_text
-from cantaor.io.locations import file_hash, require_local
+from cantaor.io.files import file_name, write_json, write_table
+from cantaor.io.locations import require_local
 from cantaor.learn.data.clips import ClipSet, join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
 from cantaor.learn.evaluation.evaluation import (
@@ -37,10 +39,15 @@ from cantaor.learn.evaluation.evaluation import (
     measure,
     predict,
 )
-from cantaor.learn.export.bundle import Bundle, load_bundle, model_channel, save_bundle
-from cantaor.learn.export.model_card import write_model_card
+from cantaor.learn.export.bundle import (
+    Bundle,
+    load_bundle,
+    model_channel,
+    require_model_folder,
+    save_bundle,
+)
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
@@ -55,7 +62,6 @@ from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
 _CURVES = "learning.png"
-_FIGURES = "evaluation.json"
 
 
 def train_workspace(
@@ -84,10 +90,16 @@ def train_workspace(
     -------
     Path
         Folder of the model; its ``clips.csv`` lists every clip with its side.
+
+    Raises
+    ------
+    ModelError
+        The folder is there and is no model; nothing was trained.
     """
     folder = require_local(out or workspace.path / "model", "a model")
+    require_model_folder(folder)
     clips = hash_entries(prepared.clips)
-    trained, backend = _train(clips, settings, folder, progress)
+    trained, backend, unfinished = _train(clips, settings, folder, progress)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
@@ -99,7 +111,7 @@ def train_workspace(
         **kept,
     }
     save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
-    _finish(folder, trained, clips)
+    _finish(folder, trained, clips, unfinished)
     return folder
 
 
@@ -126,15 +138,18 @@ def train_clips(
     ------
     SplitError
         A side is none of these, or there are fewer than two singers on the training side.
+    ModelError
+        ``out`` is there and is no model; nothing was trained.
     """
     out = require_local(out, "a model")
+    require_model_folder(out)
     clips, notes, shared = name_subsets(clips, settings)
-    trained, backend = _train(clips, settings, out, progress)
+    trained, backend, unfinished = _train(clips, settings, out, progress)
     arrays, kept = backend_parts(backend)
     facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
     facts |= {"shared_audio": shared, "channel": clips.channel}
     save_bundle(out, trained, arrays, {**facts, **kept})
-    _finish(out, trained, clips)
+    _finish(out, trained, clips, unfinished)
     return out
 
 
@@ -175,35 +190,8 @@ def evaluate_model(
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
     if clips is None:
-        _write_figures(model / _FIGURES, result)
+        _write_figures(model / FIGURES, result, bundle)
     return result
-
-
-def write_card(model: Path, out: Path) -> Path:
-    """Write the model card of a model: its data, protocol, figures (once evaluated) and limits.
-
-    Parameters
-    ----------
-    model
-        Folder of a model.
-    out
-        The card, Markdown.
-    """
-    bundle = load_bundle(model)
-    figures = model / _FIGURES
-    known = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else None
-    learned = "clips that are not listed"
-    if (model / CLIPS).exists():
-        clips = read_manifest(model / CLIPS)
-        watched = bundle.trained.settings.early_stopping
-        sides = ("train",) if watched else ("train", "validation")
-        learned = f"{sum(len(select_split(clips, name)) for name in sides)} clips"
-    notes = "".join(f"\n- {note}" for note in bundle.extra.get("notes", ()))
-    data = (
-        f"{learned} of {len(bundle.trained.classes)} singers ({bundle.extra.get('data')}), "
-        f"split by the protocol {bundle.extra.get('protocol')}.\n{notes}"
-    )
-    return write_model_card(out, bundle.trained, known, data.rstrip())
 
 
 def evaluate_workspace(
@@ -240,18 +228,13 @@ def evaluate_workspace(
     )
     facts = bundle.extra.get("workspace", {})
     # Of what made the embeddings: the workspace as the model knew it.
-    maker = MadeBy(CANTAOR, stage_versions(), {"model": model_digest(folder)}, _state(facts))
+    maker = MadeBy(CANTAOR, stage_versions(), {"model": bundle.digest}, _state(facts))
     held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
     name = file_name(protocol)
     write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
-    _write_figures(folder / _FIGURES, result)
-    _write_figures(workspace.path / f"evaluation-{name}.json", result, {"workspace": facts})
+    _write_figures(folder / FIGURES, result, bundle)
+    _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle, {"workspace": facts})
     return result
-
-
-def model_digest(model: Path) -> str:
-    """What tells a model apart: a hash of its description, which holds those of its weights."""
-    return file_hash(model / "model.json")[:16]
 
 
 def _state(facts: object) -> str:
@@ -259,10 +242,10 @@ def _state(facts: object) -> str:
 
 
 def _write_figures(
-    path: Path, result: Evaluation, more: Mapping[str, object] | None = None
+    path: Path, result: Evaluation, bundle: Bundle, more: Mapping[str, object] | None = None
 ) -> None:
-    figures = {**result.to_json(), "cantaor": CANTAOR, **(more or {})}
-    write_text(path, json.dumps(figures, indent=2) + "\n")
+    origin = {"cantaor": CANTAOR, "model": bundle.digest}
+    write_json(path, {**result.to_json(), **origin, **(more or {})})
 
 
 def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
@@ -314,7 +297,7 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 
 def _train(
     clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
-) -> tuple[TrainedModel, ScoringBackend]:
+) -> tuple[TrainedModel, ScoringBackend, Path]:
     """Train, or resume an interrupted training from its checkpoint beside the model."""
     classes = _classes(clips)
     learning = _load_for(settings, select_split(clips, "train"), classes, progress)
@@ -327,10 +310,9 @@ def _train(
             report("training", epoch, total)
 
     key = training_digest(learning, held_out, settings)[:16]
-    trained = train(
-        learning, held_out, settings, checkpoint_dir=_unfinished(folder) / key, progress=epochs
-    )
-    return trained, make_backend(trained, join_clips(learning, held_out))
+    unfinished = _unfinished(folder) / key
+    trained = train(learning, held_out, settings, checkpoint_dir=unfinished, progress=epochs)
+    return trained, make_backend(trained, join_clips(learning, held_out)), unfinished
 
 
 def _load_for(
@@ -348,13 +330,21 @@ def _unfinished(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.training")
 
 
-def _finish(folder: Path, trained: TrainedModel, clips: Manifest) -> None:
+def _finish(folder: Path, trained: TrainedModel, clips: Manifest, unfinished: Path) -> None:
     """Complete a saved model: its clips, its learning curves; the training's state can go."""
     write_manifest(clips, folder / CLIPS)
     if find_spec("matplotlib") is not None:
         title = f"{trained.settings.model} on {trained.settings.features}"
         save_figure(plot_training(trained.history, title), folder / _CURVES)
-    shutil.rmtree(_unfinished(folder), ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with suppress(OSError):
+        unfinished.parent.rmdir()  # Other settings' trainings that were stopped stay.
+
+
+def copy_clips(model: Path, other: Path) -> None:
+    """Give another model the list of clips of the one that it was made from."""
+    if (model / CLIPS).exists() and other.resolve() != model.resolve():
+        write_manifest(read_manifest(model / CLIPS), other / CLIPS)
 
 
 def clips_manifest(

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from cantaor.io.audio import open_audio, resampled
 from cantaor.io.formats import EXTENSIONS
 from cantaor.io.locations import (
     Location,
+    file_hash,
     is_folder,
     is_url,
     join,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from cantaor.learn.export.bundle import Bundle
     from cantaor.learn.identification.identification import ClipPredictions
 
-Found: TypeAlias = tuple[int, FoundClips | CantaorError]
+Found: TypeAlias = "tuple[int, LocatedClips | CantaorError]"
 Predicted: TypeAlias = "list[tuple[Input, ClipPredictions | CantaorError]]"
 
 _TABLES = (".csv", ".parquet")
@@ -50,6 +51,8 @@ _TABLES = (".csv", ".parquet")
 _CLIPS = 1024
 # Recordings that are gathered at most, so that answers come soon where clips are few.
 _TOGETHER = 32
+# No recording is longer, in seconds (30 years): a time beyond is a mistake.
+_MAX_S = 1e9
 # Recordings for each worker while the network is busy.
 _AHEAD = 8
 
@@ -72,10 +75,20 @@ class Input:
 
     @property
     def name(self) -> str:
-        """How answers call it: the location, and the span as a media fragment."""
+        """How answers call it: the location, and the span as a media fragment.
+
+        Different inputs have different names: times keep all their digits, a backslash is doubled,
+        since it begins the escapes of what cannot be printed, and one stands before a ``#t=`` that
+        is part of a file's name.
+        """
         whole = self.start_s == 0 and self.end_s == float("inf")
-        span = "" if whole else f"#t={self.start_s:g},{self.end_s:g}".removesuffix(",inf")
-        return printable(self.location) + span
+        span = f"#t={_digits(self.start_s)},{_digits(self.end_s)}".removesuffix(",inf")
+        place = self.location.replace("\\", "\\\\").replace("#t=", "\\#t=")
+        return printable(place) + ("" if whole else span)
+
+
+def _digits(seconds: float) -> str:
+    return repr(float(seconds)).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,14 @@ class InferenceJob:
     kind: str
     rate: int
     samples_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedClips:
+    """The clips of one recording, and what identifies the audio that they were found in."""
+
+    found: FoundClips
+    content: str
 
 
 def find_inputs(
@@ -109,7 +130,8 @@ def find_inputs(
     Raises
     ------
     CorpusError
-        A table cannot be read or lacks the column ``path``, or a folder holds no audio.
+        A table cannot be read, lacks the column ``path`` or has a row without a path or with a
+        wrong time (its line is named), or a folder holds no audio.
     """
     found: dict[Input, None] = {}
     for argument in arguments:
@@ -148,7 +170,7 @@ def infer_recordings(
     ModelError
         The bundle holds no motif dictionary.
     """
-    from cantaor.learn.identification.identification import finder_from_bundle
+    from cantaor.learn.identification.saved_finder import finder_from_bundle
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
@@ -173,7 +195,15 @@ def infer_recordings(
                 yield from predicted
 
 
-def locate_recording_clips(job: InferenceJob) -> FoundClips:
+def content_of(location: Location, channel: str | int) -> str:
+    """Hash of the bytes of a recording and the channel of it; empty where it cannot be read."""
+    try:
+        return f"{file_hash(location)}-{channel}"
+    except (OSError, ValueError, CantaorError):
+        return ""
+
+
+def locate_recording_clips(job: InferenceJob) -> LocatedClips:
     """Find the clips of one recording, and leave its voice in the scratch file.
 
     Raises
@@ -184,6 +214,8 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
         The scratch file cannot be written.
     """
     one = job.input
+    # Before it is decoded: a file that changes meanwhile is asked for again by the next run.
+    content = content_of(one.location, job.finder.settings.channel)
     try:
         with (
             blame(one.name),
@@ -196,7 +228,8 @@ def locate_recording_clips(job: InferenceJob) -> FoundClips:
                 job.rate,
                 _writer(sink),
             )
-            return find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
+            found = find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
+            return LocatedClips(found, content)
     except CantaorError:
         job.samples_path.unlink(missing_ok=True)
         raise
@@ -236,10 +269,13 @@ class InferenceBatcher:
 
         located = [
             LocatedRecording(
-                self.submitted[i].name, found, np.memmap(self.scratch / f"{i}.f32", np.float32, "r")
+                self.submitted[i].name,
+                one.found,
+                np.memmap(self.scratch / f"{i}.f32", np.float32, "r"),
+                one.content,
             )
-            for i, found in group
-            if isinstance(found, FoundClips)
+            for i, one in group
+            if isinstance(one, LocatedClips)
         ]
         predictions = iter(
             list(predict_recordings(self.bundle, located, self.device)) if located else []
@@ -298,7 +334,7 @@ def _groups(outcomes: Iterable[Found]) -> Iterator[list[Found]]:
         if isinstance(outcome, WorkspaceError):
             raise outcome
         waiting.append((index, outcome))
-        clips += len(outcome) if isinstance(outcome, FoundClips) else 0
+        clips += len(outcome.found) if isinstance(outcome, LocatedClips) else 0
         if clips >= _CLIPS or len(waiting) == _TOGETHER:
             yield waiting
             waiting, clips = [], 0
@@ -310,13 +346,8 @@ def _inputs_of(argument: Location, passed_over: list[tuple[str, str]] | None) ->
     text = os.fspath(argument)
     if PurePath(text).suffix.lower() in _TABLES:
         parent = parent_of(text) if is_url(text) else Path(text).parent
-        for _, row in read_rows(text, ["path"]):
-            start, end = row.get("start_s"), row.get("end_s")
-            yield Input(
-                join(parent, str(row["path"])),
-                float(start) if start not in (None, "") else 0.0,
-                float(end) if end not in (None, "") else float("inf"),
-            )
+        for where, row in read_rows(text, ["path"]):
+            yield _input_of(row, where, parent)
         return
     files = _files_in(text, passed_over)
     if files is None:
@@ -337,3 +368,27 @@ def _files_in(text: str, passed_over: list[tuple[str, str]] | None) -> list[Pure
         return audio_urls(text) if is_folder(text) else None
     except OSError as error:
         raise CorpusError(f"{text}: cannot be listed: {error}") from error
+
+
+def _input_of(row: Mapping[str, Any], where: str, folder: Location) -> Input:
+    """The recording that a row of a table names; ``where`` is the row's place."""
+    if not row["path"]:
+        raise CorpusError(f"{where}: path is empty")
+    start, end = (_time(row, name, where) for name in ("start_s", "end_s"))
+    span = (0.0 if start is None else start, float("inf") if end is None else end)
+    if span[0] >= span[1]:
+        raise CorpusError(f"{where}: start_s ({span[0]}) must be below end_s ({span[1]})")
+    return Input(join(folder, str(row["path"])), *span)
+
+
+def _time(row: Mapping[str, Any], name: str, where: str) -> float | None:
+    text = row.get(name)
+    if text is None or text == "":
+        return None
+    try:
+        seconds = float(text)
+    except (TypeError, ValueError):
+        seconds = float("nan")
+    if not 0 <= seconds <= _MAX_S:
+        raise CorpusError(f"{where}: {name} must be seconds, 0 or more, not {str(text)!r}")
+    return seconds

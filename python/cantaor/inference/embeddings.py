@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ EMBEDDINGS = pa.schema(
         ("start_s", pa.float64()),
         ("end_s", pa.float64()),
         ("embedding", pa.list_(pa.float32())),
-    ]
+        ("content", pa.string()),
+    ],
+    {"cantaor.answers": "embeddings"},
 )
 
 
@@ -39,14 +42,24 @@ def embedding_rows(predictions: ClipPredictions) -> list[dict[str, Any]]:
 
     Returns
     -------
-    Rows with ``path``, ``kind``, ``motif`` (symbols), ``start_s``, ``end_s`` (seconds) and
-    ``embedding``. A recording's embedding is the mean of its clips'.
+    Rows with ``path``, ``kind``, ``motif`` (symbols), ``start_s``, ``end_s`` (seconds),
+    ``embedding`` and ``content``, the hash of the file. A recording's embedding is the mean of
+    its clips'.
     """
     ends = (float(np.min(predictions.start_s)), float(np.max(predictions.end_s)))
     mean = predictions.embeddings.mean(axis=0).tolist()
-    whole: tuple[object, ...] = (predictions.path, "recording", [], *ends, mean)
+    content = predictions.content
+    whole: tuple[object, ...] = (predictions.path, "recording", [], *ends, mean, content)
     clips: list[tuple[object, ...]] = [
-        (predictions.path, "motif", list(motif), float(start), float(end), embedding.tolist())
+        (
+            predictions.path,
+            "motif",
+            list(motif),
+            float(start),
+            float(end),
+            embedding.tolist(),
+            content,
+        )
         for motif, start, end, embedding in zip(
             predictions.motifs,
             predictions.start_s,
@@ -91,7 +104,12 @@ def nearest_clips(
     ArgumentError
         It holds nothing of that kind, or was made with another model.
     """
-    rows = [row for row in read_table(table).to_pylist() if row["kind"] == kind]
+    kept = read_table(table)
+    missing = [name for name in EMBEDDINGS.names if name not in (*kept.column_names, "content")]
+    if missing:
+        raise ArgumentError(f"{table}: not a table of embeddings, it lacks {', '.join(missing)}")
+    _require_model(table, kept, predictions.model)
+    rows = [row for row in kept.to_pylist() if row["kind"] == kind]
     if not rows:
         raise ArgumentError(f"{table}: no embedding of kind {kind!r}")
     base = np.array([row["embedding"] for row in rows], dtype=np.float32)
@@ -102,6 +120,18 @@ def nearest_clips(
         {**{name: rows[i][name] for name in names}, "cosine": float(cosine)}
         for i, cosine in zip(index[0], cosines[0], strict=True)
     ]
+
+
+def _require_model(table: Path, kept: pa.Table, model: str) -> None:
+    """Raise unless a table that names its model and version was made by these."""
+    facts = kept.schema.metadata or {}
+    made = tuple(facts.get(name, b"").decode() for name in (b"cantaor.model", b"cantaor.cantaor"))
+    here = (model, version("cantaor"))
+    if made[0] and model and made != here:
+        raise ArgumentError(
+            f"{table}: was made with model {made[0]} under cantaor {made[1]}, but the recording "
+            f"was heard with model {here[0]} under cantaor {here[1]}; embed again with this model"
+        )
 
 
 def held_out_table(

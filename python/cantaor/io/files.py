@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +41,7 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
         the temporary name, and ``path`` is as it was unless the block ended well.
     """
     require_local(path, "what is written")
-    draft = path.with_name(f".{_short(path.name)}.{os.getpid()}.part")
+    draft = path.with_name(f".{short_name(path.name)}.{os.getpid()}.part")
     try:
         # Whatever a killed run or a stranger left under this name is not written through.
         draft.unlink(missing_ok=True)
@@ -51,8 +54,8 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
             draft.unlink(missing_ok=True)
 
 
-def _short(name: str) -> str:
-    # A name of the most bytes that a file system takes (255) must still get an ending.
+def short_name(name: str) -> str:
+    """The start of a file name that leaves room for an ending: file systems take 255 bytes."""
     return name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
 
 
@@ -60,6 +63,39 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file that is either whole or absent."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def json_text(value: object, **options: Any) -> str:
+    """JSON that every reader takes: numbers that are not finite become null.
+
+    Parameters
+    ----------
+    value
+        What ``json.dumps`` takes.
+    options
+        Of ``json.dumps``.
+
+    Examples
+    --------
+    >>> json_text({"auc": float("nan"), "n": (1, 2.5)})
+    '{"auc": null, "n": [1, 2.5]}'
+    """
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return value
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write :func:`json_text`, indented, to a file that is either whole or absent."""
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -144,6 +180,32 @@ def read_table(
             return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def table_facts(path: Path) -> dict[str, str] | None:
+    """What a Parquet table says of itself (its metadata), or None: it is no such table."""
+    try:
+        with pq.ParquetFile(path) as file:
+            facts = file.schema_arrow.metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
+    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in facts.items()}
+
+
+def table_batches(path: Path, rows: int) -> Iterator[pa.Table]:
+    """A Parquet table in pieces of at most so many rows."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def table_column(path: Path, name: str) -> list[Any]:
+    """A column of a Parquet table as plain values; None in each row where there is no such one."""
+    with pq.ParquetFile(path) as file:
+        if name not in file.schema_arrow.names:
+            return [None] * file.metadata.num_rows
+        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
+        return values
 
 
 def read_schema(path: Path) -> pa.Schema:

@@ -31,7 +31,7 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
     >>> resample(Audio(np.zeros(480, np.float32), 48000), 16000).samples.size
     160
     """
-    if sample_rate <= 0:
+    if not sample_rate > 0:
         raise ArgumentError(f"sample_rate must be positive, not {sample_rate}")
     if sample_rate == audio.sample_rate:
         return audio

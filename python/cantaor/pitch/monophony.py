@@ -7,7 +7,7 @@ of a recording are looked at; the share of them that the tracked f0 explains is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +39,7 @@ _EXCERPTS, _EXCERPT_S, _HOP = 4, 8.0, 256
 _EXPLAINED = 0.8
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class MonophonyProbe:
     """Collects moments of a recording as it is decoded; :meth:`explained` judges them.
 
@@ -128,18 +128,41 @@ def explained_share(audio: Audio) -> tuple[float, int]:
     -------
     Share 0..1, number of moments.
     """
-    length = int(_EXCERPT_S * audio.sample_rate)
-    if audio.samples.size < length // 2:
-        return 1.0, 0
-    spare = max(0, audio.samples.size - length)
+    excerpts = [
+        Audio(audio.samples[start : start + length], audio.sample_rate)
+        for start, length in excerpt_spans(audio.samples.size, audio.sample_rate)
+    ]
+    return joined_share([explained_in_excerpt(excerpt) for excerpt in excerpts])
+
+
+def excerpt_spans(samples: int, sample_rate: int) -> list[tuple[int, int]]:
+    """First sample and length of the excerpts of a recording of so many samples.
+
+    Examples
+    --------
+    >>> excerpt_spans(20 * 8_000, 8_000), excerpt_spans(8_000, 8_000)
+    ([(0, 64000), (96000, 64000)], [])
+    """
+    length = int(_EXCERPT_S * sample_rate)
+    if samples < length // 2:
+        return []
+    spare = max(0, samples - length)
     number = min(_EXCERPTS, 1 + spare // length)
+    return [(start, length) for start in np.linspace(0, spare, number).astype(int).tolist()]
+
+
+def explained_in_excerpt(excerpt: Audio) -> tuple[float, int]:
+    """Share of the moments of one excerpt that one harmonic series explains, and their number."""
+    probe = MonophonyProbe(excerpt.sample_rate, _HOP)
+    for _ in probe.watch([excerpt.samples]):
+        pass
+    return probe.explained(extract_pitch(excerpt, hop=_HOP))
+
+
+def joined_share(excerpts: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    """Share and number of moments of a recording, from those of its excerpts."""
     total, explained = 0, 0.0
-    for start in np.linspace(0, spare, number).astype(int).tolist():
-        excerpt = Audio(audio.samples[start : start + length], audio.sample_rate)
-        probe = MonophonyProbe(audio.sample_rate, _HOP)
-        for _ in probe.watch([excerpt.samples]):
-            pass
-        share, moments = probe.explained(extract_pitch(excerpt, hop=_HOP))
+    for share, moments in excerpts:
         total, explained = total + moments, explained + share * moments
     return (explained / total if total else 1.0), total
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.metrics.calibration_error import calibration_bins
 from cantaor.plotting.contours import GRID, INK, MOTIF_COLOURS
+from cantaor.plotting.text import short_label
 from cantaor.types import Float64Array
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def plot_confusion(classes: Sequence[str], confusion: ArrayLike, title: str = ""
             _draw_cell(axes, row, column, fractions[row, column], int(counts[row, column]))
     axes.set_xlim(-0.5, size - 0.5)
     axes.set_ylim(size - 0.5, -0.5)
-    axes.set_xticks(range(size), classes)
-    axes.set_yticks(range(size), classes)
+    axes.set_xticks(range(size), [short_label(name) for name in classes])
+    axes.set_yticks(range(size), [short_label(name) for name in classes])
     axes.set_xlabel("predicted")
     axes.set_ylabel("who sings")
     axes.spines[:].set_visible(False)
@@ -155,7 +156,7 @@ def plot_embeddings(points: ArrayLike, singers: Sequence[str], title: str = "") 
             linewidths=0,
             color=MOTIF_COLOURS[number % len(MOTIF_COLOURS)],
             marker=_MARKERS[number % len(_MARKERS)],
-            label=name,
+            label=short_label(name),
         )
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second principal component")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cantaor.metrics.paper_table import paper_figures
+from cantaor.report.foreign import naming, number_or_none
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
 from cantaor.workspace.workspace import Workspace
 
 # Settings of the cell itself, and those that change no figure.
@@ -35,10 +37,20 @@ class GridSection:
 
 
 def grid_section(workspace: Workspace) -> GridSection:
-    """Cells of a grid in the workspace's folder ``grid``."""
+    """Cells of a grid in the workspace's folder ``grid``.
+
+    Raises
+    ------
+    WorkspaceError
+        A figure of a cell is no number; the message names the file.
+    """
     folder = workspace.path / "grid"
-    found = [_read(path) for path in sorted(folder.glob("*.json"))]
-    cells = [one for one in found if isinstance(one, dict) and all(n in one for n in _CELL)]
+    cells = []
+    for path in own_files(workspace.path, "grid/*.json"):
+        found = _read(path)
+        if isinstance(found, dict) and all(name in found for name in _CELL):
+            with naming(path):
+                cells.append(_checked(found))
     if not cells:
         return GridSection()
     reference = _reference(_read(folder / "grid.json"), cells)
@@ -51,6 +63,12 @@ def grid_section(workspace: Workspace) -> GridSection:
         else:
             same.append(shown)
     return GridSection(tuple(same), tuple(others))
+
+
+def _checked(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell as far as the page uses it."""
+    shares = {name: number_or_none(cell.get(name), name) for name in ("accuracy", "auc")}
+    return {**cell, **shares, **{name: str(cell[name]) for name in _CELL}}
 
 
 def _reference(last: object, cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,11 +21,16 @@ from cantaor.plotting.evaluation import (
 )
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.plotting.svg import figure_markup
+from cantaor.report.foreign import naming, number_or_none
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
+from cantaor.workspace.provenance import maker_of
 from cantaor.workspace.workspace import Workspace
 
 #: A map with more points than this is a blot; an even choice is drawn.
 _MAX_POINTS = 1500
+#: A confusion of more singers is a table only.
+_MAX_CLASSES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +79,41 @@ class TestedModel:
 
 
 def tested_models(workspace: Workspace) -> list[TestedModel]:
-    """Every evaluation that a workspace keeps."""
-    return [_tested(workspace, path) for path in sorted(workspace.path.glob("evaluation-*.json"))]
+    """Every evaluation that a workspace keeps.
+
+    Raises
+    ------
+    WorkspaceError
+        A file holds something else; the message names it.
+    """
+    tested = []
+    for path in own_files(workspace.path, "evaluation-*.json"):
+        with naming(path):
+            tested.append(_tested(workspace, path))
+    return tested
 
 
 def learning_drawings(workspace: Workspace) -> list[Drawing]:
     """Learning curves of every model in a workspace."""
     drawings = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
-        history = _read(path).get("history")
-        name = path.parent.name
-        if history:
-            label = f"Loss and accuracy of {name} over {len(history)} epochs"
-            drawings.append(Drawing(name, figure_markup(plot_training(history), label, name)))
+    for path in own_files(workspace.path, "model*/model.json"):
+        with naming(path):
+            history = _read(path).get("history") or []
+            name = path.parent.name
+            measured = [key for key in ("loss", "accuracy") if any(key in one for one in history)]
+            if measured:
+                label = (
+                    f"{' and '.join(measured).capitalize()} of {name} over {len(history)} epochs"
+                )
+                curves = plot_training([_numbers(epoch) for epoch in history])
+                drawings.append(Drawing(name, figure_markup(curves, label, f"learning-{name}")))
     return drawings
 
 
 def model_changes(workspace: Workspace) -> list[str]:
     """Sentences on the models of a workspace that changed since they were trained on it."""
     notes = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
+    for path in own_files(workspace.path, "model*/model.json"):
         facts = _read(path).get("extra", {})
         facts = facts.get("workspace") if isinstance(facts, Mapping) else None
         changed = changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
@@ -102,14 +122,50 @@ def model_changes(workspace: Workspace) -> list[str]:
     return notes
 
 
-def _tested(workspace: Workspace, path: Path) -> TestedModel:
+def _numbers(epoch: Mapping[str, object]) -> dict[str, float]:
+    return {name: float(number_or_none(value, name) or 0.0) for name, value in epoch.items()}
+
+
+def _figures(path: Path) -> dict[str, Any]:
+    """Figures that ``evaluate`` wrote, checked as far as the page uses them."""
     figures = _read(path)
+    classes, confusion = figures["classes"], np.array(figures["confusion"])
+    if not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"classes must be names, not {classes!r:.80}")
+    if confusion.shape != (len(classes), len(classes)) or confusion.dtype.kind != "i":
+        raise ValueError(
+            f"confusion must be {len(classes)} x {len(classes)} counts, not {confusion.shape}"
+        )
+    names = ("n", "accuracy", "balanced_accuracy", "auc", "recording_accuracy")
+    shares = {name: number_or_none(figures.get(name), name) for name in names}
+    model = str(figures.get("model", ""))
+    shared = figures.get("shared_audio", {})
+    test = shared.get("test") if isinstance(shared, Mapping) else None
+    return {
+        **shares,
+        "classes": list(classes),
+        "confusion": confusion.tolist(),
+        "model": model,
+        "shared_audio": {} if test is None else {"test": number_or_none(test, "shared_audio")},
+        "workspace": figures.get("workspace"),
+    }
+
+
+def _tested(workspace: Workspace, path: Path) -> TestedModel:
+    figures = _figures(path)
     protocol = path.stem.removeprefix("evaluation-")
-    drawings = [_confusion(figures, protocol)]
+    drawings = [_confusion(figures, protocol)] if len(figures["classes"]) <= _MAX_CLASSES else []
     held_out = workspace.path / f"heldout-{protocol}.parquet"
-    if not held_out.exists():
+    if held_out not in own_files(workspace.path, "heldout-*.parquet"):
         return TestedModel(protocol, figures, None, tuple(drawings), _changed(workspace, figures))
     table = read_table(held_out)
+    maker = maker_of(table.schema)
+    made = "" if maker is None else str(maker.settings.get("model", ""))
+    if made and figures["model"] and made != figures["model"]:
+        raise WorkspaceError(
+            f"{held_out}: holds clips heard with model {made}, but {path.name} is of model "
+            f"{figures['model']}; evaluate the workspace again"
+        )
     probability = table["probability"].to_numpy()
     singers = table["singer"].to_pylist()
     correct = np.array(singers) == np.array(table["answer"].to_pylist())

@@ -6,7 +6,6 @@ can be sent as it is.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -19,9 +18,10 @@ from cantaor.errors import require_extra
 from cantaor.report.grid_section import grid_section
 from cantaor.report.model_section import learning_drawings, model_changes, tested_models
 from cantaor.report.motif_cards import motif_cards, sounds_of
-from cantaor.report.templates import page_file, write_page
+from cantaor.report.templates import page_file, require_own_page, write_page
 from cantaor.report.viewer_data import choose_recordings, track_data
 from cantaor.settings import settings_to_plain
+from cantaor.units import clock, note_cents
 from cantaor.workspace.summary import motif_rows
 from cantaor.workspace.workspace import Workspace
 
@@ -35,6 +35,7 @@ def write_report(
     audit: AuditReport | None = None,
     motifs_per_singer: int = 8,
     recordings: int = 24,
+    tonics: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report of a workspace.
 
@@ -50,6 +51,9 @@ def write_report(
         Most motifs shown of each singer, by how strongly they mark the singer.
     recordings
         Most recordings drawn, evenly over the singers; the page says how many there are.
+    tonics
+        Notes such as ``"E3"`` by name of recording, ``"*"`` for all others; where none is given
+        the tonic is estimated.
 
     Returns
     -------
@@ -61,12 +65,17 @@ def write_report(
     MissingExtraError
         matplotlib or jinja2 is not installed.
     WorkspaceError
-        A table is missing or the file cannot be written.
+        A table is missing or damaged, or the file cannot be written or is not a page of ours.
     """
     require_extra("jinja2", "plot")
+    require_own_page(Path(path))
     cards = motif_cards(workspace, motifs_per_singer)
     shown = {card.name for kept in cards.values() for card in kept}
-    tracks = [track_data(workspace, row, shown) for row in choose_recordings(workspace, recordings)]
+    known = {name: note_cents(note) for name, note in (tonics or {}).items()}
+    tracks = [
+        track_data(workspace, row, shown, known.get(row["recording"], known.get("*")))
+        for row in choose_recordings(workspace, recordings)
+    ]
     return write_page(
         path,
         "report.html",
@@ -81,25 +90,20 @@ def write_report(
         leaks=() if audit is None else audit.leaks,
         cards=cards,
         tracks=tracks,
-        tracks_json=_json_block(tracks),
-        sounds_json=_json_block(sounds_of(workspace, cards)),
+        sounds=sounds_of(workspace, cards),
         models=tested_models(workspace),
         curves=learning_drawings(workspace),
         model_changes=model_changes(workspace),
         grid=grid_section(workspace),
         made_by=str(workspace.made_by or "code that did not name itself"),
         settings=settings_to_plain(workspace.settings),
+        clock=clock,
     )
 
 
 def _failures(workspace: Workspace) -> list[dict[str, Any]]:
     rows = workspace.table("failures").to_pylist()
     return [row for row in rows if row.get("kind", "failed") == "failed"]
-
-
-def _json_block(value: object) -> str:
-    """JSON that can stand inside a script element: nothing in it ends the element."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _versions() -> Mapping[str, Any]:

@@ -12,9 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from cantaor.io.locations import printable
 from cantaor.workspace.journal import StageCount, Watch
 
 _ROWS_SHOWN = 10
+
+
+def plain_console(**options: Any) -> Console:
+    """A console that shows texts as they are: brackets and colons in names mean nothing."""
+    return Console(markup=False, emoji=False, highlight=False, **options)
 
 
 @contextmanager
@@ -23,9 +29,9 @@ def show_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     if quiet:
         yield lambda _stage, _done, _total: None
         return
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     columns = (
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<10}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -48,13 +54,13 @@ def show_stages(quiet: bool) -> Iterator[Watch]:
         yield lambda _count: None
         return
     columns = (
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<10}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=plain_console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
 
         def update(count: StageCount) -> None:
@@ -102,9 +108,9 @@ def print_status(status: Mapping[str, Any]) -> None:
     left = status["left_s"]
     if status["left"] and left is not None:
         rest = f"{status['left']} of stage {status['stage']}"
-        Console().print(f"{rest} left, about {format_seconds(left)}", highlight=False)
+        plain_console().print(f"{rest} left, about {format_seconds(left)}")
     for failure in status["failures"]:
-        Console(soft_wrap=True).print(f"failed: {failure['reason']}", markup=False, highlight=False)
+        plain_console(soft_wrap=True).print(f"failed: {printable(failure['reason'])}")
 
 
 def print_dry_run(
@@ -137,13 +143,15 @@ def _names(found: Sequence[Mapping[str, str]]) -> str:
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; numbers stand right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(printable(title)), title_justify="left")
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(printable(column)), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    Console().print(table)
+        table.add_row(*(Text(printable(_cell(value))) for value in row))
+    plain_console().print(table)
 
 
 def print_motifs(rows: Sequence[Mapping[str, Any]]) -> None:

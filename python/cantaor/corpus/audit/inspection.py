@@ -1,7 +1,7 @@
 """One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
 
-Files are decoded one at a time and only hashes, anchors and fingerprints are kept, so memory does
-not grow with the length of the recordings.
+Files pass in blocks and only hashes, anchors and fingerprints are kept, so memory hardly grows with
+the length of the recordings.
 """
 
 from __future__ import annotations
@@ -9,19 +9,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from cantaor.corpus.audit.landmarks import Landmarks, landmarks
-from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors, clip_anchors
-from cantaor.corpus.identity import SILENT_PEAK, match_keys, samples_hash
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.audit.landmarks import Landmarks
+from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
+from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
+from cantaor.corpus.identity import SILENT_PEAK, match_keys
+from cantaor.corpus.manifest import Manifest
 from cantaor.errors import AudioError, blame
-from cantaor.io.audio import probe, read_audio
-from cantaor.pitch.monophony import accompaniment_warning, explained_share
-from cantaor.types import Audio, Float32Array
+from cantaor.io.audio import probe
 
 #: Shorter audio is called too short, in seconds: it holds no motif.
 MIN_DURATION_S = 0.05
@@ -92,56 +88,6 @@ class AudioInspection:
     warnings: tuple[str, ...] = ()
 
 
-_NO_PRINTS = Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
-
-
-def exact_hash(samples: Float32Array) -> str:
-    """Hash of decoded samples to the last bit, the same on every machine; 0 and -0 are equal.
-
-    Parameters
-    ----------
-    samples
-        float32 (n,).
-
-    Examples
-    --------
-    >>> exact_hash(np.zeros(2, np.float32)) == exact_hash(-np.zeros(2, np.float32))
-    True
-    """
-    plain = np.ascontiguousarray(samples + np.float32(0.0), dtype="<f4")
-    return blake2b(plain.tobytes(), digest_size=16).hexdigest()
-
-
-def decode(manifest: Manifest) -> Iterator[Audio | AudioError]:
-    """The audio of every entry in order, or why it cannot be had.
-
-    Parameters
-    ----------
-    manifest
-        Entries of one file that follow each other are cut from one decoding.
-    """
-    path, whole = "", None
-    for entry in manifest.entries:
-        if entry.path != path:
-            path, whole = entry.path, _decode_file(manifest, entry)
-        assert whole is not None
-        yield whole if isinstance(whole, AudioError) else cut_entry(whole, entry)
-
-
-def cut_entry(audio: Audio, entry: ManifestEntry) -> Audio | AudioError:
-    """The span of an entry from the audio of its file, or an error if the file ends before."""
-    start, end = entry.span
-    first = round(start * audio.sample_rate)
-    last = audio.samples.size if entry.end_s is None else round(end * audio.sample_rate)
-    # Times in tables are rounded: a sample more than there is may be meant to be the end.
-    if first >= audio.samples.size or last > audio.samples.size + audio.sample_rate // 100:
-        return AudioError(
-            f"{entry.path}: span {start} to {end} s lies outside the file of "
-            f"{audio.duration_s:.3f} s"
-        )
-    return Audio(audio.samples[first:last], audio.sample_rate, audio.warnings)
-
-
 def inspect_entries(
     manifest: Manifest,
     *,
@@ -165,12 +111,16 @@ def inspect_entries(
     seen: set[str] = set()
     sounds: dict[int, AudioInspection] = {}
     # Clips of one file may stand anywhere in the table; the file is decoded once all the same.
-    order = sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path)
-    by_file = replace(manifest, entries=tuple(manifest.entries[index] for index in order))
-    for index, audio in zip(order, decode(by_file), strict=True):
-        sounds[index] = _sound(audio, seen, min_shared, near)
-        if progress is not None:
-            progress(len(sounds))
+    by_file: dict[str, list[int]] = {}
+    for index in sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path):
+        by_file.setdefault(manifest.entries[index].path, []).append(index)
+    for indices in by_file.values():
+        for index, measured in zip(
+            indices, measure_entries(manifest, indices, min_shared, near, seen), strict=True
+        ):
+            sounds[index] = _sound(measured, seen)
+            if progress is not None:
+                progress(len(sounds))
     found = [sounds[index] for index in range(len(manifest))]
     contents = match_keys([sound.content for sound in found])
     return [replace(one, content=key) for one, key in zip(found, contents, strict=True)]
@@ -231,55 +181,33 @@ def total_samples(manifest: Manifest) -> int:
     return total
 
 
-def _decode_file(manifest: Manifest, entry: ManifestEntry) -> Audio | AudioError:
-    try:
-        with blame(entry.path):
-            return read_audio(manifest.location(entry), channel=manifest.channel)
-    except AudioError as error:
-        return error
-
-
-def _sound(
-    audio: Audio | AudioError, seen: set[str], min_shared: int, near: bool
-) -> AudioInspection:
-    if isinstance(audio, AudioError):
+def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
+    """What is kept of an entry; anchors and fingerprints only of the first with its samples."""
+    if isinstance(measured, AudioError):
         return AudioInspection(
-            "", "", 0.0, 0, True, _no_anchors(0), _NO_PRINTS, "unreadable", str(audio)
+            "", "", 0.0, 0, True, no_anchors(0), NO_PRINTS, "unreadable", str(measured)
         )
-    exact, size = exact_hash(audio.samples), audio.samples.size
-    peak = float(np.abs(audio.samples).max(initial=0.0))
+    peak, duration_s = measured.peak, measured.anchors.samples / measured.sample_rate
     fault, detail = "", ""
     if peak < SILENT_PEAK:
         fault, detail = "silent", f"largest sample {peak:.2g} of full scale"
-    elif audio.duration_s < MIN_DURATION_S:
-        fault, detail = (
-            "too short",
-            f"{audio.duration_s:.4f} s, at least {MIN_DURATION_S} s are needed",
-        )
-    is_first = exact not in seen
-    known = not is_first or not audio.samples.any()
-    seen.add(exact)
+    elif duration_s < MIN_DURATION_S:
+        fault, detail = "too short", f"{duration_s:.4f} s, at least {MIN_DURATION_S} s are needed"
+    is_first = measured.exact not in seen
+    seen.add(measured.exact)
+    alone = measured.accompanied if is_first and fault != "silent" else ""
     return AudioInspection(
-        exact,
-        samples_hash(audio.samples) or exact,
-        audio.duration_s,
-        audio.sample_rate,
+        measured.exact,
+        measured.content or measured.exact,
+        duration_s,
+        measured.sample_rate,
         is_first,
-        _no_anchors(size) if known else clip_anchors(audio.samples, min_shared),
-        _NO_PRINTS if known or not near else landmarks(audio),
+        measured.anchors if is_first else no_anchors(measured.anchors.samples),
+        measured.prints if is_first else NO_PRINTS,
         fault,
         detail,
-        audio.warnings if fault == "silent" or known else _warnings(audio),
+        (*measured.warnings, alone) if alone else measured.warnings,
     )
-
-
-def _warnings(audio: Audio) -> tuple[str, ...]:
-    alone = accompaniment_warning(*explained_share(audio))
-    return (*audio.warnings, alone) if alone else audio.warnings
-
-
-def _no_anchors(samples: int) -> ClipAnchors:
-    return ClipAnchors(np.zeros(0, np.uint64), np.zeros(0, np.int64), samples)
 
 
 def _label_faults(manifest: Manifest, sounds: list[AudioInspection]) -> Iterator[Fault]:

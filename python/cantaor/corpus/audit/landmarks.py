@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
-from cantaor.io.arguments import Recording, as_audio
-from cantaor.io.audio import resample
+from cantaor.io.audio import Recording, as_audio
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]
@@ -37,6 +37,8 @@ _HOP = 128
 _PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
 _PEAK_FRAMES = 13
 _RANGE_DB = 50.0
+_MIN_DB = -100.0
+_BLOCK = 4096  # frames at once
 _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
@@ -103,16 +105,51 @@ def landmarks(audio: Recording) -> Landmarks:
     those with the smallest hashes, which a copy keeps as well.
     """
     audio = as_audio(audio)
-    if audio.duration_s < MIN_DURATION_S:
-        return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
-    samples = resample(audio, _RATE).samples
-    # A copy that starts between two frames has other peaks: of two sets of frames, half a hop
-    # apart, one lies within a quarter of a hop of one of the copy's.
-    both = [_constellations(samples[phase:]) for phase in (0, _HOP // 2)]
-    mixed = _scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
-    frames = np.concatenate([frames for _, frames in both]).astype(np.int32)
-    kept = np.argsort(mixed, kind="stable")[:_MAX_LANDMARKS]
-    return Landmarks(mixed[kept], frames[kept])
+    stream = LandmarkStream(audio.sample_rate)
+    stream.add(audio.samples)
+    return stream.finish()
+
+
+class LandmarkStream:
+    """:func:`landmarks` of a recording that arrives in blocks; the landmarks are the same.
+
+    Parameters
+    ----------
+    sample_rate
+        Hz, of the blocks.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate, self._samples = sample_rate, 0
+        self._resampler = (
+            None
+            if sample_rate == _RATE
+            else soxr.ResampleStream(sample_rate, _RATE, 1, dtype="float32")
+        )
+        # A copy that starts between two frames has other peaks: of two sets of frames, half a hop
+        # apart, one lies within a quarter of a hop of one of the copy's.
+        self._phases = (_Peaks(0), _Peaks(_HOP // 2))
+
+    def add(self, block: Float32Array) -> None:
+        """Take the next samples, float32 (n,)."""
+        self._samples += block.size
+        self._pass_on(block if self._resampler is None else self._resampler.resample_chunk(block))
+
+    def finish(self) -> Landmarks:
+        """The landmarks of all that was taken."""
+        if self._samples / self._rate < MIN_DURATION_S:
+            return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
+        if self._resampler is not None:
+            self._pass_on(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        both = [_constellations(*peaks.finish()) for peaks in self._phases]
+        mixed = _scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
+        frames = np.concatenate([frames for _, frames in both]).astype(np.int32)
+        kept = np.argsort(mixed, kind="stable")[:_MAX_LANDMARKS]
+        return Landmarks(mixed[kept], frames[kept])
+
+    def _pass_on(self, samples: Float32Array) -> None:
+        for peaks in self._phases:
+            peaks.add(samples)
 
 
 def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
@@ -147,9 +184,8 @@ def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
     return _decide(np.concatenate(rows), prints)
 
 
-def _constellations(samples: Float32Array) -> tuple[Int64Array, Int64Array]:
+def _constellations(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Hash and first frame of each three peaks."""
-    frames, bins = _peaks(_spectrogram(samples))
     first, second, third = _triples(frames, bins)
     # 8 bits of frequency, then twice 7 bits of frequency step and 6 of time step.
     hashes = bins[first]
@@ -159,28 +195,62 @@ def _constellations(samples: Float32Array) -> tuple[Int64Array, Int64Array]:
     return hashes, frames[first]
 
 
-def _spectrogram(samples: Float32Array) -> Float32Array:
-    """Level in dB, float32 (frames, bins)."""
-    padded = np.pad(samples, (0, max(_WINDOW - samples.size, 0)))
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
-    window = np.hanning(_WINDOW).astype(np.float32)
-    # In blocks: the windowed copies of a long recording would take four times its memory. Not by
-    # scipy.signal.ShortTimeFFT, whose loop over frames in Python takes twenty times as long.
-    blocks = [
-        np.abs(rfft(pieces[i : i + 4096] * window, axis=1)) for i in range(0, len(pieces), 4096)
-    ]
-    power = np.concatenate(blocks)
-    level: Float32Array = 20 * np.log10(power + np.float32(1e-9))
-    return level.astype(np.float32, copy=False)
+class _Peaks:
+    """Spectral peaks of samples that arrive in blocks; frames begin after ``skipped`` samples."""
 
+    def __init__(self, skipped: int) -> None:
+        self._skipped = skipped
+        self._samples = np.zeros(0, np.float32)
+        # Levels of the frames from ``_first`` on; those before ``_next`` are searched.
+        self._level = np.zeros((0, _WINDOW // 2 + 1), np.float32)
+        self._first = self._next = 0
+        self._max_level = -np.inf
+        self._found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
 
-def _peaks(level: Float32Array) -> tuple[Int64Array, Int64Array]:
-    """Frames and bins of the spectral peaks, ordered by time."""
-    around = maximum_filter(level, size=(_PEAK_FRAMES, _PEAK_BINS))
-    loud = level > max(float(level.max()) - _RANGE_DB, -100.0)
-    loud[:, :_MIN_BIN] = False
-    frames, bins = np.nonzero((level == around) & loud)
-    return frames.astype(np.int64), bins.astype(np.int64)
+    def add(self, samples: Float32Array) -> None:
+        cut = min(self._skipped, samples.size)
+        self._skipped -= cut
+        self._samples = np.concatenate([self._samples, samples[cut:]])
+        while self._samples.size >= _WINDOW + (_BLOCK - 1) * _HOP:
+            self._take(_BLOCK)
+
+    def finish(self) -> tuple[Int64Array, Int64Array]:
+        """Frames and bins of the peaks, ordered by time."""
+        whole = self._first + len(self._level)
+        if whole == 0:
+            self._samples = np.pad(self._samples, (0, max(_WINDOW - self._samples.size, 0)))
+        if self._samples.size >= _WINDOW:
+            self._take((self._samples.size - _WINDOW) // _HOP + 1)
+        self._search(self._first + len(self._level))
+        frames, bins, levels = (np.concatenate(part) for part in zip(*self._found, strict=True))
+        loud = levels > max(self._max_level - _RANGE_DB, _MIN_DB)
+        return frames[loud], bins[loud]
+
+    def _take(self, count: int) -> None:
+        """Frames from the samples, then peaks of those that have all their neighbours."""
+        pieces = np.lib.stride_tricks.sliding_window_view(self._samples, _WINDOW)[::_HOP][:count]
+        window = np.hanning(_WINDOW).astype(np.float32)
+        power = np.abs(rfft(pieces * window, axis=1))
+        level = (20 * np.log10(power + np.float32(1e-9))).astype(np.float32, copy=False)
+        self._max_level = max(self._max_level, float(level.max()))
+        self._level = np.concatenate([self._level, level])
+        self._samples = self._samples[count * _HOP :].copy()
+        self._search(self._first + len(self._level) - _PEAK_FRAMES // 2)
+
+    def _search(self, end: int) -> None:
+        """Candidates among the frames up to ``end``; how loud they must be is known last."""
+        if end <= self._next:
+            return
+        around = maximum_filter(self._level, size=(_PEAK_FRAMES, _PEAK_BINS))
+        rows = slice(self._next - self._first, end - self._first)
+        level = self._level[rows]
+        candidates = (level == around[rows]) & (level > _MIN_DB)
+        candidates[:, :_MIN_BIN] = False
+        frames, bins = np.nonzero(candidates)
+        self._found.append((frames + self._next, bins, level[candidates]))
+        first = max(end - _PEAK_FRAMES // 2, 0)
+        self._level, self._first = self._level[first - self._first :].copy(), first
+        self._next = end
 
 
 def _triples(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array, Int64Array]:

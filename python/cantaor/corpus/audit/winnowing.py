@@ -29,6 +29,8 @@ WINDOW = 32
 #: Fewest shared samples that are found without fail, where memory allows.
 MIN_SHARED = 64
 _MIN_VALUES = 8
+# Samples that are searched at once.
+_PIECE = 1 << 20
 # Anchors held at once, 20 bytes each; larger corpora are sampled more thinly.
 _BUDGET = 16_000_000
 
@@ -106,6 +108,53 @@ def clip_anchors(samples: Float32Array, min_shared: int = MIN_SHARED) -> ClipAnc
         np.ascontiguousarray(samples, dtype=np.float32), WINDOW, spread, _MIN_VALUES
     )
     return ClipAnchors(hashes, positions, int(samples.size))
+
+
+class AnchorStream:
+    """:func:`clip_anchors` of a clip that arrives in blocks; the anchors are the same.
+
+    Parameters
+    ----------
+    min_shared
+        As there.
+    """
+
+    def __init__(self, min_shared: int = MIN_SHARED) -> None:
+        self._min_shared = min_shared
+        # What two pieces share: one sample less than a whole comparison takes.
+        self._overlap = WINDOW + (min_shared - WINDOW + 1) - 2
+        self._kept = np.zeros(0, np.float32)
+        self._origin = 0
+        self._found: list[ClipAnchors] = []
+        self._last = -1
+
+    def add(self, block: Float32Array) -> None:
+        """Take the next samples, float32 (n,)."""
+        self._kept = np.concatenate([self._kept, block])
+        if self._kept.size >= _PIECE + self._overlap:
+            self._take()
+
+    def finish(self) -> ClipAnchors:
+        """The anchors of all that was taken."""
+        size = self._origin + self._kept.size
+        if not self._found or self._kept.size > self._overlap:
+            self._take()
+        return ClipAnchors(
+            np.concatenate([one.hashes for one in self._found]),
+            np.concatenate([one.positions for one in self._found]),
+            size,
+        )
+
+    def _take(self) -> None:
+        found = clip_anchors(self._kept, self._min_shared)
+        positions = found.positions + self._origin
+        # The first comparison of a piece may keep the anchor that the piece before ended with.
+        first = int(positions.size > 0 and positions[0] == self._last)
+        if positions.size:
+            self._last = int(positions[-1])
+        self._found.append(ClipAnchors(found.hashes[first:], positions[first:], 0))
+        gone = max(self._kept.size - self._overlap, 0)
+        self._kept, self._origin = self._kept[gone:].copy(), self._origin + gone
 
 
 def place_on_timelines(clips: Sequence[ClipAnchors]) -> Timelines:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cantaor.corpus.audit.inspection import exact_hash
+from cantaor.corpus.audit.measuring import exact_hash
 from cantaor.corpus.audit.winnowing import Timelines, clip_anchors, place_on_timelines
 from cantaor.corpus.loaders import published_motif, read_flamenco_motifs
 from cantaor.corpus.manifest import Manifest

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, roc_auc_score
 from torch import Tensor, nn
 
@@ -20,7 +21,10 @@ from cantaor.learn.data.clips import ClipSet, check_rate, equal_length_batches
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.training.settings import pick_device
 from cantaor.learn.training.trained_model import TrainedModel
-from cantaor.types import Float32Array, Int32Array, Int64Array
+from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
+
+#: Name of the rule of :func:`aggregate_probabilities`; what is fitted to its answers says so.
+VOTE_RULE = "geometric mean"
 
 # Clips of one length that make a batch on a CPU: it costs as much again as so many clips gain.
 _MIN_CLIPS = 8
@@ -326,24 +330,31 @@ def _aggregate(
     )
 
 
-def aggregate_probabilities(probabilities: Float32Array) -> Float32Array:
+def aggregate_probabilities(probabilities: ArrayLike) -> Float64Array:
     """Probabilities of a recording: the normalised geometric mean of those of its clips.
+
+    The one rule by which evaluation, calibration and ``identify`` answer for a recording. On
+    2026-11-26 it and the arithmetic mean answered the same held-out votes
+    (``benchmarks/vote_rules.py``): on 400 votes of 20 windows, of source groups of two singers who
+    have three or more, .973 were right against .968 and the log loss was .136 against .276; on 40
+    held-out recordings of five invented voices .975 both and .305 against .425.
 
     Parameters
     ----------
     probabilities
-        float32 (n, classes), n at least 1.
+        (n, classes), n at least 1.
 
     Returns
     -------
-    float32 (classes,), sums to 1.
+    float64 (classes,), sums to 1.
 
     Examples
     --------
-    >>> aggregate_probabilities(np.array([[0.9, 0.1], [0.9, 0.1]], np.float32)).round(2).tolist()
-    [0.8999999761581421, 0.10000000149011612]
+    >>> aggregate_probabilities([[0.9, 0.1], [0.5, 0.5]]).round(2).tolist()
+    [0.75, 0.25]
     """
-    mean = np.log(np.maximum(probabilities, 1e-12)).mean(axis=0)
+    shares = np.asarray(probabilities, dtype=np.float64)
+    mean = np.log(np.maximum(shares, 1e-12)).mean(axis=0)
     together = np.exp(mean - mean.max())
-    combined: Float32Array = (together / together.sum()).astype(np.float32)
-    return combined
+    answer: Float64Array = together / together.sum()
+    return answer

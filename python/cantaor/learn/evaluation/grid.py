@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.errors import ArgumentError, CantaorError, ModelError
-from cantaor.io.files import replacing
+from cantaor.io.files import json_text, replacing
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.evaluation import evaluate
@@ -37,6 +37,9 @@ NOISES_DB = (30.0, 20.0, 10.0, 0.0)
 #: Networks by what a step costs at the paper's width: 0.7, 1.2 and 7.5 s for 64 clips of 0.3 s on
 #: two cores. Cheap ones are run first, so that a grid that is cut short holds the most cells.
 BY_COST = ("crnn", "residual-blstm", "residual50")
+
+#: Why a cell is empty that was not begun.
+NO_TIME = "no time was left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def _cell(
                 _write(file, found := {**found, **named})
             return found
         if not go_on():
-            return {**asdict(cell), "empty": "no time was left"}
+            return {**asdict(cell), "empty": NO_TIME}
         unfinished = out / ".training" / key
         figures = _measure(subsets, mine, cell.protocol, unfinished)
         record = {**asdict(cell), "key": key, "cantaor": version("cantaor"), **named, **figures}
@@ -265,4 +268,4 @@ def _read(file: Path) -> dict[str, Any] | None:
 def _write(file: Path, record: Mapping[str, Any]) -> None:
     with replacing(file, ModelError) as draft:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        draft.write_text(json_text(record, indent=2), encoding="utf-8")

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +39,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from cantaor.errors import ModelError, require_extra
-from cantaor.io.files import replacing
+from cantaor.io.files import json_text, replacing
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.export.deployed import (
     DECISION_OUTPUTS,
@@ -250,7 +249,7 @@ def _description(trained: TrainedModel, decision: Decision | None) -> str:
         kept = asdict(decision)
         record["decision"] = {name: kept[name] for name in ("temperature", "unknown_below")}
         record["enrolled"] = list(decision.names)
-    return json.dumps(record, ensure_ascii=False)
+    return json_text(record, ensure_ascii=False)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cantaor.errors import ModelError
 from cantaor.learn.export.deployed import Decision
-from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscript
+from cantaor.learn.export.export import DESCRIPTION, export_onnx, export_pt2, export_torchscript
 from cantaor.learn.training.trained_model import TrainedModel
 
 _WRITERS = {".ts": export_torchscript, ".pt2": export_pt2, ".onnx": export_onnx}
@@ -36,7 +36,7 @@ def export_model(
     Raises
     ------
     ModelError
-        The extension names no format, or the export failed.
+        The extension names no format, the file is there and is no export, or the export failed.
     """
     target = Path(path)
     if target.suffix not in _WRITERS:
@@ -44,4 +44,18 @@ def export_model(
             f"{target}: {target.suffix or 'no extension'} is no format to export to; "
             f"known are {', '.join(_WRITERS)}"
         )
+    _require_export(target)
     return _WRITERS[target.suffix](trained, target, decision)
+
+
+def _require_export(path: Path) -> None:
+    """Raise ModelError unless nothing is there, or a file that an export wrote."""
+    if not path.exists():
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error}") from error
+    # Text has no byte 0; every export names its description.
+    if content and not (b"\0" in content and DESCRIPTION.encode() in content):
+        raise ModelError(f"{path} is there and no export of cantaor; name another file")

@@ -7,6 +7,7 @@ Mitchell, M. et al. (2019). Model cards for model reporting. FAT*.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +15,12 @@ from typing import Any
 
 from cantaor.errors import ModelError
 from cantaor.io.files import replacing
+from cantaor.io.locations import printable
 from cantaor.learn.export.bundle import describe_model
 from cantaor.learn.training.trained_model import TrainedModel
+
+# What tells a card of ours from other files.
+_HEAD, _MADE = "# Singers: ", "\nMade by cantaor "
 
 _LIMITS = """\
 - It names one of the singers above for any sound at all; a high probability is no proof.
@@ -49,7 +54,7 @@ def model_card(
     rate = trained.module.sample_rate
     parameters = sum(weights.numel() for weights in trained.module.parameters())
     lines = [
-        f"# Singers: {', '.join(trained.classes)}",
+        f"{_HEAD}{', '.join(map(inline, trained.classes))}",
         "",
         f"Made by cantaor {record['cantaor']} with torch {record['torch']}; "
         f"{trained.settings.model} on {trained.settings.features}, {parameters:,} parameters, "
@@ -70,7 +75,7 @@ def model_card(
         "",
         "| setting | value |",
         "|---|---|",
-        *(f"| {name} | {value} |" for name, value in asdict(trained.settings).items()),
+        *(f"| {name} | {inline(str(value))} |" for name, value in asdict(trained.settings).items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -86,13 +91,33 @@ def write_model_card(
     Raises
     ------
     ModelError
-        The file cannot be written.
+        The file cannot be written, or is there and is no model card.
     """
     path = Path(path)
+    require_own_card(path)
     with replacing(path, ModelError) as draft:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(model_card(trained, evaluation, data), encoding="utf-8")
     return path
+
+
+def inline(name: str) -> str:
+    """A name inside Markdown: shown as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|#!&])", r"\\\1", printable(name))
+
+
+def require_own_card(path: Path) -> None:
+    """Raise ModelError unless a card may be written: nothing is there, or a card of ours."""
+    if not path.exists():
+        return
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error}") from error
+    if text and not (text.startswith(_HEAD) and _MADE in text):
+        raise ModelError(
+            f"{path} is there and no model card of cantaor; rename it, or export under another name"
+        )
 
 
 def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
@@ -100,7 +125,7 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
         return ["None were measured."]
     auc = "none" if evaluation["auc"] is None else f"{evaluation['auc']:.4f}"
     lines = [
-        f"Protocol: {evaluation['protocol'] or 'not stated'}; {evaluation['n']} clips.",
+        f"Protocol: {inline(evaluation['protocol']) or 'not stated'}; {evaluation['n']} clips.",
         "",
         "| accuracy | balanced accuracy | macro AUC |",
         "|---|---|---|",
@@ -110,5 +135,8 @@ def _figures(evaluation: Mapping[str, Any] | None) -> list[str]:
     if shared is not None:
         lines += ["", f"Clips that share audio with what was learnt from: {shared:.1%}."]
     if evaluation["missing"]:
-        lines += ["", f"Without clips to be tested on: {', '.join(evaluation['missing'])}."]
+        lines += [
+            "",
+            f"Without clips to be tested on: {', '.join(map(inline, evaluation['missing']))}.",
+        ]
     return lines

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities
 from cantaor.learn.training.ensemble_training import (
     WindowFeatures,
     balanced_sampling_probabilities,
@@ -36,7 +37,7 @@ WINDOWS_PER_DECISION = 20
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What corrects the mean probability over a recording's clips.
+    """What corrects the result that :func:`aggregate_probabilities` gives for a recording.
 
     Attributes
     ----------
@@ -156,9 +157,9 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
 def split_into_decisions(
     probabilities: Float64Array, windows: int = WINDOWS_PER_DECISION
 ) -> Float64Array:
-    """Mean probabilities of runs of about ``windows`` windows, float64 (runs, singers)."""
+    """Results for runs of about ``windows`` windows as for recordings, float64 (runs, singers)."""
     parts = np.array_split(probabilities, max(1, len(probabilities) // windows))
-    return np.stack([part.mean(axis=0) for part in parts])
+    return np.stack([aggregate_probabilities(part) for part in parts])
 
 
 def held_out(profiles: WindowFeatures) -> BoolArray:

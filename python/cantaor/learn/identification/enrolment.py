@@ -13,7 +13,7 @@ SVM-based speaker recognition. Interspeech.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.export.bundle import Bundle
+from cantaor.learn.evaluation.evaluation import VOTE_RULE
+from cantaor.learn.export.bundle import Bundle, is_number, shortened
 from cantaor.learn.identification.calibration import (
     Calibration,
     apply_temperature,
@@ -207,24 +208,59 @@ def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dic
     """A backend as a bundle keeps it; empty where it holds nothing."""
     arrays, extra = ({}, {}) if backend.gallery is None else gallery_parts(backend.gallery)
     if backend.calibration is not None:
-        extra["calibration"] = asdict(backend.calibration)
+        extra["calibration"] = {**asdict(backend.calibration), "rule": VOTE_RULE}
     return arrays, extra
 
 
 def backend_from_bundle(bundle: Bundle) -> ScoringBackend:
     """Calibration and gallery that a bundle keeps."""
     facts, gallery = bundle.extra.get("calibration"), bundle.extra.get("gallery")
+    where = f"model {bundle.path}".rstrip()
     return ScoringBackend(
-        None if facts is None else Calibration(**facts),
-        None
-        if gallery is None
-        else Gallery(
-            bundle.arrays[_TRAINED],
-            tuple(gallery["names"]),
-            bundle.arrays[_ENROLLED],
-            float(gallery["temperature"]),
-        ),
+        None if facts is None else _calibration_of(facts, where),
+        None if gallery is None else _gallery_of(bundle, gallery, where),
     )
+
+
+def _calibration_of(facts: Any, where: str) -> Calibration:
+    names = [field.name for field in fields(Calibration)]
+    numbers = isinstance(facts, dict) and all(is_number(facts.get(name)) for name in names)
+    if not numbers or not facts["temperature"] > 0:
+        raise ModelError(
+            f"{where}: 'calibration' must hold numbers under {', '.join(names)} with a temperature "
+            f"above 0, not {shortened(facts)}"
+        )
+    if facts.get("rule") != VOTE_RULE:
+        raise ModelError(
+            f"{where}: was calibrated for votes by {facts.get('rule', 'arithmetic mean')}, but "
+            f"this cantaor votes by {VOTE_RULE}; train the model again"
+        )
+    return Calibration(**{name: facts[name] for name in names})
+
+
+def _gallery_of(bundle: Bundle, facts: Any, where: str) -> Gallery:
+    temperature = facts.get("temperature") if isinstance(facts, dict) else None
+    names = facts.get("names") if isinstance(facts, dict) else None
+    known = bundle.trained.classes
+    if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+        raise ModelError(f"{where}: 'gallery' must hold a list of names, not {shortened(names)}")
+    if len({*names, *known}) < len(names) + len(known):
+        raise ModelError(f"{where}: 'gallery' names a singer twice: {shortened(names)}")
+    if not is_number(temperature) or not temperature > 0:
+        raise ModelError(
+            f"{where}: 'temperature' of 'gallery' must be above 0, not {shortened(temperature)}"
+        )
+    dim = bundle.trained.module.embedding_size
+    means = []
+    for name, count in ((_TRAINED, len(known)), (_ENROLLED, len(names))):
+        array = bundle.arrays.get(name, np.empty(0))
+        if array.shape != (count, dim) or not np.isfinite(array).all():
+            raise ModelError(
+                f"{where}: {name} must be finite and {count} x {dim}, as 'classes' and 'gallery' "
+                f"say, not {array.shape}"
+            )
+        means.append(array.astype(np.float64))
+    return Gallery(means[0], tuple(names), means[1], float(temperature))
 
 
 def cosine_temperature(profiles: WindowFeatures) -> float:

@@ -1,13 +1,13 @@
 """Identification of the singer of a new recording from its motif clips.
 
 A recording's motif instances are those of the union of the training dictionaries; each clip gets
-class probabilities from the network, and the recording gets their mean.
+class probabilities from the network, and the recording gets their normalised geometric mean.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from cantaor.chain import FoundClips, MotifFinder, find_clips
+from cantaor.chain import FoundClips, find_clips
 from cantaor.clips.spans import clip_bounds
-from cantaor.errors import ModelError, blame
+from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
 from cantaor.learn.export.bundle import Bundle, load_bundle
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import (
@@ -31,8 +31,8 @@ from cantaor.learn.identification.enrolment import (
     backend_from_bundle,
     merge_enrolled,
 )
-from cantaor.settings import make_settings, settings_to_plain
-from cantaor.types import Audio, Clusters, Float32Array, Float64Array, Motifs
+from cantaor.learn.identification.saved_finder import finder_from_bundle
+from cantaor.types import Audio, Float32Array, Float64Array
 
 _EVIDENCE = 5
 
@@ -137,7 +137,11 @@ class ClipPredictions:
     embeddings
         float32 (n, dim).
     backend
-        What turns the mean probabilities into the result: calibration, enrolled singers.
+        What turns the probabilities into the result: calibration, enrolled singers.
+    content
+        What identifies the recording's audio; empty where it was not taken.
+    model
+        What tells the model apart; empty where it did not come from a folder.
     """
 
     path: str
@@ -147,6 +151,8 @@ class ClipPredictions:
     probabilities: Float32Array
     embeddings: Float32Array
     backend: ScoringBackend = NO_BACKEND
+    content: str = ""
+    model: str = ""
 
 
 def identify(
@@ -226,11 +232,14 @@ class LocatedRecording:
         Its clips.
     samples
         float32 (n,), the whole recording at the model's rate; may be mapped from a file.
+    content
+        Hash of the recording's file; empty where it was not taken.
     """
 
     path: str
     found: FoundClips
     samples: Float32Array
+    content: str = ""
 
 
 def predict_recordings(
@@ -283,6 +292,8 @@ def predict_recordings(
             probabilities[own],
             embeddings[own],
             backend,
+            one.content,
+            bundle.digest,
         )
 
 
@@ -298,7 +309,7 @@ def native_threads(number: int) -> Iterator[None]:
 
 
 def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
-    """Result for a recording: the mean of its clips' probabilities, calibrated.
+    """Result for a recording: :func:`aggregate_probabilities` of its clips, calibrated.
 
     Parameters
     ----------
@@ -309,7 +320,7 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
     """
     backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = predictions.probabilities.mean(axis=0, dtype=np.float64)
+    mean = aggregate_probabilities(predictions.probabilities)
     probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
     order = np.argsort(-probabilities, kind="stable")
     first = _of_clips(predictions, int(order[0]))
@@ -359,49 +370,3 @@ def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool 
     if backend.calibration is None:
         return None
     return best < mean.size and float(mean.max()) < backend.calibration.unknown_below
-
-
-def finder_arrays(finder: MotifFinder) -> dict[str, np.ndarray[Any, Any]]:
-    """A finder's arrays as a bundle keeps them."""
-    return {
-        "cluster_centers": finder.clusters.centers,
-        "cluster_edges": finder.clusters.edges,
-        "cluster_counts": finder.clusters.counts,
-        "motif_values": finder.motifs.values,
-        "motif_offsets": finder.motifs.offsets,
-        "motif_support": finder.motifs.support,
-    }
-
-
-def finder_facts(finder: MotifFinder) -> dict[str, Any]:
-    """The rest of a finder, as plain values."""
-    return {"settings": settings_to_plain(finder.settings), "inertia": finder.clusters.inertia}
-
-
-def finder_from_bundle(bundle: Bundle) -> MotifFinder:
-    """The finder that was trained with a model.
-
-    Raises
-    ------
-    ModelError
-        The model was trained on clips alone and has no motif dictionary.
-    """
-    facts: Mapping[str, Any] | None = bundle.extra.get("finder")
-    if facts is None:
-        raise ModelError(
-            "the model was trained on clips alone and holds no motif dictionary; "
-            "train on a workspace to identify whole recordings"
-        )
-    arrays = bundle.arrays
-    clusters = Clusters(
-        arrays["cluster_centers"],
-        arrays["cluster_edges"],
-        float(facts["inertia"]),
-        arrays["cluster_counts"],
-    )
-    settings = make_settings(facts["settings"])
-    values, offsets, support = (
-        arrays[f"motif_{name}"] for name in ("values", "offsets", "support")
-    )
-    motifs = Motifs(values, offsets, support, settings.gap)
-    return MotifFinder(clusters, motifs, settings)

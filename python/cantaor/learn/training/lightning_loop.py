@@ -7,6 +7,7 @@ written after every epoch, so an interrupted training repeats the unfinished epo
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -190,10 +191,20 @@ def warmup_cosine(optimiser: Optimizer, steps: int) -> SequentialLR:
 
 
 class _Record(Callback):  # type: ignore[misc]
-    """Append the metrics of each epoch to the history, before any other callback reads them."""
+    """Append the metrics of each epoch to the history, before any other callback reads them.
+
+    A loss that is no number ends the training before such weights are kept anywhere.
+    """
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: _Learner) -> None:
-        pl_module.history.append(pl_module.epoch_metrics())
+        metrics = pl_module.epoch_metrics()
+        for name in ("loss", "validation_loss"):
+            if not math.isfinite(metrics.get(name, 0.0)):
+                raise ModelError(
+                    f"training diverged in epoch {metrics['epoch']}: {name} is {metrics[name]}; "
+                    f"take a smaller lr than {pl_module.settings.lr:g}, or float32"
+                )
+        pl_module.history.append(metrics)
 
 
 class _KeepBest(Callback):  # type: ignore[misc]

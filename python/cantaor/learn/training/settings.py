@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -135,10 +136,12 @@ class TrainingSettings:
         if self.width is not None and self.width < 1:
             raise ArgumentError(f"width must be at least 1; got {self.width}")
         for name in ("batch", "epochs", "patience", "lr"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ArgumentError(f"{name} must be above 0; got {getattr(self, name)}")
-        if not self.weight_decay >= 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise ArgumentError(f"weight_decay must be at least 0; got {self.weight_decay}")
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
+            raise ArgumentError(f"seed must be a whole number from 0 to 2**32 - 1; got {self.seed}")
 
     @property
     def sample_rate(self) -> int:

@@ -66,7 +66,7 @@ def train(
         There are no clips, fewer than two singers, unlabelled clips, different singers on both
         sides, clips at another rate than the settings', or no such device.
     ModelError
-        The checkpoint is damaged, or belongs to other clips or settings.
+        The checkpoint is damaged, or belongs to other clips or settings; or the training diverged.
     """
     settings = settings or TrainingSettings()
     rate = settings.sample_rate
