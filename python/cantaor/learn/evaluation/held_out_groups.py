@@ -19,15 +19,9 @@ from cantaor.types import Float64Array
 def sampling_without(profiles: WindowFeatures, groups: Sequence[int]) -> Float64Array:
     """Sampling probability of each window, float64 (n,), when some source groups are held out."""
     kept = ~np.isin(profiles.groups, groups)
-<<<<<<< HEAD
     sampling = np.zeros(kept.size)
     sampling[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
     return sampling
-=======
-    chances = np.zeros(kept.size)
-    chances[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
-    return chances
->>>>>>> main
 
 
 def held_out_log_probabilities(
