@@ -2,9 +2,9 @@
 
     python -m benchmarks.accuracy DATA --out RESULTS [--recipe accurate] [--width 8] [--seeds 5]
 
-DATA is a folder with ``instances.csv`` and ``recordings/``. Every network, protocol and seed is one
-file under RESULTS; what was interrupted goes on. The table gives means over the seeds that are
-there, and the range.
+DATA is a clone of the published clips, or a folder with ``instances.csv`` and ``recordings/``.
+Every network, protocol and seed is one file under RESULTS; what was interrupted goes on. The table
+gives means over the seeds that are there, and the range.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.instances import PROTOCOLS, Split, read_instances
+from cantaor.experiments.reproduction.instances import PROTOCOLS, cut_instances
+from cantaor.experiments.reproduction.published import read_published
 from cantaor.learn.data.clips import ClipSet, join_clips
+from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.grid import Cell, run_grid
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.learn.training.settings import TrainingSettings
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         epochs=options.epochs,
         device=options.device,
     )
-    instances = read_instances(options.data, sample_rate=settings.sample_rate)
+    instances = cut_instances(read_published(options.data), sample_rate=settings.sample_rate)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for seed in options.seeds:
         for protocol in options.protocols:
@@ -78,14 +80,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _record(
-    model: str, protocol: str, split: Split, settings: TrainingSettings, out: Path
+    model: str, protocol: str, split: ClipSubsets, settings: TrainingSettings, out: Path
 ) -> dict[str, Any]:
     cell = Cell(model, settings.features, "motifs", protocol)
     subsets = split.train, split.validation, split.test
     return run_grid([cell], lambda *_: subsets, settings, out)[0]
 
 
-def svm_accuracies(split: Split, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def svm_accuracies(split: ClipSubsets, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Records of some of :data:`MACHINES`: RBF, C = 10, on :func:`statistics` of both sides.
 
     The first column is the clip's absolute level, which tells recordings apart and which the
@@ -93,13 +95,14 @@ def svm_accuracies(split: Split, names: Sequence[str]) -> dict[str, dict[str, An
     """
     if not names:
         return {}
-    learned = join_clips(split.train, split.validation)
-    known, asked = statistics(learned), statistics(split.test)
+    train, validation, test = split
+    learned = join_clips(train, validation)
+    known, asked = statistics(learned), statistics(test)
     records = {}
     for name in names:
         first = MACHINES[name]
         machine = make_pipeline(StandardScaler(), SVC(C=10)).fit(known[:, first:], learned.labels)
-        accuracy = float(machine.score(asked[:, first:], split.test.labels))
+        accuracy = float(machine.score(asked[:, first:], test.labels))
         records[name] = {"accuracy": accuracy, "auc": None, "balanced_accuracy": None}
     return records
 

@@ -19,7 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from benchmarks.instances import Instances, hold_out, read_instances
+from cantaor.experiments.reproduction.instances import Instances, cut_instances, hold_out
+from cantaor.experiments.reproduction.published import read_published
 from cantaor.learn.features.spectrograms import SAMPLE_RATE, WIDE_RATE, LogMel
 from cantaor.types import Float32Array
 
@@ -37,8 +38,9 @@ def main() -> int:
         + "|---" * 5
         + "|"
     )
+    published = read_published(Path(sys.argv[1]))
     for rate, settings in SETTINGS.items():
-        known = training_side(read_instances(Path(sys.argv[1]), sample_rate=rate))
+        known = training_side(cut_instances(published, sample_rate=rate))
         for n_fft, hop in settings:
             feature = LogMel(n_fft, hop, sample_rate=rate)
             found = 100 * accuracies(known, statistics(known, feature))

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.groups import Windows, read_windows, sampling_without
+from cantaor.experiments.reproduction.groups import Windows, read_windows
+from cantaor.experiments.reproduction.published import read_published
+from cantaor.learn.evaluation.held_out_groups import sampling_without
 from cantaor.learn.identification.calibration import (
     WINDOWS_PER_DECISION,
     apply_temperature,
@@ -203,7 +205,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    windows = read_windows(options.folder)
+    windows = read_windows(read_published(options.folder))
     open_set(windows)
     calibration(windows)
 

@@ -16,6 +16,8 @@ def test_smoke_run_writes_a_dated_table(tmp_path):
     report = json.loads(record.read_text())
     assert [row["agrees"] for row in report["agreement"]] == [True] * 3
     assert min(row["training"] for row in report["throughput"]) > 0
+    assert [row["compiled"] for row in report["throughput"]] == [False, False, False, True] * 3
+    assert report["features"][0]["agrees"]
     assert [("empty" in cell) for cell in report["grid"]] == [False, False, True]
     assert "smoke run" in table.read_text()
 

@@ -16,12 +16,12 @@ from cantaor.learn.training.ensemble_training import (
 from cantaor.types import Float64Array
 
 
-def chances_without(profiles: WindowFeatures, groups: Sequence[int]) -> Float64Array:
-    """Chance of each window in training, float64 (n,), when some source groups are held out."""
+def sampling_without(profiles: WindowFeatures, groups: Sequence[int]) -> Float64Array:
+    """Sampling probability of each window, float64 (n,), when some source groups are held out."""
     kept = ~np.isin(profiles.groups, groups)
-    chances = np.zeros(kept.size)
-    chances[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
-    return chances
+    sampling = np.zeros(kept.size)
+    sampling[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
+    return sampling
 
 
 def held_out_log_probabilities(
@@ -32,7 +32,7 @@ def held_out_log_probabilities(
     members: int = MEMBERS,
     seed: int = 0,
 ) -> Float64Array:
-    """Answers of ensembles that know nothing of the groups held out.
+    """Outputs of ensembles that know nothing of the groups held out.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ def held_out_log_probabilities(
     -------
     float64 (draws, windows, singers), logarithms.
     """
-    chances = [chances_without(profiles, draw) for draw in draws for _ in range(members)]
-    ensemble, _ = fit_ensemble(profiles, np.array(chances), n_classes, seed)
+    sampling = [sampling_without(profiles, draw) for draw in draws for _ in range(members)]
+    ensemble, _ = fit_ensemble(profiles, np.array(sampling), n_classes, seed)
     with torch.inference_mode():
-        logits, _ = ensemble(torch.from_numpy(profiles.values).expand(len(chances), -1, -1))
+        logits, _ = ensemble(torch.from_numpy(profiles.values).expand(len(sampling), -1, -1))
         means = logits.softmax(-1).reshape(len(draws), members, len(profiles.values), -1).mean(1)
-    answers: Float64Array = np.log(means.double().numpy())
-    return answers
+    logarithms: Float64Array = np.log(means.double().numpy())
+    return logarithms
