@@ -16,7 +16,7 @@ ALLOWED = re.compile(
     r"|cantaor-[\w.]+\.dist-info/(METADATA|WHEEL|RECORD|entry_points\.txt|sboms/.+)"
     r"|cantaor-[\w.]+\.dist-info/licenses/(LICENSE|licenses/\w+\.txt)"
 )
-NEEDED = ("cantaor/_core.", "cantaor/_gather.", "cantaor/show/page/report.html", "/LICENSE")
+NEEDED = ("cantaor/_core.", "cantaor/_gather.", "cantaor/report/page/report.html", "/LICENSE")
 
 
 def faults(names: list[str]) -> list[str]:

@@ -24,10 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.instances import PROTOCOLS, Split, read_instances
-from cantaor.learn.clips import ClipSet, join_clips
-from cantaor.learn.grid import Cell, run_grid
-from cantaor.learn.recipes import recipe_settings
-from cantaor.learn.training import TrainingSettings
+from cantaor.learn.data.clips import ClipSet, join_clips
+from cantaor.learn.evaluation.grid import Cell, run_grid
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.learn.training.settings import TrainingSettings
 from cantaor.types import Float32Array
 
 #: Support vector machines by name: the first column of :func:`statistics` that they see.
@@ -81,8 +81,8 @@ def _record(
     model: str, protocol: str, split: Split, settings: TrainingSettings, out: Path
 ) -> dict[str, Any]:
     cell = Cell(model, settings.features, "motifs", protocol)
-    sides = split.train, split.validation, split.test
-    return run_grid([cell], lambda *_: sides, settings, out)[0]
+    subsets = split.train, split.validation, split.test
+    return run_grid([cell], lambda *_: subsets, settings, out)[0]
 
 
 def svm_accuracies(split: Split, names: Sequence[str]) -> dict[str, dict[str, Any]]:

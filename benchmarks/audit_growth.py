@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from cantaor.corpus.synthetic import sing
-from cantaor.corpus.voices import draw_voices
+from cantaor.corpus.synthetic.corpus import sing
+from cantaor.corpus.synthetic.singers import draw_singers
 
 _AUDIT = """
 import json, sys, time
-from cantaor.bench.measuring import status_bytes
-from cantaor.corpus.audit import audit
+from cantaor.bench.timing import status_bytes
+from cantaor.corpus.audit.audit import audit
 from cantaor.corpus.loaders import read_corpus
 manifest = read_corpus(sys.argv[1])
 start = time.process_time()
@@ -40,7 +40,7 @@ print(json.dumps({
 
 def write_recordings(folder: Path, count: int, seconds: float) -> set[frozenset[str]]:
     """Recordings in ``folder``, and the names of planted copies."""
-    voices = draw_voices(8, 3, np.random.default_rng(0))
+    voices = draw_singers(8, 3, np.random.default_rng(0))
     planted = set()
     samples = np.empty(0, np.float32)
     for index in range(count):

@@ -11,8 +11,9 @@ import kmeans1d
 import numpy as np
 import pytest
 
-from cantaor.bench.measuring import cost
-from cantaor.clusters import ClusterHistogram, kmeans_1d
+from cantaor.bench.timing import cost
+from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.clustering.kmeans import kmeans_1d
 
 K = 24
 
@@ -74,7 +75,7 @@ def test_ratio_to_kmeans1d_at_a_million(record_property: Any) -> None:
 def test_first_call_in_a_new_process(record_property: Any) -> None:
     code = (
         "import time; start = time.perf_counter();"
-        "from cantaor.clusters import kmeans_1d; kmeans_1d([1.0, 2.0, 3.0], 2);"
+        "from cantaor.clustering.kmeans import kmeans_1d; kmeans_1d([1.0, 2.0, 3.0], 2);"
         "print(time.perf_counter() - start)"
     )
     times = [

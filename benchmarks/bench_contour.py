@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cantaor import _core
-from cantaor.cents import cents_to_hz
 from cantaor.contour import segment_contour
 from cantaor.types import Clusters, PitchTrack
+from cantaor.units import cents_to_hz
 from tests.reference import contour as reference
 
 EDGES = np.arange(100.0, 2400.0, 100.0)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.corpus.anchors import clip_anchors
-from cantaor.corpus.audit import audit
-from cantaor.corpus.fingerprint import landmarks
+from cantaor.corpus.audit.audit import audit
+from cantaor.corpus.audit.landmarks import landmarks
+from cantaor.corpus.audit.winnowing import clip_anchors
 from cantaor.corpus.loaders import read_flamenco_motifs
 from cantaor.corpus.manifest import Manifest
-from cantaor.corpus.splits import split_clips
-from cantaor.corpus.synthetic import sing
-from cantaor.corpus.voices import draw_voices
+from cantaor.corpus.splits.protocols import split_clips
+from cantaor.corpus.synthetic.corpus import sing
+from cantaor.corpus.synthetic.singers import draw_singers
 from cantaor.types import Audio
 
 RATE = 22_050
@@ -24,7 +24,7 @@ CLIPS_EACH = 300
 
 
 def recording(seed: int, seconds: float = 30.0, rate: int = RATE) -> Audio:
-    voice = draw_voices(5, 3, np.random.default_rng(0))[seed % 5]
+    voice = draw_singers(5, 3, np.random.default_rng(0))[seed % 5]
     rng = np.random.default_rng(seed)
     return sing(voice, "x", seconds, noise_db=10.0, sample_rate=rate, rng=rng)[0]
 

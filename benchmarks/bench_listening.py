@@ -25,23 +25,23 @@ import pytest
 import torch
 
 from benchmarks.processes import call_apart, usage_of_all
-from cantaor.audio import read_audio, write_audio
 from cantaor.chain import MotifFinder
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.dictionary import MotifDictionary
-from cantaor.learn.bundle import load_bundle, save_bundle
-from cantaor.learn.identification import (
-    HeardClips,
-    finder_arrays,
-    finder_facts,
-    hear,
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.inference.batch import Input, infer_recordings
+from cantaor.io.audio import read_audio, write_audio
+from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.identification.identification import (
+    ClipPredictions,
+    aggregate_clips,
     identify,
-    vote,
+    predict_clips,
 )
-from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
-from cantaor.run.batch import available_cores, open_crew
-from cantaor.run.listening import Input, listen
-from cantaor.run.pipeline import mine
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
+from cantaor.motifs.dictionary import MotifDictionary
+from cantaor.pipeline.mine import mine
+from cantaor.pipeline.workers import available_cores, open_pool
 
 WIDTH = 8
 
@@ -52,7 +52,7 @@ def prepare(folder: Path, count: int, seconds: float) -> tuple[Path, list[Path]]
     workspace = mine(corpus.folder, folder / "work", clips=False)
     torch.manual_seed(0)
     settings = TrainingSettings(width=WIDTH, device="cpu")
-    trained = TrainedModel(build_singer(settings, 3).eval(), ("V1", "V2", "V3"), settings, ())
+    trained = TrainedModel(build_classifier(settings, 3).eval(), ("V1", "V2", "V3"), settings, ())
     motifs = MotifDictionary.from_arrow(workspace.table("motifs")).union()
     finder = MotifFinder(workspace.clusters(), motifs, workspace.settings)
     facts = {"finder": finder_facts(finder), "data": "motifs", "protocol": "paper", "notes": []}
@@ -83,9 +83,9 @@ def commands(model: Path, files: list[Path]) -> None:
 def together(model: Path, files: list[Path], workers: int) -> dict[str, Any]:
     """All recordings through one model."""
     bundle = load_bundle(model)
-    with open_crew(workers) as crew:
-        heard = listen(bundle, [Input(str(file)) for file in files], crew)
-        return {one.name: outcome for one, outcome in heard}
+    with open_pool(workers) as pool:
+        found = infer_recordings(bundle, [Input(str(file)) for file in files], pool)
+        return {one.name: outcome for one, outcome in found}
 
 
 def cost_together(model: str, folder: str, workers: int) -> tuple[float, float]:
@@ -94,14 +94,16 @@ def cost_together(model: str, folder: str, workers: int) -> tuple[float, float]:
     return _cost(lambda: together(Path(model), files, workers), len(files))
 
 
-def check(model: Path, files: list[Path], answers: dict[str, Any]) -> None:
+def check(model: Path, files: list[Path], predictions: dict[str, Any]) -> None:
     """The answers are those of one-by-one calls."""
     bundle = load_bundle(model)
     for file in files[:5]:
-        if isinstance(answers[str(file)], HeardClips):
-            alone, batched = hear(bundle, file), answers[str(file)]
+        if isinstance(predictions[str(file)], ClipPredictions):
+            alone, batched = predict_clips(bundle, file), predictions[str(file)]
             np.testing.assert_allclose(batched.probabilities, alone.probabilities, atol=1e-5)
-            one, other = (vote(heard, bundle.trained.classes) for heard in (alone, batched))
+            one, other = (
+                aggregate_clips(found, bundle.trained.classes) for found in (alone, batched)
+            )
             assert one.ranked[0].singer == other.ranked[0].singer
 
 

@@ -66,13 +66,13 @@ def test_any_gap_against_spmf(benchmark, database):
     benchmark.extra_info["without the start of Java"] = seconds
 
 
-@pytest.mark.parametrize(("phrases", "most_mib"), [(5_000, 64), (50_000, 128)])
+@pytest.mark.parametrize(("phrases", "max_mib"), [(5_000, 64), (50_000, 128)])
 @pytest.mark.parametrize("alphabet", [6, 40])
-def test_memory_over_the_input(benchmark, phrases, most_mib, alphabet):
+def test_memory_over_the_input(benchmark, phrases, max_mib, alphabet):
     share = 2 if alphabet == 6 else 10
     database = mining_data.phrases(phrases, alphabet, phrases // share)
     used = benchmark.pedantic(peak_bytes, (database, None), rounds=1)
-    assert used <= most_mib * 2**20
+    assert used <= max_mib * 2**20
     benchmark.extra_info["MiB"] = round(used / 2**20, 1)
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from benchmarks.processes import call_apart
-from cantaor.audio import read_audio
-from cantaor.corpus import synthetic
-from cantaor.corpus.voices import draw_voices
-from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.corpus.synthetic import corpus as synthetic
+from cantaor.corpus.synthetic.singers import draw_singers
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.types import Audio
 from tests.singing import VOICES, sing
 
@@ -97,7 +97,7 @@ def singing_voice() -> tuple[Audio, np.ndarray]:
 
 
 def corpus_voice() -> tuple[Audio, np.ndarray]:
-    voice = draw_voices(1, 3, np.random.default_rng(4))[0]
+    voice = draw_singers(1, 3, np.random.default_rng(4))[0]
     rng = np.random.default_rng(5)
     audio, truth = synthetic.sing(voice, "one", 30.0, noise_db=10.0, sample_rate=44_100, rng=rng)
     return audio, truth.pitch.hz

@@ -27,17 +27,17 @@ import numpy as np
 import pytest
 
 from benchmarks.processes import call_apart, usage_of_all
-from cantaor.audio import read_audio, write_audio
-from cantaor.cents import hz_to_cents
 from cantaor.chain import reduce_contour
-from cantaor.clusters import kmeans_1d
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.motifs import mine_closed
-from cantaor.pitch import extract_pitch
-from cantaor.run.journal import read_status
-from cantaor.run.pipeline import mine
+from cantaor.clustering.kmeans import kmeans_1d
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.io.audio import read_audio, write_audio
+from cantaor.motifs.mining import mine_closed
+from cantaor.pipeline.mine import mine
+from cantaor.pitch.tracker import extract_pitch
 from cantaor.settings import Settings
 from cantaor.types import Clusters, PitchTrack
+from cantaor.units import hz_to_cents
+from cantaor.workspace.journal import read_status
 from tests.reference import contour as plain_contour
 from tests.reference import motifs as plain_motifs
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cantaor.bench.cases import STAGES, cases_of
-from cantaor.bench.measuring import available
 from cantaor.bench.records import Case, Peer
+from cantaor.bench.timing import available
 
 CASES = [case for stage in STAGES for case in cases_of(stage)]
 PAIRS = [(case, peer) for case in CASES for peer in case.peers]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cantaor._core import build_info
-from cantaor.audio import read_audio
-from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus, make_corpus
+from cantaor.io.audio import read_audio
 from cantaor.types import Audio
 
 

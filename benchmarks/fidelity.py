@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cantaor.audio import read_audio
 from cantaor.contour import segment_contour
-from cantaor.pitch import extract_pitch
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import extract_pitch
 from cantaor.types import Contour, PitchTrack
 
 TOLERANCE_S = 0.02

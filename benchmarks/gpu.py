@@ -27,12 +27,14 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.instances import PROTOCOLS, Instances, read_instances
 from cantaor.errors import SplitError
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.grid import DATA, MODELS, Sides, run_grid, table_2
-from cantaor.learn.recipes import RECIPES, recipe_settings
-from cantaor.learn.singer import Singer
-from cantaor.learn.tables import curve_table, grid_table
-from cantaor.learn.training import pick_device
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.data.subsets import ClipSubsets
+from cantaor.learn.evaluation.grid import run_grid, table_2
+from cantaor.learn.evaluation.grid_tables import curve_table, grid_table
+from cantaor.learn.networks.classifier import SingerClassifier
+from cantaor.learn.training.recipes import RECIPES, recipe_settings
+from cantaor.learn.training.settings import pick_device
+from cantaor.metrics.paper_table import DATA, MODELS
 
 TOLERANCE = 1e-3
 
@@ -62,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     cells = [cell for protocol in options.protocols for cell in table_2(protocol)]
     report["grid"] = run_grid(
         cells[:: 9 if options.smoke else 1],
-        smoke_sides if options.smoke else DataSets(options.data),
+        smoke_subsets if options.smoke else DataSets(options.data),
         settings,
         options.out / "cells",
         progress=lambda cell, record: print(cell.name, record.get("accuracy", record.get("empty"))),
@@ -104,7 +106,7 @@ def machine(device: torch.device) -> dict[str, str]:
 def agreement(name: str, device: torch.device, width: int | None) -> dict[str, Any]:
     """Largest difference of features, probabilities and embeddings between CPU and device."""
     torch.manual_seed(0)
-    host = Singer(name, "log-mel+mfcc+spectrogram", 5, width).eval()
+    host = SingerClassifier(name, "log-mel+mfcc+spectrogram", 5, width).eval()
     host.scale.fill_(0.05)
     other = copy.deepcopy(host).to(device)
     waveforms = torch.randn(8, 16_000) * 0.1
@@ -126,7 +128,7 @@ def throughput(
 ) -> dict[str, Any]:
     """Clips of 0.3 s a second: features alone, waveform to probability, training step."""
     torch.manual_seed(0)
-    singer = Singer(name, "log-mel", 5, width, padded).to(device)
+    singer = SingerClassifier(name, "log-mel", 5, width, padded).to(device)
     adam = torch.optim.Adam(singer.parameters())
     waveforms = torch.randn(batch, 4_800, device=device) * 0.1
     labels = torch.arange(batch, device=device) % 5
@@ -135,7 +137,7 @@ def throughput(
     def features() -> None:
         singer.images(waveforms, None)
 
-    def answer() -> None:
+    def predict() -> None:
         images, counts = singer.images(waveforms, None)
         with mixed:
             singer.classify(images, counts)
@@ -151,7 +153,7 @@ def throughput(
     with torch.inference_mode():
         rates = {"features": _rate(features, batch, device)}
         singer.eval()
-        rates["inference"] = _rate(answer, batch, device)
+        rates["inference"] = _rate(predict, batch, device)
     singer.train()
     rates["training"] = _rate(learn, batch, device)
     return {"model": name, "padded": padded, "precision": precision, **rates}
@@ -177,7 +179,7 @@ class DataSets:
         self.folder = folder
         self.read: dict[tuple[str, int], Instances] = {}
 
-    def __call__(self, data: str, protocol: str, sample_rate: int) -> Sides:
+    def __call__(self, data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         wanted = data, sample_rate
         if wanted not in self.read:
             self.read[wanted] = read_instances(self.folder, *wanted)
@@ -185,18 +187,18 @@ class DataSets:
         return split.train, split.validation, split.test
 
 
-def smoke_sides(data: str, protocol: str, sample_rate: int) -> Sides:
+def smoke_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
     """Tones in place of the data sets; one set is left out, so that its cell is empty."""
     if data == DATA[-1]:
         raise SplitError("there are no recordings to draw from in a smoke run")
     rng = np.random.default_rng(DATA.index(data))
     moment = np.arange(1_600) / sample_rate
-    sides = []
+    subsets = []
     for count in (12, 6, 6):
         labels = np.arange(count) % 3
         clips = [np.sin(2 * np.pi * rng.uniform(200, 210) * (1 + k) * moment) for k in labels]
-        sides.append(ClipSet.from_arrays(clips, labels, ["a", "b", "c"]))
-    return sides[0], sides[1], sides[2]
+        subsets.append(ClipSet.from_arrays(clips, labels, ["a", "b", "c"]))
+    return subsets[0], subsets[1], subsets[2]
 
 
 def write(out: Path, report: dict[str, Any]) -> None:

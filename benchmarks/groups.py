@@ -26,10 +26,16 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.instances import rows_of
-from cantaor.learn.augmentation import augment
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.profile import PROFILE_RATE
-from cantaor.learn.robust import WINDOW, Profiles, fit_committee, take_profiles, window_chances
+from cantaor.learn.data.augmentation import augment
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.networks.ensemble import PROFILE_RATE
+from cantaor.learn.training.ensemble_training import (
+    WINDOW,
+    WindowFeatures,
+    balanced_sampling_probabilities,
+    extract_window_features,
+    fit_ensemble,
+)
 
 Floats = NDArray[np.float64]
 Draw = tuple[int, ...]
@@ -42,7 +48,7 @@ class Windows:
     """One window of every clip, its profile, singer and group, and the names."""
 
     clips: ClipSet
-    profiles: Profiles
+    profiles: WindowFeatures
     singers: tuple[str, ...]
     groups: tuple[str, ...]
 
@@ -59,7 +65,7 @@ class Windows:
 
 
 def read_windows(folder: Path) -> Windows:
-    """Profiles of the middle 0.2 s of every distinct clip without a label conflict."""
+    """WindowFeatures of the middle 0.2 s of every distinct clip without a label conflict."""
     rows = {
         row["audio_id"]: row
         for row in reversed(rows_of(folder))
@@ -76,7 +82,7 @@ def read_windows(folder: Path) -> Windows:
         labels.append(singers.index(row["published_singer"]))
         group.append(groups.index(row["recording"]))
     clips = ClipSet.from_arrays(cut, labels, singers, groups, group)
-    return Windows(clips, take_profiles(clips), singers, groups)
+    return Windows(clips, extract_window_features(clips), singers, groups)
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -84,29 +90,29 @@ def _read(path: Path) -> NDArray[np.float32]:
     return samples if rate == PROFILE_RATE else soxr.resample(samples, rate, PROFILE_RATE)
 
 
-def committee(members: int, views: slice = slice(None), seed: int = 0) -> Method:
+def ensemble(members: int, views: slice = slice(None), seed: int = 0) -> Method:
     """The package's own network; ``views`` leaves out parts of the profile."""
 
-    def answer(windows: Windows, draws: list[Draw]) -> Floats:
+    def predict(windows: Windows, draws: list[Draw]) -> Floats:
         whole = windows.profiles
         values = np.zeros_like(whole.values)
         values[:, views] = whole.values[:, views]
-        profiles = Profiles(values, whole.labels, whole.groups)
-        chances = [chances_without(profiles, draw) for draw in draws for _ in range(members)]
-        trained, _ = fit_committee(profiles, np.array(chances), len(windows.singers), seed)
+        profiles = WindowFeatures(values, whole.labels, whole.groups)
+        sampling = [sampling_without(profiles, draw) for draw in draws for _ in range(members)]
+        trained, _ = fit_ensemble(profiles, np.array(sampling), len(windows.singers), seed)
         with torch.inference_mode():
-            x = torch.from_numpy(values).expand(len(chances), -1, -1)
+            x = torch.from_numpy(values).expand(len(sampling), -1, -1)
             logits, _ = trained(x)
-            shares = logits.softmax(-1).reshape(len(draws), members, len(values), -1).mean(1)
-        return np.log(shares.double().numpy())
+            probabilities = logits.softmax(-1).reshape(len(draws), members, len(values), -1).mean(1)
+        return np.log(probabilities.double().numpy())
 
-    return answer
+    return predict
 
 
 def augmented(names: tuple[str, ...], copies: int = 3) -> Method:
     """One perceptron that also learns from changed copies of every training window."""
 
-    def answer(windows: Windows, draws: list[Draw]) -> Floats:
+    def predict(windows: Windows, draws: list[Draw]) -> Floats:
         torch.manual_seed(0)
         waveforms, lengths = map(
             torch.from_numpy, windows.clips.batch(np.arange(len(windows.clips)))
@@ -121,48 +127,48 @@ def augmented(names: tuple[str, ...], copies: int = 3) -> Method:
                 windows.groups,
                 windows.clips.recording,
             )
-            whole.append(take_profiles(clips))
-        joined = Profiles(
+            whole.append(extract_window_features(clips))
+        joined = WindowFeatures(
             np.concatenate([one.values for one in whole]),
             np.concatenate([one.labels for one in whole]),
             np.concatenate([one.groups for one in whole]),
         )
-        return committee(1)(replace(windows, profiles=joined), draws)[:, : len(windows.clips)]
+        return ensemble(1)(replace(windows, profiles=joined), draws)[:, : len(windows.clips)]
 
-    return answer
+    return predict
 
 
 def logistic(views: slice, strength: float = 0.1) -> Method:
     """Multinomial logistic regression on the scaled profile, groups weighted as above."""
     from sklearn.linear_model import LogisticRegression
 
-    def answer(windows: Windows, draws: list[Draw]) -> Floats:
+    def predict(windows: Windows, draws: list[Draw]) -> Floats:
         values, labels = windows.profiles.values[:, views].astype(float), windows.profiles.labels
-        answers = []
+        predictions = []
         for draw in draws:
-            chance = chances_without(windows.profiles, draw)
-            known = chance > 0
+            probability = sampling_without(windows.profiles, draw)
+            known = probability > 0
             mean, scale = values[known].mean(axis=0), values[known].std(axis=0) + 1e-6
-            weight = chance[known] * known.sum()
+            weight = probability[known] * known.sum()
             model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
             model.fit((values[known] - mean) / scale, labels[known], weight)
-            answers.append(model.predict_log_proba((values - mean) / scale))
-        return np.array(answers)
+            predictions.append(model.predict_log_proba((values - mean) / scale))
+        return np.array(predictions)
 
-    return answer
+    return predict
 
 
-def chances_without(profiles: Profiles, draw: Draw) -> Floats:
+def sampling_without(profiles: WindowFeatures, draw: Draw) -> Floats:
     """Chance of each window in training when the groups of a draw are held out."""
     kept = ~np.isin(profiles.groups, draw)
-    chances = np.zeros(kept.size)
-    chances[kept] = window_chances(profiles.labels[kept], profiles.groups[kept])
-    return chances
+    sampling = np.zeros(kept.size)
+    sampling[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
+    return sampling
 
 
-def score(windows: Windows, draws: list[Draw], answers: Floats) -> dict[str, Any]:
+def score(windows: Windows, draws: list[Draw], predictions: Floats) -> dict[str, Any]:
     """Recall by group, by singer, and their mean with a bootstrap interval over groups."""
-    right = answers.argmax(-1) == windows.profiles.labels
+    right = predictions.argmax(-1) == windows.profiles.labels
     recalls: dict[str, list[float]] = {}
     for row, draw in zip(right, draws, strict=True):
         for group in draw:
@@ -201,14 +207,14 @@ def _interval(by_group: dict[str, float], rounds: int = 2_000) -> tuple[float, f
     return float(low), float(high)
 
 
-#: What was taken away or put in place of the committee; the first is what the package trains.
+#: What was taken away or put in place of the ensemble; the first is what the package trains.
 VARIANTS: dict[str, Method] = {
-    "committee of 5": committee(5),
-    "one perceptron": committee(1),
-    "one perceptron, cepstra of 50 to 11,025 Hz alone": committee(1, slice(0, 36)),
-    "one perceptron, contrast alone": committee(1, slice(36, 76)),
-    "one perceptron, cepstra of 50 to 8,000 Hz alone": committee(1, slice(76, 96)),
-    "one perceptron, without the last view": committee(1, slice(0, 76)),
+    "ensemble of 5": ensemble(5),
+    "one perceptron": ensemble(1),
+    "one perceptron, cepstra of 50 to 11,025 Hz alone": ensemble(1, slice(0, 36)),
+    "one perceptron, contrast alone": ensemble(1, slice(36, 76)),
+    "one perceptron, cepstra of 50 to 8,000 Hz alone": ensemble(1, slice(76, 96)),
+    "one perceptron, without the last view": ensemble(1, slice(0, 76)),
     "one perceptron, and copies through equalisers": augmented(("equaliser",)),
     "one perceptron, and copies in rooms and noise": augmented(("room", "noise")),
     "logistic regression, all views": logistic(slice(0, 96)),
@@ -221,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--variants", nargs="?", const="", help="all variants, or those named so")
-    parser.add_argument("--seed", type=int, help="another seed of the committee alone")
+    parser.add_argument("--seed", type=int, help="another seed of the ensemble alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -230,7 +236,7 @@ def main() -> None:
     if options.variants is not None:
         chosen = {name: one for name, one in VARIANTS.items() if options.variants in name}
     if options.seed is not None:
-        chosen = {f"committee of 5, seed {options.seed}": committee(5, seed=options.seed)}
+        chosen = {f"ensemble of 5, seed {options.seed}": ensemble(5, seed=options.seed)}
     results = {}
     print(f"{windows.profiles.labels.size} windows, groups {', '.join(windows.groups)}")
     for name, method in chosen.items():

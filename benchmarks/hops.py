@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.instances import Instances, hold_out, read_instances
-from cantaor.learn.features import SAMPLE_RATE, WIDE_RATE, LogMel
+from cantaor.learn.features.spectrograms import SAMPLE_RATE, WIDE_RATE, LogMel
 from cantaor.types import Float32Array
 
 SETTINGS = {

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cantaor.audio import read_audio
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.features import SAMPLE_RATE
+from cantaor.io.audio import read_audio
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.features.spectrograms import SAMPLE_RATE
 from cantaor.types import Audio, Float32Array
 
 

@@ -15,51 +15,51 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.groups import Windows, chances_without, read_windows
-from cantaor.learn.calibration import (
-    VOTERS,
+from benchmarks.groups import Windows, read_windows, sampling_without
+from cantaor.learn.identification.calibration import (
+    WINDOWS_PER_DECISION,
+    apply_temperature,
     calibrate,
-    split_votes,
-    tempered,
+    split_into_decisions,
 )
-from cantaor.learn.enrolment import (
+from cantaor.learn.identification.enrolment import (
     Gallery,
+    cosine_similarities,
     cosine_temperature,
-    cosines,
-    share_with_enrolled,
+    merge_enrolled,
     singer_means,
 )
-from cantaor.learn.reliability import expected_calibration_error
-from cantaor.learn.robust import Profiles, fit_committee, take_whitening
-from cantaor.learn.verification import cross_group_trials, detection_cost, equal_error
+from cantaor.learn.training.ensemble_training import WindowFeatures, fit_ensemble, fit_wccn
+from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.metrics.verification import cross_group_trials, detection_cost, equal_error_rate
 
 Floats = NDArray[np.float64]
 
 
-def part(profiles: Profiles, mask: NDArray[np.bool_]) -> Profiles:
+def part(profiles: WindowFeatures, mask: NDArray[np.bool_]) -> WindowFeatures:
     """The windows of a mask."""
-    return Profiles(profiles.values[mask], profiles.labels[mask], profiles.groups[mask])
+    return WindowFeatures(profiles.values[mask], profiles.labels[mask], profiles.groups[mask])
 
 
-def answers(windows: Windows, left_out: list[tuple[int, ...]]) -> Floats:
+def held_out_probabilities(windows: Windows, left_out: list[tuple[int, ...]]) -> Floats:
     """Probabilities (nets, windows, singers) of one network for each set of groups left out."""
     profiles = windows.profiles
-    chances = np.array([chances_without(profiles, groups) for groups in left_out])
-    committee, _ = fit_committee(profiles, chances, len(windows.singers))
+    sampling = np.array([sampling_without(profiles, groups) for groups in left_out])
+    ensemble, _ = fit_ensemble(profiles, sampling, len(windows.singers))
     with torch.inference_mode():
-        logits, _ = committee(torch.from_numpy(profiles.values).expand(len(left_out), -1, -1))
+        logits, _ = ensemble(torch.from_numpy(profiles.values).expand(len(left_out), -1, -1))
         return logits.softmax(-1).double().numpy()
 
 
-def scaled(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
-    """Profiles scaled by what is known: the baseline's embedding."""
+def scaled(profiles: WindowFeatures, known: NDArray[np.bool_]) -> Floats:
+    """WindowFeatures scaled by what is known: the baseline's embedding."""
     values = profiles.values.astype(float)
     return (values - values[known].mean(axis=0)) / (values[known].std(axis=0) + 1e-6)
 
 
-def whitened(profiles: Profiles, known: NDArray[np.bool_]) -> Floats:
+def whitened(profiles: WindowFeatures, known: NDArray[np.bool_]) -> Floats:
     """The package's embedding, fitted on what is known."""
-    centre, whitening = take_whitening(profiles.values[known], profiles.groups[known])
+    centre, whitening = fit_wccn(profiles.values[known], profiles.groups[known])
     return (profiles.values - centre) @ whitening
 
 
@@ -70,11 +70,11 @@ def open_set(windows: Windows) -> None:
     several = [g for g in range(owner.size) if (owner == owner[g]).sum() > 1]
     nets = [(s, k) for s in singers for k in several if owner[k] != s]
     left_out = [(*np.flatnonzero(owner == s).tolist(), k) for s, k in nets]
-    shares = answers(windows, left_out)
+    probabilities = held_out_probabilities(windows, left_out)
     known_scores: dict[str, list[float]] = {}
     other_scores: dict[str, list[float]] = {}
     enrolled: dict[str, list[float]] = {"enrolled singer": [], "trained singers": []}
-    for (singer, group), gone, share in zip(nets, left_out, shares, strict=True):
+    for (singer, group), gone, probability in zip(nets, left_out, probabilities, strict=True):
         known = ~np.isin(profiles.groups, gone)
         views = {"cosine": scaled(profiles, known), "whitened cosine": whitened(profiles, known)}
         for scores, groups in (
@@ -83,11 +83,11 @@ def open_set(windows: Windows) -> None:
         ):
             for one in groups:
                 mine = profiles.groups == one
-                collect(scores, profiles, known, mine, share[mine], views)
-        enrol_trials(enrolled, windows, known, share, singer, group, views["whitened cosine"])
+                collect(scores, profiles, known, mine, probability[mine], views)
+        enrol_trials(enrolled, windows, known, probability, singer, group, views["whitened cosine"])
     print("| score of a vote | unknown singers: equal error rate |\n|---|---|")
     for name, same in known_scores.items():
-        print(f"| {name} | {equal_error(same, other_scores[name]).error:.3f} |")
+        print(f"| {name} | {equal_error_rate(same, other_scores[name]).error:.3f} |")
     print("\n| enrolled from one source group, heard in others | votes | right |\n|---|---|---|")
     for name, right in enrolled.items():
         print(f"| {name} | {len(right)} | {np.mean(right):.3f} |")
@@ -96,15 +96,15 @@ def open_set(windows: Windows) -> None:
 
 def collect(
     scores: dict[str, list[float]],
-    profiles: Profiles,
+    profiles: WindowFeatures,
     known: NDArray[np.bool_],
     mine: NDArray[np.bool_],
-    share: Floats,
+    probability: Floats,
     views: dict[str, Floats],
 ) -> None:
     """Add the scores of a group's votes."""
-    votes = split_votes(share).max(axis=1).tolist()
-    scores.setdefault("mean probability", []).extend(votes)
+    decisions = split_into_decisions(probability).max(axis=1).tolist()
+    scores.setdefault("mean probability", []).extend(decisions)
     for name, embeddings in views.items():
         means = singer_means(
             embeddings[known],
@@ -112,7 +112,10 @@ def collect(
             profiles.groups[known],
             int(profiles.labels.max()) + 1,
         )
-        alike = [float(cosines(vote, means).max()) for vote in split_votes(embeddings[mine])]
+        alike = [
+            float(cosine_similarities(decision, means).max())
+            for decision in split_into_decisions(embeddings[mine])
+        ]
         scores.setdefault(name, []).extend(alike)
 
 
@@ -120,7 +123,7 @@ def enrol_trials(
     enrolled: dict[str, list[float]],
     windows: Windows,
     known: NDArray[np.bool_],
-    share: Floats,
+    probability: Floats,
     singer: int,
     group: int,
     embeddings: Floats,
@@ -134,14 +137,18 @@ def enrol_trials(
     for source in own:
         mean = embeddings[profiles.groups == source].mean(axis=0)
         gallery = Gallery(trained, ("new",), mean[None], temperature)
-        for heard in (*(g for g in own if g != source), group):
-            mine = profiles.groups == heard
-            expected = len(windows.singers) if heard != group else int(owner[group])
-            kind = "enrolled singer" if heard != group else "trained singers"
-            votes = zip(split_votes(share[mine]), split_votes(embeddings[mine]), strict=True)
-            for vote, embedding in votes:
-                answer = int(share_with_enrolled(vote, embedding, gallery).argmax())
-                enrolled[kind].append(float(answer == expected))
+        for tested in (*(g for g in own if g != source), group):
+            mine = profiles.groups == tested
+            expected = len(windows.singers) if tested != group else int(owner[group])
+            kind = "enrolled singer" if tested != group else "trained singers"
+            decisions = zip(
+                split_into_decisions(probability[mine]),
+                split_into_decisions(embeddings[mine]),
+                strict=True,
+            )
+            for decision, embedding in decisions:
+                predicted = int(merge_enrolled(decision, embedding, gallery).argmax())
+                enrolled[kind].append(float(predicted == expected))
 
 
 def verify(windows: Windows) -> None:
@@ -157,34 +164,34 @@ def verify(windows: Windows) -> None:
                 embeddings = view(profiles, ~tested)
                 rows, singers, groups = [], [], []
                 for group in np.flatnonzero(np.isin(owner, (one, other))):
-                    votes = split_votes(embeddings[profiles.groups == group])
-                    rows.append(votes)
-                    singers += [int(owner[group])] * len(votes)
-                    groups += [int(group)] * len(votes)
+                    decisions = split_into_decisions(embeddings[profiles.groups == group])
+                    rows.append(decisions)
+                    singers += [int(owner[group])] * len(decisions)
+                    groups += [int(group)] * len(decisions)
                 pair = cross_group_trials(np.concatenate(rows), np.array(singers), np.array(groups))
                 same += pair[0].tolist()
                 different += pair[1].tolist()
         cost = detection_cost(same, different)
-        print(f"| {name} | {equal_error(same, different).error:.3f} | {cost:.3f} |")
+        print(f"| {name} | {equal_error_rate(same, different).error:.3f} | {cost:.3f} |")
 
 
 def calibration(windows: Windows, draws: int = 12) -> None:
     """Votes on held-out groups, with a temperature fitted inside the training side."""
     profiles = windows.profiles
     chosen = windows.draws()[:: max(1, len(windows.draws()) // draws)][:draws]
-    shares = answers(windows, chosen)
+    probabilities = held_out_probabilities(windows, chosen)
     before, after, right = [], [], []
-    for draw, share in zip(chosen, shares, strict=True):
+    for draw, probability in zip(chosen, probabilities, strict=True):
         found = calibrate(part(profiles, ~np.isin(profiles.groups, draw)), len(windows.singers))
         if found is None:
             raise SystemExit("no singer has two groups left")
         for group in draw:
-            votes = split_votes(share[profiles.groups == group])
-            before += votes.max(axis=1).tolist()
-            after += tempered(votes, found.temperature).max(axis=1).tolist()
-            right += (votes.argmax(axis=1) == windows.singer_of_group[group]).tolist()
+            decisions = split_into_decisions(probability[profiles.groups == group])
+            before += decisions.max(axis=1).tolist()
+            after += apply_temperature(decisions, found.temperature).max(axis=1).tolist()
+            right += (decisions.argmax(axis=1) == windows.singer_of_group[group]).tolist()
     print(
-        f"\nvotes of {VOTERS} windows: {len(right)} over {len(chosen)} draws, "
+        f"\nvotes of {WINDOWS_PER_DECISION} windows: {len(right)} over {len(chosen)} draws, "
         f"{np.mean(right):.3f} right; expected calibration error "
         f"{expected_calibration_error(before, right):.3f} before, "
         f"{expected_calibration_error(after, right):.3f} after"

@@ -25,8 +25,8 @@ from benchmarks.pitch_sensitivity import (
 )
 from cantaor.bench.cases import singing
 from cantaor.bench.cases.pitch import PEERS
-from cantaor.bench.measuring import available
-from cantaor.pitch import extract_pitch
+from cantaor.bench.timing import available
+from cantaor.pitch.tracker import extract_pitch
 
 
 def accuracy(sung: Sung, track: Callable[[singing.Sung], Any]) -> tuple[float, float]:

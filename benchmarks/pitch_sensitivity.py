@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cantaor import _core
-from cantaor.audio import read_audio
-from cantaor.pitch import _Analysis
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import _Analysis
 from cantaor.types import Audio, Float64Array
-from tests.singing import VOICES, Roughness, Voice, sing
+from tests.singing import VOICES, Roughness, SyntheticSinger, sing
 
 SEEDS = (51, 52, 53)
 SECONDS = 5.0
@@ -96,7 +96,7 @@ def synthetic(name: str, seed: int, **changes: float) -> Sung:
     return _sung(replace(VOICES[name], **changes), seed)
 
 
-def _sung(voice: Voice, seed: int) -> Sung:
+def _sung(voice: SyntheticSinger, seed: int) -> Sung:
     samples, hz = sing(voice, SECONDS, seed)
     at = np.arange(samples.size // 256 + 1) * 256
     return Sung(Audio(samples, 44_100), at / 44_100, hz[np.minimum(at, hz.size - 1)])
@@ -139,7 +139,7 @@ def octave_groups() -> dict[str, list[Sung]]:
 
 
 def rough(kind: str, depth: float, low_hz: float, seed: int, **changes: float) -> Sung:
-    voice = Voice(low_hz, 1.9 * low_hz, 1.1, -9, roughness=Roughness(kind, depth))
+    voice = SyntheticSinger(low_hz, 1.9 * low_hz, 1.1, -9, roughness=Roughness(kind, depth))
     return _sung(replace(voice, **changes), seed)
 
 

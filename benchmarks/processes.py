@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
 
-from cantaor.bench.measuring import status_bytes
+from cantaor.bench.timing import status_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.learn.recipes import recipe_settings
-from cantaor.run.learning import evaluate_model, train_workspace
-from cantaor.run.pipeline import mine
-from cantaor.run.protocol import prepare_clips
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.pipeline.mine import mine
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
             model = train_workspace(
                 workspace, prepared, recipe_settings("robust", seed=seed), Path(folder) / "model"
             )
-            votes = evaluate_model(model).by_recording.values()
-            right += sum(vote.answer == vote.singer for vote in votes)
-            total += len(votes)
+            predictions = evaluate_model(model).by_recording.values()
+            right += sum(one.predicted == one.singer for one in predictions)
+            total += len(predictions)
             print(f"draw {seed}: {right} of {total} recordings right so far", flush=True)
     print(f"{right / total:.3f} of {total} recordings")
 

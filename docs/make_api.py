@@ -17,24 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "python" / "cantaor"
 PAGES = {
-    "chain": [
-        *(
-            "types",
-            "errors",
-            "cents",
-            "settings",
-            "locations",
-            "audio",
-            "pitch",
-            "clusters",
-            "contour",
-        ),
-        *("motifs", "dictionary", "marking", "clips", "chain"),
-    ],
+    "foundation": ["types", "errors", "settings", "units", "io"],
+    "chain": ["pitch", "clustering", "contour", "motifs", "clips", "metrics", "chain"],
     "corpus": ["corpus"],
     "learn": ["learn"],
-    "run": ["run"],
-    "show": ["show"],
+    "mining": ["workspace", "pipeline"],
+    "models": ["inference", "experiments"],
+    "report": ["plotting", "report"],
     "bench": ["bench"],
 }
 Definition = ast.FunctionDef | ast.ClassDef

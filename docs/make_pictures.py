@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cantaor.corpus.audit import audit
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.learn.recipes import recipe_settings
-from cantaor.run.learning import evaluate_workspace, train_workspace
-from cantaor.run.pipeline import mine
-from cantaor.run.protocol import prepare_clips
-from cantaor.show.report import workspace_manifest, write_report
+from cantaor.corpus.audit.audit import audit
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.train_evaluate import evaluate_workspace, train_workspace
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.pipeline.mine import mine
+from cantaor.report.report import write_report
+from cantaor.workspace.summary import workspace_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("motifs-light", "recordings-dark", "models-light", "models-dark")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 from cantaor._core import build_info
-from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus
-from cantaor.run.pipeline import mine
-from cantaor.run.workspace import Workspace
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus, make_corpus
+from cantaor.pipeline.mine import mine
+from cantaor.workspace.workspace import Workspace
 
 settings.register_profile("cantaor", deadline=None, derandomize=True)
 settings.load_profile("cantaor")

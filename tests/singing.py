@@ -61,7 +61,7 @@ class Roughness:
 
 
 @dataclass(frozen=True)
-class Voice:
+class SyntheticSinger:
     """How a singer sounds."""
 
     low_hz: float = 130.0
@@ -81,19 +81,21 @@ class Voice:
 
 
 VOICES = {
-    "male": Voice(95, 290, 1.0, -10),
-    "female": Voice(190, 620, 1.15, -9),
-    "high": Voice(420, 1080, 1.22, -8, vibrato_cents=70),
-    "rough": Voice(120, 380, 1.0, -6, jitter_cents=25, breath_db=-18),
-    "room": Voice(140, 420, 1.05, -9, room_s=0.6),
-    "soft": Voice(180, 480, 1.1, -16, vibrato_cents=30, breath_db=-26),
-    "noise 10 dB": Voice(140, 450, 1.05, -9, snr_db=10),
-    "noise 3 dB": Voice(140, 450, 1.05, -9, snr_db=3),
-    "male noise 3 dB": Voice(95, 300, 1.0, -10, snr_db=3),
+    "male": SyntheticSinger(95, 290, 1.0, -10),
+    "female": SyntheticSinger(190, 620, 1.15, -9),
+    "high": SyntheticSinger(420, 1080, 1.22, -8, vibrato_cents=70),
+    "rough": SyntheticSinger(120, 380, 1.0, -6, jitter_cents=25, breath_db=-18),
+    "room": SyntheticSinger(140, 420, 1.05, -9, room_s=0.6),
+    "soft": SyntheticSinger(180, 480, 1.1, -16, vibrato_cents=30, breath_db=-26),
+    "noise 10 dB": SyntheticSinger(140, 450, 1.05, -9, snr_db=10),
+    "noise 3 dB": SyntheticSinger(140, 450, 1.05, -9, snr_db=3),
+    "male noise 3 dB": SyntheticSinger(95, 300, 1.0, -10, snr_db=3),
 }
 
 
-def melody(voice: Voice, seconds: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+def melody(
+    voice: SyntheticSinger, seconds: float, rate: int, rng: np.random.Generator
+) -> np.ndarray:
     """f0 in Hz for every sample, 0 where nothing is sung."""
     cents: list[np.ndarray] = []
     span = 1200 * np.log2(voice.high_hz / voice.low_hz)
@@ -114,7 +116,7 @@ def melody(voice: Voice, seconds: float, rate: int, rng: np.random.Generator) ->
 
 
 def _note(
-    previous: float, note: float, voice: Voice, rate: int, rng: np.random.Generator
+    previous: float, note: float, voice: SyntheticSinger, rate: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Cents of one note: a glide, then a plain note, vibrato or a fast ornament."""
     n = int(rng.choice([0.09, 0.15, 0.25, 0.5, 0.9]) * rng.uniform(0.8, 1.2) * rate)
@@ -131,7 +133,9 @@ def _note(
     return line + voice.jitter_cents * np.interp(t * 120, np.arange(slow.size), slow)
 
 
-def sing(voice: Voice, seconds: float = 12.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def sing(
+    voice: SyntheticSinger, seconds: float = 12.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Samples (float32) at ``voice.sample_rate`` and the f0 of every sample in Hz (0 = none)."""
     rng = np.random.default_rng(seed)
     rate = voice.sample_rate
@@ -171,7 +175,9 @@ def _wander(n: int, rate: int, per_second: float, rng: np.random.Generator) -> n
     return np.interp(np.arange(n) / rate * per_second, np.arange(points.size), points)
 
 
-def _voiced_sound(pitch: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+def _voiced_sound(
+    pitch: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator
+) -> np.ndarray:
     """Harmonics with tilt and slowly changing formants."""
     rate = voice.sample_rate
     phase = 2 * np.pi * np.cumsum(pitch) / rate
@@ -196,7 +202,11 @@ def _comes_and_goes(share: float, n: int, rate: int, rng: np.random.Generator) -
 
 
 def _rough_sound(
-    phase: np.ndarray, pitch: np.ndarray, depth: np.ndarray, voice: Voice, rng: np.random.Generator
+    phase: np.ndarray,
+    pitch: np.ndarray,
+    depth: np.ndarray,
+    voice: SyntheticSinger,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     assert voice.roughness is not None
     what, cycles = ROUGHNESS[voice.roughness.kind]
@@ -223,7 +233,7 @@ def _rough_sound(
 
 
 def _harmonics(
-    phase: np.ndarray, pitch: np.ndarray, voice: Voice, rng: np.random.Generator
+    phase: np.ndarray, pitch: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator
 ) -> np.ndarray:
     rate = voice.sample_rate
     names = list(VOWELS)
@@ -252,7 +262,7 @@ def _harmonics(
     return total
 
 
-def _releases(voiced: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+def _releases(voiced: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator) -> np.ndarray:
     """Gain of voices that fade by up to ``release_db`` before they stop: still sung, only quiet."""
     gain = np.ones(voiced.size)
     starts, ends = (np.flatnonzero(np.diff(voiced.astype(int)) == step) + 1 for step in (1, -1))
@@ -279,7 +289,7 @@ def _consonants(voiced: np.ndarray, rate: int, rng: np.random.Generator) -> np.n
     return out
 
 
-def _room(signal: np.ndarray, voice: Voice, rng: np.random.Generator) -> np.ndarray:
+def _room(signal: np.ndarray, voice: SyntheticSinger, rng: np.random.Generator) -> np.ndarray:
     from scipy.signal import fftconvolve
 
     n = int(voice.room_s * voice.sample_rate)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import probe, read_audio, resample, write_audio
 from cantaor.errors import ArgumentError, AudioError
+from cantaor.io.audio import probe, read_audio, resample, write_audio
 from cantaor.types import Audio
 
 

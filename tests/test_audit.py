@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import read_audio, resample
-from cantaor.corpus.anchors import LEAST_SHARED, clip_anchors, lay_strands, shared_run
-from cantaor.corpus.audit import audit, fix
-from cantaor.corpus.examine import content_hash, validate
-from cantaor.corpus.fingerprint import landmarks, near_copies
+from cantaor.corpus.audit.audit import audit, fix
+from cantaor.corpus.audit.inspection import exact_hash, validate
+from cantaor.corpus.audit.landmarks import landmarks, near_copies
+from cantaor.corpus.audit.summary import AuditReport
+from cantaor.corpus.audit.winnowing import MIN_SHARED, clip_anchors, place_on_timelines, shared_run
 from cantaor.corpus.loaders import read_corpus, read_flamenco_motifs
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.report import AuditReport
-from cantaor.corpus.splits import split_clips
-from cantaor.corpus.synthetic import make_corpus
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.splits.protocols import split_clips
+from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import CorpusError
+from cantaor.io.audio import read_audio, resample
 from cantaor.types import Audio
 
 
@@ -187,7 +187,7 @@ def test_a_fair_split_by_the_groups_found_has_no_leak(
 
 def test_json_holds_everything(planted: tuple[Manifest, AuditReport]) -> None:
     manifest, report = planted
-    document = json.loads(report.to_json())
+    document = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert document["summary"]["entries"] == len(document["entries"]) == len(manifest)
     assert document["summary"]["faults"] == {
         "unreadable": 1,
@@ -205,7 +205,7 @@ def test_labels_in_doubt(tmp_path: Path, voices: dict[str, np.ndarray]) -> None:
     store_float(tmp_path, "z.wav", sound[:40_000])
     rows = [("EC-1.wav", "EC"), ("EC-2.wav", "AM"), ("AM-3.wav", "AM"), ("x.wav", "ec ")]
     rows += [("y.wav", "JT"), ("z.wav", "JT")]
-    manifest = Manifest(tuple(Recording(p, s, p) for p, s in rows), tmp_path)
+    manifest = Manifest(tuple(ManifestEntry(p, s, p) for p, s in rows), tmp_path)
     found = [(f.path, f.detail) for f in validate(manifest)]
     assert found == [
         ("EC-1.wav", "singer 'EC' is also spelt ec "),
@@ -221,7 +221,8 @@ def test_spans_are_cut_and_checked(tmp_path: Path, voices: dict[str, np.ndarray]
     spans = [(0.0, 2.0), (1.0, 3.0), (5.0, 6.0), (0.0, 2.0), (8.0, 9.5), (9.5, 10.0)]
     manifest = Manifest(
         tuple(
-            Recording("a.wav", "V1", f"r{i}", start_s=a, end_s=b) for i, (a, b) in enumerate(spans)
+            ManifestEntry("a.wav", "V1", f"r{i}", start_s=a, end_s=b)
+            for i, (a, b) in enumerate(spans)
         ),
         tmp_path,
     )
@@ -248,7 +249,9 @@ def test_the_order_of_clips_does_not_matter(tmp_path: Path, voices: dict[str, np
     store_float(tmp_path, "b.wav", voices["V1-01"])
     store_float(tmp_path, "a.wav", voices["V1-01"][50_000:150_000])
     spans = [("b.wav", 0.0, 2.0), ("a.wav", 0.5, 1.5), ("b.wav", 1.5, 3.0), ("b.wav", 5.0, 6.0)]
-    rows = [Recording(p, "V1", f"r{i}", start_s=a, end_s=b) for i, (p, a, b) in enumerate(spans)]
+    rows = [
+        ManifestEntry(p, "V1", f"r{i}", start_s=a, end_s=b) for i, (p, a, b) in enumerate(spans)
+    ]
     rows.append(replace(rows[2], recording="r4"))
     for order in ([0, 1, 2, 3, 4], [3, 4, 1, 2, 0]):
         report = audit(Manifest(tuple(rows[i] for i in order), tmp_path))
@@ -296,14 +299,14 @@ def test_where_a_near_copy_starts(voices: dict[str, np.ndarray]) -> None:
     assert pair.offset_s == pytest.approx(1.0, abs=0.02)
 
 
-def test_repeated_samples_take_their_whole_strand() -> None:
+def test_repeated_samples_take_their_whole_timeline() -> None:
     rng = np.random.default_rng(1)
     loop = rng.standard_normal(500).astype(np.float32)
     other = rng.standard_normal(300).astype(np.float32)
     twice = np.concatenate([loop, other, loop])
-    strands = lay_strands([clip_anchors(twice), clip_anchors(loop)])
-    assert strands.strand.tolist() == [0, 0]
-    assert (strands.start[0], strands.end[0]) == (-np.inf, np.inf)
+    timelines = place_on_timelines([clip_anchors(twice), clip_anchors(loop)])
+    assert timelines.timeline.tolist() == [0, 0]
+    assert (timelines.start[0], timelines.end[0]) == (-np.inf, np.inf)
 
 
 def test_quiet_converters_do_not_match() -> None:
@@ -314,7 +317,7 @@ def test_quiet_converters_do_not_match() -> None:
 
 
 def test_the_shared_run_grows_with_the_corpus() -> None:
-    assert shared_run(0) == shared_run(10**8) == LEAST_SHARED
+    assert shared_run(0) == shared_run(10**8) == MIN_SHARED
     assert shared_run(10**11) > 10_000
 
 
@@ -322,7 +325,7 @@ def test_a_hash_depends_on_every_sample() -> None:
     samples = np.linspace(-1, 1, 1000, dtype=np.float32)
     other = samples.copy()
     other[500] = np.nextafter(other[500], np.float32(1))
-    assert content_hash(samples) == content_hash(samples.copy()) != content_hash(other)
+    assert exact_hash(samples) == exact_hash(samples.copy()) != exact_hash(other)
 
 
 def test_the_published_clips(shared_data: Path, tmp_path: Path) -> None:
@@ -359,7 +362,7 @@ def test_the_page_shows_every_kind_of_finding(
     planted: tuple[Manifest, AuditReport], tmp_path: Path
 ) -> None:
     pytest.importorskip("jinja2", reason="needs the extra 'plot'")
-    from cantaor.show.audit_page import write_audit_page
+    from cantaor.report.audit_page import write_audit_page
 
     manifest, report = planted
     page = write_audit_page(report, tmp_path / "audit.html", "a <b> corpus").read_text()
@@ -370,3 +373,27 @@ def test_the_page_shows_every_kind_of_finding(
         assert path in page
     assert "http" not in page
     assert len(manifest) == report.summary()["entries"]
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (["train", "", "test", "train"], "split of clip 1 must be train, test or validation, not"),
+        (["train", "dev", "test", "train"], "not 'dev'"),
+        (["train"] * 4, "the split column marks no clip as test"),
+    ],
+)
+def test_a_split_column_that_cannot_be_used_is_left_out_with_the_reason(
+    tmp_path: Path, rng: np.random.Generator, column: list[str], reason: str
+) -> None:
+    entries = []
+    for number, side in enumerate(column):
+        soundfile.write(tmp_path / f"{number}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
+        entries.append(ManifestEntry(f"{number}.wav", "AE"[number % 2], f"r{number}", split=side))
+    report = audit(Manifest(tuple(entries), tmp_path))
+    assert [figures.split for figures in report.leaks] == ["random 80/20, 5 draws"]
+    ((name, why),) = report.left_out
+    assert name == "split column"
+    assert reason in why
+    assert report.tables()["left_out"] == [{"split": name, "reason": why}]
+    assert json.loads(json.dumps(report.to_json()))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from cantaor.errors import ArgumentError, AudioError, WorkerError, WorkspaceError
-from cantaor.run.batch import (
-    Crew,
+from cantaor.pipeline.workers import (
+    WorkerPool,
     available_cores,
     map_recordings,
-    open_crew,
+    open_pool,
     pieces_together,
     workers_for,
 )
@@ -42,7 +42,7 @@ def test_every_item_has_its_outcome(threads: int | None, together: int) -> None:
 
 
 def test_worker_processes_report_errors_too() -> None:
-    with open_crew(2) as executor:
+    with open_pool(2) as executor:
         found = dict(map_recordings(half, range(6), executor))
     assert isinstance(found.pop(3), AudioError)
     assert found == {n: n // 2 for n in (0, 1, 2, 4, 5)}
@@ -53,9 +53,9 @@ def loaded(name: str) -> bool:
 
 
 def test_workers_start_with_what_they_need() -> None:
-    names = ["cantaor.run.stages", "cantaor.run.listening", "torch", "numba"]
-    with open_crew(2) as crew:
-        found = dict(map_recordings(loaded, names, crew))
+    names = ["cantaor.pipeline.stages", "cantaor.inference.batch", "torch", "numba"]
+    with open_pool(2) as pool:
+        found = dict(map_recordings(loaded, names, pool))
     assert [found[index] for index in range(4)] == [True, True, False, False]
 
 
@@ -77,15 +77,15 @@ def deadly_once(place: str) -> str:
 def test_a_worker_killed_by_the_system_costs_one_recording_at_most(
     tmp_path: Path, together: int
 ) -> None:
-    with open_crew(2) as crew:
+    with open_pool(2) as pool:
         found = dict(
-            map_recordings(deadly, range(12), crew, lambda n: f"number {n}", together=together)
+            map_recordings(deadly, range(12), pool, lambda n: f"number {n}", together=together)
         )
         assert isinstance(found[3], WorkerError)
         assert "number 3: the worker process died" in str(found.pop(3))
         assert found == {n: n for n in range(12) if n != 3}
         places = [str(tmp_path / name) for name in ("a", "b.fuse", "c", "d")]
-        again = dict(map_recordings(deadly_once, places, crew))
+        again = dict(map_recordings(deadly_once, places, pool))
     assert again == dict(enumerate(["a", "b.fuse", "c", "d"]))
 
 
@@ -95,7 +95,7 @@ def test_bugs_are_not_failures_of_a_recording() -> None:
 
 
 def test_workers_must_be_positive() -> None:
-    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_crew(0):
+    with pytest.raises(ArgumentError, match="workers must be at least 1, not 0"), open_pool(0):
         pass
 
 
@@ -128,5 +128,5 @@ def test_few_recordings_need_no_processes() -> None:
 
 
 def test_small_pieces_are_handed_over_together() -> None:
-    crew = Crew(None, 2)
-    assert [pieces_together(n, 16, crew) for n in (0, 7, 80, 10_000)] == [1, 1, 10, 16]
+    pool = WorkerPool(None, 2)
+    assert [pieces_together(n, 16, pool) for n in (0, 7, 80, 10_000)] == [1, 1, 10, 16]

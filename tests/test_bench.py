@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from cantaor.bench.cases import STAGES, cases_of, run_stages
-from cantaor.bench.measuring import Effort, exponent, measure, spread
 from cantaor.bench.records import Case, Peer, PeerResult, Result, Spread
-from cantaor.bench.results import compare, read_results, write_results
+from cantaor.bench.result_files import compare, read_results, write_results
+from cantaor.bench.timing import Effort, exponent, measure, spread
 from cantaor.errors import AnswersDifferError, ArgumentError
-from cantaor.show.benchmarks import COLUMNS, chart, markdown_table, result_rows
+from cantaor.report.benchmark_tables import COLUMNS, chart, markdown_table, result_rows
 
 SHORT = Effort(0.05, 2, 3)
 

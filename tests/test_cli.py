@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import write_audio
-from cantaor.corpus.synthetic import SyntheticCorpus
-from cantaor.run.workspace import Workspace
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.io.audio import write_audio
+from cantaor.workspace.workspace import Workspace
 
 SMALL = ("--width", "4", "--epochs", "2", "--device", "cpu")
 
@@ -60,24 +60,24 @@ def test_train_evaluate_identify(work: Path, small_corpus: SyntheticCorpus) -> N
     assert result["protocol"] == "recording"
     paths = [small_corpus.manifest.file(e) for e in small_corpus.manifest.entries[:2]]
     lines = cantaor("identify", work / "model", *paths, "--json").stdout.splitlines()
-    answers = [json.loads(line) for line in lines]
-    assert [answer["path"] for answer in answers] == [str(path) for path in paths]
-    for answer in answers:
-        assert sum(one["probability"] for one in answer["ranked"]) == pytest.approx(1, abs=1e-4)
-        assert len(answer["ranked"]) == 3
-        assert answer["evidence"][0]["end_s"] > answer["evidence"][0]["start_s"]
+    results = [json.loads(line) for line in lines]
+    assert [result["path"] for result in results] == [str(path) for path in paths]
+    for result in results:
+        assert sum(one["probability"] for one in result["ranked"]) == pytest.approx(1, abs=1e-4)
+        assert len(result["ranked"]) == 3
+        assert result["evidence"][0]["end_s"] > result["evidence"][0]["start_s"]
 
 
 def test_no_recording_is_on_both_sides(work: Path) -> None:
     lines = (work / "model" / "clips.csv").read_text().splitlines()
     columns = lines[0].split(",")
     rows = [dict(zip(columns, line.split(","), strict=True)) for line in lines[1:]]
-    sides = {
+    subsets = {
         side: {r["recording"] for r in rows if r["split"] == side} for side in ("train", "test")
     }
-    assert sides["train"]
-    assert sides["test"]
-    assert not sides["train"] & sides["test"]
+    assert subsets["train"]
+    assert subsets["test"]
+    assert not subsets["train"] & subsets["test"]
 
 
 def test_train_and_evaluate_on_clips_from_a_file(work: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cantaor.clips import cut_clips, pad_rows, random_spans, segment_spans
+from cantaor.clips.batches import cut_clips, pad_rows
+from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.errors import ArgumentError
 from cantaor.types import Audio
 from tests.reference import clips as reference

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cantaor._gather import add_to_bins
-from cantaor.clusters import ClusterHistogram, kmeans_1d, kmeans_1d_ladder
+from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.clustering.kmeans import kmeans_1d, kmeans_path
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters
 from tests.reference.clusters import bins_of
@@ -98,9 +99,9 @@ def test_auto_of_a_corpus_is_as_fine_as_semitones(rng: np.random.Generator) -> N
 
 
 def test_ladder_falls_and_ends_at_the_distinct_values() -> None:
-    ladder = kmeans_1d_ladder([1.0, 2.0, 2.0, 9.0, 30.0])
-    inertias = [clusters.inertia for clusters in ladder]
-    assert [clusters.centers.size for clusters in ladder] == [1, 2, 3, 4]
+    path = kmeans_path([1.0, 2.0, 2.0, 9.0, 30.0])
+    inertias = [clusters.inertia for clusters in path]
+    assert [clusters.centers.size for clusters in path] == [1, 2, 3, 4]
     assert sorted(inertias, reverse=True) == inertias
     assert inertias[-1] == 0
 
@@ -192,14 +193,14 @@ def test_histogram_weights_count_as_repeats(rng: np.random.Generator) -> None:
 
 
 def test_import_leaves_numba_alone() -> None:
-    code = "import sys, cantaor.clusters; sys.exit('numba' in sys.modules)"
+    code = "import sys, cantaor.clustering.kmeans; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_kernels_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
-    from cantaor import _kmeans
+    from cantaor.clustering import _kernels
 
     compile_now = numba.njit
 
@@ -209,7 +210,7 @@ def test_kernels_compile_where_no_cache_can_be_written(monkeypatch: pytest.Monke
         return compile_now(*functions, **options)
 
     monkeypatch.setattr(numba, "njit", refusing)
-    assert _kmeans.compiled(lambda x: x + 1)(1) == 2
+    assert _kernels.compiled(lambda x: x + 1)(1) == 2
 
 
 @pytest.mark.slow
@@ -224,10 +225,10 @@ def test_a_read_only_install_keeps_a_cache(tmp_path: Path) -> None:
     home.mkdir(mode=0o555)
     scratch.mkdir(mode=0o700)
     code = (
-        "import os, cantaor; from cantaor import _kmeans, clusters;"
+        "import os, cantaor; from cantaor.clustering import _kernels, kmeans;"
         "assert not os.access(cantaor.__path__[0], os.W_OK);"
         "assert clusters.kmeans_1d([1.0, 2.0, 9.0], 2).centers[1] == 9;"
-        "print(cantaor.__path__[0], sum(_kmeans.best_boundaries.stats.cache_hits.values()))"
+        "print(cantaor.__path__[0], sum(_kernels.best_boundaries.stats.cache_hits.values()))"
     )
     # Root writes anywhere, whatever the permissions say, unless its capabilities are taken away.
     drop = ["setpriv", "--securebits=+noroot", "--inh-caps=-all", "--bounding-set=-all"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cantaor.cents import cents_to_hz
 from cantaor.contour import segment_contour, step_sizes
 from cantaor.errors import ArgumentError
 from cantaor.types import Clusters, Contour, PitchTrack
+from cantaor.units import cents_to_hz
 
 HOP = 0.01
 NAN = float("nan")

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cantaor import MotifDictionary, mine_closed
-from cantaor.dictionary import log_odds
 from cantaor.errors import ArgumentError, TooManyPatternsError
+from cantaor.motifs.dictionary import log_odds
 
 
 def corpus(rng: np.random.Generator) -> dict[str, list[list[int]]]:
@@ -43,11 +43,11 @@ def test_entries_are_each_singers_closed_motifs(rng, dictionary):
 
 
 def test_planted_motifs_mark_their_singers(dictionary):
-    assert dictionary.marking("EM", 1)[0].tolist() == [5, 5, -5]
-    assert dictionary.marking("AM", 1)[0].tolist() == [4, -4, 4, -4]
-    assert len(dictionary.marking("JT", 10_000)) == dictionary.of("JT").size
+    assert dictionary.distinctive("EM", 1)[0].tolist() == [5, 5, -5]
+    assert dictionary.distinctive("AM", 1)[0].tolist() == [4, -4, 4, -4]
+    assert len(dictionary.distinctive("JT", 10_000)) == dictionary.of("JT").size
     with pytest.raises(ArgumentError, match="singer 'XX'"):
-        dictionary.marking("XX", 1)
+        dictionary.distinctive("XX", 1)
 
 
 def test_union_holds_every_motif_once_with_summed_support():
@@ -84,7 +84,7 @@ def test_parquet_and_back(tmp_path, rng, gap):
 
 def test_an_empty_dictionary_is_a_dictionary():
     found = MotifDictionary.build({"A": [], "B": [[1]]}, 3)
-    assert len(found) == len(found.union()) == len(found.marking("A", 3)) == 0
+    assert len(found) == len(found.union()) == len(found.distinctive("A", 3)) == 0
     assert len(MotifDictionary.from_arrow(found.to_arrow())) == 0
     assert len(MotifDictionary.build({})) == 0
 

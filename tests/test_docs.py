@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from cantaor.audio import write_audio
 from cantaor.cli import app
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.run.pipeline import mine
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.io.audio import write_audio
+from cantaor.pipeline.mine import mine
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -30,7 +30,7 @@ KNOWN = {"sh", "python", "text"}
 #: Set-up of this or another machine, tried by .ci/run and .ci/nightly instead.
 SET_UP = re.compile(
     r"python3 -m venv|\.venv/bin/|cmake |npm |\.ci/"
-    r"|python -m (pytest|pip|build)|python (docs|benchmarks)/"
+    r"|python -m (pytest|pip|build|tests\.)|python (docs|benchmarks)/"
 )
 
 

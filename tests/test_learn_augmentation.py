@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cantaor.learn.augmentation import CHANGES, MASKS, augment, mask_image, mix_pairs
+from cantaor.learn.data.augmentation import CHANGES, MASKS, augment, mask_image, mix_pairs
 
 RATE = 16_000
 LENGTHS = torch.tensor([4_000, 1, 900, 2_222])

@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.bundle import load_bundle, save_bundle
-from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
+from cantaor.learn.export.bundle import load_bundle, save_bundle
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 
 
 def model(seed: int = 0, **settings) -> TrainedModel:
     torch.manual_seed(seed)
     chosen = TrainingSettings(width=2, **settings)
     history = ({"epoch": 1, "loss": 0.5},)
-    singer = build_singer(chosen, 3).eval()
+    singer = build_classifier(chosen, 3).eval()
     singer.mean.normal_()
     return TrainedModel(singer, ("Camarón", "EC", "JT"), chosen, history)
 

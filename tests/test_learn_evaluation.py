@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.clips import ClipSet, alike_batches
-from cantaor.learn.evaluation import evaluate, measure, predict, vote_probabilities
-from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
+from cantaor.learn.data.clips import ClipSet, equal_length_batches
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, evaluate, measure, predict
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from tests.reference import learn as reference
 
 CLASSES = ("AM", "EC", "JT")
 
 
-def answers(rng: np.random.Generator, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+def draw_probabilities(rng: np.random.Generator, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
     probabilities = rng.dirichlet(np.ones(3), n).astype(np.float32)
     return probabilities, rng.integers(0, 3, n).astype(np.int32)
 
@@ -42,11 +43,11 @@ def clips_of(labels: np.ndarray, recordings: int = 4) -> ClipSet:
 @pytest.fixture(scope="module")
 def trained() -> TrainedModel:
     settings = TrainingSettings(width=2)
-    return TrainedModel(build_singer(settings, 3).eval(), CLASSES, settings)
+    return TrainedModel(build_classifier(settings, 3).eval(), CLASSES, settings)
 
 
 def test_figures_are_those_of_scikit_learn(rng):
-    probabilities, labels = answers(rng)
+    probabilities, labels = draw_probabilities(rng)
     figures = measure(probabilities, labels, CLASSES, clips_of(labels))
     answer = probabilities.argmax(1)
     assert figures.n == 60
@@ -61,7 +62,7 @@ def test_figures_are_those_of_scikit_learn(rng):
 
 
 def test_a_singer_without_clips_is_named_and_left_out(rng):
-    probabilities, labels = answers(rng)
+    probabilities, labels = draw_probabilities(rng)
     labels[labels == 2] = 1
     figures = measure(probabilities, labels, CLASSES, clips_of(labels))
     assert figures.missing == ("JT",)
@@ -74,7 +75,7 @@ def test_a_singer_without_clips_is_named_and_left_out(rng):
 
 
 def test_json_has_the_agreed_keys_and_only_plain_values(rng):
-    probabilities, labels = answers(rng)
+    probabilities, labels = draw_probabilities(rng)
     labels[labels == 2] = 1
     figures = measure(probabilities, labels, CLASSES, clips_of(labels), "recording")
     record = json.loads(json.dumps(figures.to_json(), allow_nan=False))
@@ -82,14 +83,16 @@ def test_json_has_the_agreed_keys_and_only_plain_values(rng):
     assert agreed <= record.keys()
     assert record["protocol"] == "recording"
     assert set(record["by_recording"]) == {"r0", "r1", "r2", "r3"}
-    assert sum(vote["n"] for vote in record["by_recording"].values()) == 60
+    assert sum(one["n"] for one in record["by_recording"].values()) == 60
 
 
 def test_vote_is_the_normalised_geometric_mean():
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]], np.float32)
     together = np.sqrt(np.prod(probabilities, axis=0))
-    np.testing.assert_allclose(vote_probabilities(probabilities), together / together.sum())
-    assert np.isfinite(vote_probabilities(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))).all()
+    np.testing.assert_allclose(aggregate_probabilities(probabilities), together / together.sum())
+    assert np.isfinite(
+        aggregate_probabilities(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))
+    ).all()
 
 
 def test_votes_per_recording():
@@ -98,8 +101,8 @@ def test_votes_per_recording():
     clips = ClipSet.from_arrays([[0.1]] * 3, labels, CLASSES, ["a", "b"], [0, 0, 1])
     figures = measure(probabilities, labels, CLASSES, clips)
     first, second = figures.by_recording["a"], figures.by_recording["b"]
-    assert (first.singer, first.answer, first.n, first.accuracy) == ("AM", "AM", 2, 0.5)
-    assert (second.singer, second.answer) == ("EC", "JT")
+    assert (first.singer, first.predicted, first.n, first.accuracy) == ("AM", "AM", 2, 0.5)
+    assert (second.singer, second.predicted) == ("EC", "JT")
     assert figures.recording_accuracy == 0.5
 
 
@@ -144,21 +147,21 @@ def test_wrong_clips_are_named(trained):
     st.integers(1, 12),
     st.integers(1, 12),
 )
-def test_alike_batches_hold_every_clip_once(frames, size, fewest):
-    batches = alike_batches(frames, size, fewest)
+def test_alike_batches_hold_every_clip_once(frames, size, min_size):
+    batches = equal_length_batches(frames, size, min_size)
     assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(frames)))
     assert all(1 <= batch.size <= size for batch in batches)
     ordered = [frames[i] for batch in batches for i in batch.tolist()]
     assert ordered == sorted(frames)
     for count in set(frames):
-        if frames.count(count) >= size + fewest:
+        if frames.count(count) >= size + min_size:
             assert any({frames[i] for i in batch.tolist()} == {count} for batch in batches)
 
 
 @pytest.mark.parametrize("model", ["crnn", "residual50", "residual-blstm"])
 def test_clips_of_one_length_need_no_masks_and_answer_the_same(model, rng):
     settings = TrainingSettings(model=model, width=2)
-    trained = TrainedModel(build_singer(settings, 3).eval(), CLASSES, settings)
+    trained = TrainedModel(build_classifier(settings, 3).eval(), CLASSES, settings)
     lengths = np.repeat([1600, 1650, 1759, 3200, 3300], [5, 5, 5, 4, 2])
     rows = [rng.uniform(-0.5, 0.5, n) for n in rng.permutation(lengths)]
     clips = ClipSet.from_arrays(rows, np.zeros(len(rows), int), CLASSES)

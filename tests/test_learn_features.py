@@ -6,9 +6,10 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from torch.export import Dim
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.features import (
+from cantaor.learn.features.spectrograms import (
     FEATURES,
     WIDE_RATE,
     LogMel,
@@ -19,6 +20,8 @@ from cantaor.learn.features import (
 from tests.reference import learn as reference
 
 KINDS = [LogMel, Mfcc, Spectrogram]
+# Float32 against librosa, which takes the mel filters and the window in float64.
+DECIBELS = 0.02
 
 
 def voice(rng: np.random.Generator, samples: int) -> np.ndarray:
@@ -47,10 +50,10 @@ def test_log_mel_and_mfcc_agree_with_librosa(rng, samples):
     expected = librosa_log_mel(clip)
     frames = expected.shape[1]
     mine = LogMel()(torch.from_numpy(clip), frames=frames).numpy()
-    np.testing.assert_allclose(mine, expected, atol=1e-3)
+    np.testing.assert_allclose(mine, expected, atol=DECIBELS)
     cepstra = librosa.feature.mfcc(S=expected, n_mfcc=40)
     mine = Mfcc()(torch.from_numpy(clip), frames=frames).numpy()
-    np.testing.assert_allclose(mine[:40], cepstra, atol=1e-3)
+    np.testing.assert_allclose(mine[:40], cepstra, atol=DECIBELS)
     assert not mine[40:].any()
 
 
@@ -58,7 +61,7 @@ def test_the_papers_literal_transform_agrees_with_librosa(rng):
     clip = voice(rng, 8_000)
     (paper,) = build_features("paper-log-mel")
     mine = paper(torch.from_numpy(clip), frames=51).numpy()
-    np.testing.assert_allclose(mine, librosa_log_mel(clip, 400), atol=1e-3)
+    np.testing.assert_allclose(mine, librosa_log_mel(clip, 400), atol=DECIBELS)
 
 
 @pytest.mark.parametrize("samples", [1, 219, 220, 6_615, 93_719])
@@ -77,9 +80,11 @@ def test_wide_features_agree_with_librosa(rng, samples):
     frames = expected.shape[1]
     log_mel, mfcc = (build_features(name)[0] for name in ("wide-log-mel", "wide-mfcc"))
     mine = log_mel(torch.from_numpy(clip), frames=frames).numpy()
-    np.testing.assert_allclose(mine, expected, atol=1e-3)
+    np.testing.assert_allclose(mine, expected, atol=DECIBELS)
     mine = mfcc(torch.from_numpy(clip), frames=frames).numpy()
-    np.testing.assert_allclose(mine[:40], librosa.feature.mfcc(S=expected, n_mfcc=40), atol=1e-3)
+    np.testing.assert_allclose(
+        mine[:40], librosa.feature.mfcc(S=expected, n_mfcc=40), atol=DECIBELS
+    )
 
 
 def test_the_wide_spectrogram_averages_equal_shares_of_the_bins():
@@ -104,7 +109,7 @@ def test_spectrogram_is_the_mean_of_two_bins(rng):
     power = reference.power_spectrum(clip.astype(np.float64))
     expected = reference.decibels(reference.pairs_of_bins(power))
     mine = Spectrogram()(torch.from_numpy(clip), frames=expected.shape[1]).numpy()
-    np.testing.assert_allclose(mine, expected, atol=1e-3)
+    np.testing.assert_allclose(mine, expected, atol=DECIBELS)
 
 
 def test_rows_of_the_literal_spectrogram_are_averages():
@@ -179,6 +184,67 @@ def test_scripted_equals_eager(name):
     clips, lengths = torch.randn(2, 4, 4_000), torch.tensor([[1, 800, 4_000, 77], [9, 8, 7, 6]])
     scripted = torch.jit.script(module)
     torch.testing.assert_close(scripted(clips, lengths), module(clips, lengths))
+
+
+@pytest.mark.parametrize("name", ["wide-log-mel", "mfcc", "paper-spectrogram"])
+def test_exported_equals_eager_at_other_sizes(name):
+    (module,) = build_features(name)
+    clips, samples = Dim("clips", min=1, max=1024), Dim("samples", min=480, max=67_000)
+    shapes = {"waveforms": {0: clips, 1: samples}, "lengths": {0: clips}}
+    example = torch.randn(3, 4_000), torch.tensor([4_000, 1, 900])
+    program = torch.export.export(module, example, dynamic_shapes=shapes).module()
+    scripted = torch.jit.script(module)
+    for count, samples in ((1, 480), (2, 799), (40, 4_801)):
+        waveforms = torch.randn(count, samples) * 0.1
+        lengths = torch.randint(1, samples + 1, (count,))
+        eager = module(waveforms, lengths)
+        torch.testing.assert_close(program(waveforms, lengths), eager, atol=1e-5, rtol=0)
+        torch.testing.assert_close(scripted(waveforms, lengths), eager, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("samples", [1, 2, 159, 399, 401, 4_801])
+def test_a_clip_alone_equals_the_same_clip_in_a_batch(kind, samples, rng):
+    module, clip = kind(), torch.from_numpy(voice(rng, samples))
+    alone = module(clip)
+    batch = torch.randn(40, 9_000, generator=torch.Generator().manual_seed(1))
+    batch[17, :samples] = clip
+    lengths = torch.full((40,), 9_000)
+    lengths[17] = samples
+    torch.testing.assert_close(module(batch, lengths)[17], alone, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft"),
+    [(8_000, 512), (11_025, 512), (22_050, 768), (32_000, 1024), (44_100, 2048), (48_000, 2048)],
+)
+def test_other_rates_agree_with_librosa(sample_rate, n_fft, rng):
+    hop = sample_rate // 100
+    for samples in (1, hop, 3 * n_fft + 5):
+        clip = voice(rng, samples) + np.float32(1e-3)
+        mel = librosa.feature.melspectrogram(
+            y=clip,
+            sr=sample_rate,
+            n_fft=n_fft,
+            hop_length=hop,
+            win_length=sample_rate // 40,
+            n_mels=128,
+            pad_mode="constant",
+        )
+        expected = librosa.power_to_db(mel, ref=np.max, top_db=80.0)
+        module = LogMel(n_fft, hop, sample_rate=sample_rate)
+        mine = module(torch.from_numpy(clip), frames=expected.shape[1]).numpy()
+        np.testing.assert_allclose(mine, expected, atol=DECIBELS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clip_without_samples_is_an_error(kind):
+    with pytest.raises(ArgumentError, match="at least one sample"):
+        kind()(torch.zeros(2, 0))
+    with pytest.raises(ArgumentError, match=r"lengths must be 1\.\.100.*got 0"):
+        kind()(torch.zeros(2, 100), torch.tensor([100, 0]))
+    with pytest.raises(ArgumentError, match=r"lengths must be 1\.\.100.*got 101"):
+        kind()(torch.zeros(2, 100), torch.tensor([100, 101]))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from cantaor.corpus.tables import read_manifest
-from cantaor.learn.bundle import load_bundle
-from cantaor.learn.training import train
-from cantaor.run.learning import clip_sides, evaluate_model, train_clips, write_card
+from cantaor.corpus.manifest_files import read_manifest
+from cantaor.experiments.train_evaluate import clip_subsets, evaluate_model, train_clips, write_card
+from cantaor.learn.export.bundle import load_bundle
+from cantaor.learn.training.train import train
 from tests.test_learn_grid import listed_clips
 from tests.test_learn_training import SMALL, KilledError, same
 
@@ -39,12 +39,12 @@ def test_what_lies_beside_a_model(tmp_path):
 def test_a_wide_model_hears_its_clips_at_its_own_rate(tmp_path):
     clips = read_manifest(listed_clips(tmp_path))
     settings = replace(SMALL, features="wide-log-mel")
-    narrow, wide = (clip_sides(clips, rate)[0] for rate in (16_000, settings.sample_rate))
+    narrow, wide = (clip_subsets(clips, rate)[0] for rate in (16_000, settings.sample_rate))
     assert wide.samples.size / narrow.samples.size == pytest.approx(22_050 / 16_000, rel=1e-3)
     model = train_clips(clips, settings, tmp_path / "model")
     bundle = load_bundle(model)
     assert bundle.trained.module.sample_rate == 22_050
-    expected = train(wide, clip_sides(clips, 22_050)[1], settings)
+    expected = train(wide, clip_subsets(clips, 22_050)[1], settings)
     assert same(expected, bundle.trained)
     assert evaluate_model(model).n == 3
     assert "read at 22050 Hz" in write_card(model, tmp_path / "card.md").read_text()
@@ -53,9 +53,9 @@ def test_a_wide_model_hears_its_clips_at_its_own_rate(tmp_path):
 def test_a_card_counts_what_was_learned_from(tmp_path):
     clips = read_manifest(listed_clips(tmp_path))
     model = train_clips(clips, replace(SMALL, early_stopping=False), tmp_path / "model")
-    sides = [entry.split for entry in read_manifest(model / "clips.csv").entries]
-    assert sides.count("validation") > 0
-    learned = sides.count("train") + sides.count("validation")
+    subsets = [entry.split for entry in read_manifest(model / "clips.csv").entries]
+    assert subsets.count("validation") > 0
+    learned = subsets.count("train") + subsets.count("validation")
     assert f"{learned} clips of 3" in write_card(model, tmp_path / "card.md").read_text()
 
 

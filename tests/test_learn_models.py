@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.models import MODELS, Network, build_model
-from cantaor.learn.models.masking import (
+from cantaor.learn.networks import MODELS, Network, build_model
+from cantaor.learn.networks.masking import (
     POOLINGS,
     MaskedBatchNorm,
     halve,
-    pool_real,
+    masked_pool,
     pool_steps,
-    reverse_real,
+    reverse_valid,
 )
 
 
@@ -137,7 +137,7 @@ def test_strides_never_leave_zero_frames():
 def test_reversal_and_pooling_see_real_steps_only():
     x = torch.arange(8.0).reshape(2, 4, 1)
     lengths = torch.tensor([4, 2])
-    back = reverse_real(x, lengths)[..., 0]
+    back = reverse_valid(x, lengths)[..., 0]
     assert back[0].tolist() == [3, 2, 1, 0]
     assert back[1, :2].tolist() == [5, 4]
     assert pool_steps(x, lengths, "mean").flatten().tolist() == [1.5, 4.5]
@@ -150,7 +150,7 @@ def test_reversal_and_pooling_see_real_steps_only():
 
 def test_deviations_are_numpys():
     x = torch.randn(2, 3, 4, 9, generator=torch.Generator().manual_seed(0))
-    found = pool_real(x, torch.tensor([9, 5]), "statistics")[:, 3:]
+    found = masked_pool(x, torch.tensor([9, 5]), "statistics")[:, 3:]
     wanted = torch.stack([x[0].std((1, 2), correction=0), x[1, :, :, :5].std((1, 2), correction=0)])
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 

@@ -9,36 +9,37 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.bundle import Bundle, load_bundle, save_bundle
-from cantaor.learn.calibration import (
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.evaluation.evaluation import evaluate
+from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
+from cantaor.learn.identification.calibration import (
+    apply_temperature,
     calibrate,
     fit_temperature,
-    split_votes,
-    tempered,
+    split_into_decisions,
 )
-from cantaor.learn.clips import ClipSet
-from cantaor.learn.enrolment import (
+from cantaor.learn.identification.enrolment import (
+    backend_from_bundle,
+    backend_parts,
     enrol,
-    make_reader,
-    reader_of,
-    reader_parts,
-    share_with_enrolled,
+    make_backend,
+    merge_enrolled,
 )
-from cantaor.learn.evaluation import evaluate
-from cantaor.learn.export import export_onnx, export_pt2, export_torchscript
-from cantaor.learn.identification import HeardClips, vote
-from cantaor.learn.profile import PROFILE_RATE, SpectralProfile
-from cantaor.learn.recipes import recipe_settings
-from cantaor.learn.reliability import expected_calibration_error
-from cantaor.learn.robust import (
+from cantaor.learn.identification.identification import ClipPredictions, aggregate_clips
+from cantaor.learn.networks.ensemble import PROFILE_RATE, MeanSpectralFeatures
+from cantaor.learn.training.ensemble_training import (
     WINDOW,
-    Profiles,
-    fit_committee,
-    take_profiles,
-    window_chances,
+    WindowFeatures,
+    balanced_sampling_probabilities,
+    extract_window_features,
+    fit_ensemble,
     windows_of,
 )
-from cantaor.learn.training import TrainedModel, TrainingSettings, train
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.train import train
+from cantaor.learn.training.trained_model import TrainedModel
+from cantaor.metrics.calibration_error import expected_calibration_error
 
 SINGERS = ("a", "b", "c")
 
@@ -83,26 +84,32 @@ def trained(learned: ClipSet) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def bundle(trained: TrainedModel, learned: ClipSet) -> Bundle:
-    arrays, extra = reader_parts(make_reader(trained, learned))
+    arrays, extra = backend_parts(make_backend(trained, learned))
     return Bundle(trained, arrays, {"data": "clips", **extra})
 
 
-def heard(bundle: Bundle, sounds: ClipSet) -> HeardClips:
+def predicted(bundle: Bundle, sounds: ClipSet) -> ClipPredictions:
     waveforms, lengths = sounds.batch(np.arange(len(sounds)))
     with torch.inference_mode():
-        shares, embeddings = bundle.trained.module(
+        probabilities, embeddings = bundle.trained.module(
             torch.from_numpy(waveforms), torch.from_numpy(lengths)
         )
     moments = np.arange(len(sounds), dtype=np.float64)
     motifs = ((1, -1),) * len(sounds)
-    return HeardClips(
-        "x", motifs, moments, moments + 0.2, shares.numpy(), embeddings.numpy(), reader_of(bundle)
+    return ClipPredictions(
+        "x",
+        motifs,
+        moments,
+        moments + 0.2,
+        probabilities.numpy(),
+        embeddings.numpy(),
+        backend_from_bundle(bundle),
     )
 
 
 def test_a_profile_is_of_the_clip_alone() -> None:
     rng = np.random.default_rng(0)
-    profile = SpectralProfile()
+    profile = MeanSpectralFeatures()
     short, long = (torch.from_numpy(sung(2000, 0, rng, n)) for n in (3_000, 6_000))
     alone = profile(short[None], torch.tensor([3_000]))
     batch = torch.zeros(2, 6_000)
@@ -116,7 +123,7 @@ def test_a_profile_is_of_the_clip_alone() -> None:
 
 def test_level_does_not_change_a_profile_and_tilt_little() -> None:
     rng = np.random.default_rng(1)
-    profile, length = SpectralProfile(), torch.tensor([WINDOW])
+    profile, length = MeanSpectralFeatures(), torch.tensor([WINDOW])
     sound = torch.from_numpy(sung(2000, 0, rng, WINDOW))[None]
     plain = profile(sound, length)
     torch.testing.assert_close(profile(0.01 * sound, length), plain, atol=1e-3, rtol=0)
@@ -142,9 +149,9 @@ def test_windows_lie_in_the_middle_of_their_clip() -> None:
 def test_groups_and_singers_weigh_the_same() -> None:
     labels = np.array([0] * 90 + [0] * 10 + [1] * 5)
     groups = np.array([0] * 90 + [1] * 10 + [2] * 5)
-    chances = window_chances(labels, groups)
-    assert chances.sum() == pytest.approx(1)
-    assert [chances[groups == g].sum() for g in range(3)] == pytest.approx([0.25, 0.25, 0.5])
+    sampling = balanced_sampling_probabilities(labels, groups)
+    assert sampling.sum() == pytest.approx(1)
+    assert [sampling[groups == g].sum() for g in range(3)] == pytest.approx([0.25, 0.25, 0.5])
 
 
 def test_singers_are_recognised_through_channels_never_heard(trained: TrainedModel) -> None:
@@ -154,23 +161,23 @@ def test_singers_are_recognised_through_channels_never_heard(trained: TrainedMod
 
 
 def test_the_seed_decides_and_the_batch_does_not(learned: ClipSet) -> None:
-    one, other = take_profiles(learned), take_profiles(learned, batch=7)
+    one, other = extract_window_features(learned), extract_window_features(learned, batch=7)
     np.testing.assert_allclose(one.values, other.values, atol=2e-4)
-    chances = window_chances(one.labels, one.groups)[None]
-    first, _ = fit_committee(one, chances, 3, seed=4)
-    again, _ = fit_committee(one, chances, 3, seed=4)
+    sampling = balanced_sampling_probabilities(one.labels, one.groups)[None]
+    first, _ = fit_ensemble(one, sampling, 3, seed=4)
+    again, _ = fit_ensemble(one, sampling, 3, seed=4)
     assert torch.equal(first.first, again.first)
 
 
 def test_a_member_knows_nothing_of_windows_without_a_chance(learned: ClipSet) -> None:
-    whole = take_profiles(learned)
+    whole = extract_window_features(learned)
     known = whole.groups % 4 != 2
-    chances = np.zeros((1, known.size))
-    chances[0, known] = window_chances(whole.labels[known], whole.groups[known])
+    sampling = np.zeros((1, known.size))
+    sampling[0, known] = balanced_sampling_probabilities(whole.labels[known], whole.groups[known])
     values = whole.values.copy()
     values[~known] = 1e3
-    first, _ = fit_committee(whole, chances, 3)
-    second, _ = fit_committee(Profiles(values, whole.labels, whole.groups), chances, 3)
+    first, _ = fit_ensemble(whole, sampling, 3)
+    second, _ = fit_ensemble(WindowFeatures(values, whole.labels, whole.groups), sampling, 3)
     assert torch.equal(first.second, second.second)
     assert torch.equal(first.mean, second.mean)
 
@@ -186,24 +193,17 @@ def test_the_model_comes_back_with_all_it_keeps(bundle: Bundle, tmp_path) -> Non
     saved = save_bundle(tmp_path / "m", bundle.trained, bundle.arrays, bundle.extra)
     again = load_bundle(saved)
     sounds = clips((3,), seed=3, each=2)
-    assert vote(heard(again, sounds), SINGERS).to_json() == (
-        vote(heard(bundle, sounds), SINGERS).to_json()
+    assert aggregate_clips(predicted(again, sounds), SINGERS).to_json() == (
+        aggregate_clips(predicted(bundle, sounds), SINGERS).to_json()
     )
 
 
-@pytest.mark.parametrize("write", [export_torchscript, export_pt2, export_onnx])
-def test_what_cannot_be_exported_says_so(trained: TrainedModel, write, tmp_path) -> None:
-    with pytest.raises(ModelError, match="has no export yet"):
-        write(trained, tmp_path / "m")
-    assert not list(tmp_path.iterdir())
-
-
 def test_temperature_makes_unsure_answers_surer_but_never_certain() -> None:
-    shares = np.array([[0.6, 0.4]] * 8)
+    probabilities = np.array([[0.6, 0.4]] * 8)
     labels = np.zeros(8, np.int64)
-    sharp = fit_temperature(shares, labels, independent=8)
+    sharp = fit_temperature(probabilities, labels, independent=8)
     assert sharp < 1
-    assert tempered(shares, sharp)[0, 0] == pytest.approx(0.9, abs=0.02)
+    assert apply_temperature(probabilities, sharp)[0, 0] == pytest.approx(0.9, abs=0.02)
     blunt = fit_temperature(np.array([[0.99, 0.01]] * 4), np.array([0, 0, 1, 1]), 4)
     assert blunt > 1
 
@@ -216,13 +216,13 @@ def test_expected_calibration_error() -> None:
 
 
 def test_votes_are_means_of_neighbours() -> None:
-    shares = np.eye(2)[np.arange(50) % 2]
-    assert split_votes(shares, 20).shape == (2, 2)
-    np.testing.assert_allclose(split_votes(shares[:3], 20), [[2 / 3, 1 / 3]])
+    probabilities = np.eye(2)[np.arange(50) % 2]
+    assert split_into_decisions(probabilities, 20).shape == (2, 2)
+    np.testing.assert_allclose(split_into_decisions(probabilities[:3], 20), [[2 / 3, 1 / 3]])
 
 
 def test_calibration_needs_a_second_group(learned: ClipSet) -> None:
-    profiles = take_profiles(learned)
+    profiles = extract_window_features(learned)
     found = calibrate(profiles, 3)
     assert found is not None
     assert found.votes >= 9
@@ -230,7 +230,7 @@ def test_calibration_needs_a_second_group(learned: ClipSet) -> None:
     assert found.error_before < found.error_after < 2 / 11
     assert 0 <= found.unknown_error <= 1
     assert 0 < found.unknown_below <= 1
-    alone = Profiles(profiles.values, profiles.labels, profiles.labels)
+    alone = WindowFeatures(profiles.values, profiles.labels, profiles.labels)
     assert calibrate(alone, 3) is None
 
 
@@ -241,21 +241,21 @@ def test_an_enrolled_singer_is_found_in_another_channel(bundle: Bundle) -> None:
         cut = [sung(6_000, channel, rng, WINDOW) for _ in range(20)]
         return ClipSet.from_arrays(cut, [-1] * 20, SINGERS)
 
-    before = vote(heard(bundle, new(0.4)), SINGERS)
+    before = aggregate_clips(predicted(bundle, new(0.4)), SINGERS)
     assert before.calibrated
-    known = enrol(bundle, "d", [heard(bundle, new(-0.4)).embeddings])
-    after = vote(heard(known, new(0.4)), SINGERS)
+    known = enrol(bundle, "d", [predicted(bundle, new(-0.4)).embeddings])
+    after = aggregate_clips(predicted(known, new(0.4)), SINGERS)
     assert after.ranked[0].singer == "d"
     assert after.unknown is False
     assert sum(one.probability for one in after.ranked) == pytest.approx(1, abs=1e-6)
     assert after.evidence[0].probability > 0.5
     own = clips((3,), seed=8, each=8)
     for singer in range(3):
-        answer = vote(heard(known, own.select(own.labels == singer)), SINGERS)
-        assert answer.ranked[0].singer == SINGERS[singer]
+        result = aggregate_clips(predicted(known, own.select(own.labels == singer)), SINGERS)
+        assert result.ranked[0].singer == SINGERS[singer]
     assert json.loads(json.dumps(after.to_json()))["singer"] == "d"
-    again = enrol(known, "d", [heard(bundle, new(0.0)).embeddings])
-    gallery = reader_of(again).gallery
+    again = enrol(known, "d", [predicted(bundle, new(0.0)).embeddings])
+    gallery = backend_from_bundle(again).gallery
     assert gallery is not None
     assert gallery.names == ("d",)
 
@@ -271,7 +271,9 @@ def test_what_cannot_be_enrolled(bundle: Bundle) -> None:
 
 
 def test_without_enrolled_singers_shares_stay(bundle: Bundle) -> None:
-    gallery = reader_of(bundle).gallery
+    gallery = backend_from_bundle(bundle).gallery
     assert gallery is not None
-    shares = np.array([0.2, 0.3, 0.5])
-    np.testing.assert_array_equal(share_with_enrolled(shares, np.ones(96), gallery), shares)
+    probabilities = np.array([0.2, 0.3, 0.5])
+    np.testing.assert_array_equal(
+        merge_enrolled(probabilities, np.ones(96), gallery), probabilities
+    )

@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from cantaor.errors import ArgumentError, ModelError
-from cantaor.learn.augmentation import CHANGES, MASKS, MIXUP
-from cantaor.learn.clips import ClipSet, join_clips
-from cantaor.learn.evaluation import predict
-from cantaor.learn.recipes import recipe_settings
-from cantaor.learn.training import TrainingSettings, class_weights, train
+from cantaor.learn.data.augmentation import CHANGES, MASKS, MIXUP
+from cantaor.learn.data.clips import ClipSet, join_clips
+from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.train import class_weights, train
 
 SMALL = TrainingSettings(width=2, epochs=3, batch=16, device="cpu", lr=0.003)
 ACCURATE = recipe_settings("accurate", width=2, epochs=6, batch=16, device="cpu")
@@ -121,8 +122,8 @@ def test_killed_training_resumes_to_the_same_result(sides, tmp_path):
 KILLED = """
 import sys
 import torch
-from cantaor.learn.recipes import recipe_settings
-from cantaor.learn.training import train
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.learn.training.train import train
 from tests.test_learn_training import ACCURATE, singers
 print("ready", flush=True)
 trained = train(singers(96, 1), singers(30, 2), ACCURATE, checkpoint_dir=sys.argv[1])

@@ -6,42 +6,48 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_curve
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.search import nearest
-from cantaor.learn.verification import cross_group_trials, detection_cost, equal_error, roc
+from cantaor.learn.identification.nearest import nearest
+from cantaor.metrics.verification import (
+    cross_group_trials,
+    det_curve,
+    detection_cost,
+    equal_error_rate,
+)
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 
 
 @given(SCORES, SCORES)
-def test_the_curve_is_that_of_scikit_learn(same: list[float], different: list[float]) -> None:
-    mine = roc(same, different)
-    labels = [1] * len(same) + [0] * len(different)
-    alarms, hits, _ = roc_curve(labels, same + different, drop_intermediate=False)
-    np.testing.assert_allclose(mine.false_alarms, alarms)
-    np.testing.assert_allclose(1 - mine.misses, hits)
+def test_the_curve_counts_both_mistakes(same: list[float], different: list[float]) -> None:
+    curve = det_curve(same, different)
+    assert curve.thresholds[0] == np.inf
+    for threshold, alarms, misses in zip(
+        curve.thresholds, curve.false_alarms, curve.misses, strict=True
+    ):
+        assert alarms == pytest.approx(np.mean(np.array(different) >= threshold))
+        assert misses == pytest.approx(np.mean(np.array(same) < threshold))
 
 
 @given(SCORES, SCORES)
 def test_errors_are_shares(same: list[float], different: list[float]) -> None:
-    point = equal_error(same, different)
+    point = equal_error_rate(same, different)
     assert 0 <= point.error <= 1
     assert 0 <= detection_cost(same, different) <= 1
-    turned = equal_error([-s for s in different], [-s for s in same])
+    turned = equal_error_rate([-s for s in different], [-s for s in same])
     assert turned.error == pytest.approx(point.error, abs=0.51)
 
 
 def test_known_figures() -> None:
-    assert equal_error([2, 3], [0, 1]).error == 0
-    assert equal_error([0, 1], [2, 3]).error >= 0.5
-    assert equal_error([1, 1, 1, 0], [0, 0, 0, 1]).error == 0.25
+    assert equal_error_rate([2, 3], [0, 1]).error == 0
+    assert equal_error_rate([0, 1], [2, 3]).error >= 0.5
+    assert equal_error_rate([1, 1, 1, 0], [0, 0, 0, 1]).error == 0.25
     assert detection_cost([2.0], [1.0]) == 0
     assert detection_cost([1.0], [1.0], prior=0.5) == 1
     for bad in (([], [1.0]), ([np.nan], [1.0])):
         with pytest.raises(ArgumentError):
-            roc(*bad)
+            det_curve(*bad)
     with pytest.raises(ArgumentError, match="prior"):
         detection_cost([1], [0], prior=1.0)
 

@@ -18,18 +18,24 @@ import pytest
 import soundfile
 import torch
 
-from cantaor.audio import read_audio, write_audio
 from cantaor.chain import MotifFinder
-from cantaor.corpus.synthetic import SyntheticCorpus
-from cantaor.dictionary import MotifDictionary
-from cantaor.errors import ArgumentError, CantaorError, CorpusError
-from cantaor.learn.bundle import Bundle, load_bundle, save_bundle
-from cantaor.learn.identification import HeardClips, finder_arrays, finder_facts, hear
-from cantaor.learn.training import TrainedModel, TrainingSettings, build_singer
-from cantaor.run.answers import open_answers
-from cantaor.run.batch import Crew
-from cantaor.run.listening import Input, find_inputs, listen
-from cantaor.run.workspace import Workspace, read_table
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.errors import ArgumentError, CantaorError, CorpusError, WorkspaceError
+from cantaor.inference.batch import Input, find_inputs, infer_recordings
+from cantaor.inference.prediction_files import open_predictions
+from cantaor.io.audio import read_audio, write_audio
+from cantaor.io.files import read_table
+from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
+from cantaor.learn.identification.identification import (
+    ClipPredictions,
+    predict_clips,
+)
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
+from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.trained_model import TrainedModel, build_classifier
+from cantaor.motifs.dictionary import MotifDictionary
+from cantaor.pipeline.workers import WorkerPool
+from cantaor.workspace.workspace import Workspace
 
 _MANY = 60
 SCHEMA = pa.schema([("path", pa.string()), ("error", pa.string()), ("x", pa.int64())])
@@ -40,7 +46,7 @@ def model(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     """A model with the weights it began with: its answers are arbitrary, and always the same."""
     torch.manual_seed(3)
     settings = TrainingSettings(width=4, device="cpu")
-    trained = TrainedModel(build_singer(settings, 3).eval(), ("V1", "V2", "V3"), settings, ())
+    trained = TrainedModel(build_classifier(settings, 3).eval(), ("V1", "V2", "V3"), settings, ())
     dictionary = MotifDictionary.from_arrow(small_workspace.table("motifs"))
     finder = MotifFinder(small_workspace.clusters(), dictionary.union(), small_workspace.settings)
     facts = {"finder": finder_facts(finder), "data": "motifs", "protocol": "paper", "notes": []}
@@ -66,9 +72,9 @@ def files(small_corpus: SyntheticCorpus, tmp_path_factory: pytest.TempPathFactor
     return found
 
 
-def heard_of(
-    outcomes: Iterable[tuple[Input, HeardClips | CantaorError]],
-) -> dict[str, HeardClips | CantaorError]:
+def predictions_of(
+    outcomes: Iterable[tuple[Input, ClipPredictions | CantaorError]],
+) -> dict[str, ClipPredictions | CantaorError]:
     return {one.name: outcome for one, outcome in outcomes}
 
 
@@ -76,12 +82,12 @@ def heard_of(
 def test_together_and_one_by_one_are_the_same(
     bundle: Bundle, files: list[Path], threads: int | None
 ) -> None:
-    crew = None if threads is None else Crew(ThreadPoolExecutor(threads), threads)
-    together = heard_of(listen(bundle, find_inputs(files), crew))
+    pool = None if threads is None else WorkerPool(ThreadPoolExecutor(threads), threads)
+    together = predictions_of(infer_recordings(bundle, find_inputs(files), pool))
     assert len(together) == len(files)
     for file in files:
-        alone, batched = hear(bundle, file), together[str(file)]
-        assert isinstance(batched, HeardClips)
+        alone, batched = predict_clips(bundle, file), together[str(file)]
+        assert isinstance(batched, ClipPredictions)
         assert batched.motifs == alone.motifs
         np.testing.assert_array_equal(batched.start_s, alone.start_s)
         np.testing.assert_allclose(batched.probabilities, alone.probabilities, atol=1e-5)
@@ -89,7 +95,7 @@ def test_together_and_one_by_one_are_the_same(
 
 
 def test_samples_and_files_are_the_same(bundle: Bundle, files: list[Path]) -> None:
-    whole, streamed = hear(bundle, read_audio(files[0])), hear(bundle, files[0])
+    whole, streamed = predict_clips(bundle, read_audio(files[0])), predict_clips(bundle, files[0])
     np.testing.assert_array_equal(whole.probabilities, streamed.probabilities)
 
 
@@ -138,8 +144,10 @@ def hostile_files(folder: Path) -> dict[str, str]:
 
 def test_hostile_files_are_each_reported(bundle: Bundle, files: list[Path], tmp_path: Path) -> None:
     reasons = hostile_files(tmp_path)
-    found = heard_of(listen(bundle, [*find_inputs([tmp_path]), Input(str(files[0]))]))
-    assert isinstance(found.pop(str(files[0])), HeardClips)
+    found = predictions_of(
+        infer_recordings(bundle, [*find_inputs([tmp_path]), Input(str(files[0]))])
+    )
+    assert isinstance(found.pop(str(files[0])), ClipPredictions)
     assert {Path(name).name for name in found} == set(reasons)
     for name, outcome in found.items():
         assert reasons[Path(name).name] in str(outcome)
@@ -149,7 +157,7 @@ def test_hostile_files_are_each_reported(bundle: Bundle, files: list[Path], tmp_
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_answers_are_completed_and_errors_asked_again(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"answers{suffix}"
-    first = open_answers(out, "m1", SCHEMA)
+    first = open_predictions(out, "m1", SCHEMA)
     assert first.done == frozenset()
     for name in ("a", "b"):
         first.add({"path": name, "x": 1}, [{"path": name, "x": 1}])
@@ -158,21 +166,21 @@ def test_answers_are_completed_and_errors_asked_again(tmp_path: Path, suffix: st
     if suffix == ".jsonl":
         with out.open("a") as handle:
             handle.write('{"path": "d", "x"')  # a run that was killed as it wrote
-    second = open_answers(out, "m1", SCHEMA)
+    second = open_predictions(out, "m1", SCHEMA)
     assert second.done == {"a", "b"}
     second.add({"path": "c", "x": 2}, [{"path": "c", "x": 2}])
     second.close()
-    assert answers_in(out) == {"a": 1, "b": 1, "c": 2}
+    assert predictions_in(out) == {"a": 1, "b": 1, "c": 2}
     with pytest.raises(ArgumentError, match="another model"):
-        open_answers(out, "m2", SCHEMA)
-    assert answers_in(out) == {"a": 1, "b": 1, "c": 2}
-    anew = open_answers(out, "m2", SCHEMA, force=True)
+        open_predictions(out, "m2", SCHEMA)
+    assert predictions_in(out) == {"a": 1, "b": 1, "c": 2}
+    anew = open_predictions(out, "m2", SCHEMA, force=True)
     anew.close()
-    assert answers_in(out) == {}
+    assert predictions_in(out) == {}
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
-def answers_in(path: Path) -> dict[str, int]:
+def predictions_in(path: Path) -> dict[str, int]:
     if path.suffix == ".jsonl":
         rows = [json.loads(line) for line in path.read_text().splitlines()]
     else:
@@ -181,9 +189,12 @@ def answers_in(path: Path) -> dict[str, int]:
 
 
 def test_parts_of_a_killed_run_are_found(tmp_path: Path) -> None:
-    killed = open_answers(tmp_path / "a.parquet", "m", SCHEMA)
+    killed = open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
     killed.add({}, [{"path": f"{i}", "x": i} for i in range(5000)])
-    again = open_answers(tmp_path / "a.parquet", "m", SCHEMA)
+    with pytest.raises(WorkspaceError, match="another run writes it"):
+        open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
+    del killed  # the system releases the lock of a process that died
+    again = open_predictions(tmp_path / "a.parquet", "m", SCHEMA)
     assert len(again.done) == 5000
     again.close()
     assert read_table(tmp_path / "a.parquet").num_rows == 5000
@@ -192,10 +203,10 @@ def test_parts_of_a_killed_run_are_found(tmp_path: Path) -> None:
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.jsonl").write_text("my thesis\n")
     with pytest.raises(ArgumentError, match="line 1: not an answer"):
-        open_answers(tmp_path / "thesis.jsonl", "m", SCHEMA)
+        open_predictions(tmp_path / "thesis.jsonl", "m", SCHEMA)
     assert (tmp_path / "thesis.jsonl").read_text() == "my thesis\n"
     with pytest.raises(ArgumentError, match=r"\.jsonl or \.parquet"):
-        open_answers(tmp_path / "a.txt", "m", SCHEMA)
+        open_predictions(tmp_path / "a.txt", "m", SCHEMA)
 
 
 def test_ctrl_c_leaves_a_partial_answer_that_a_second_run_completes(

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cantaor.audio import write_audio
 from cantaor.corpus.loaders import (
     read_corpus,
     read_entries,
@@ -18,8 +17,9 @@ from cantaor.corpus.loaders import (
     read_mirdata,
     read_pattern,
 )
-from cantaor.corpus.tables import write_manifest
+from cantaor.corpus.manifest_files import write_manifest
 from cantaor.errors import CorpusError
+from cantaor.io.audio import write_audio
 from cantaor.types import Audio
 
 

@@ -8,17 +8,17 @@ import pytest
 
 from cantaor.corpus.manifest import (
     Manifest,
-    Recording,
+    ManifestEntry,
     require_unique_recordings,
     select_singers,
 )
-from cantaor.corpus.tables import read_manifest, write_manifest
+from cantaor.corpus.manifest_files import read_manifest, write_manifest
 from cantaor.errors import CorpusError
 
 ENTRIES = (
-    Recording("AM-1.flac", "AM", "AM-1", group="g1", style="debla", duration_s=3.25),
-    Recording("EC/a, b\n.wav", "EC", "EC ñ", start_s=0.5, end_s=1.25, split="test"),
-    Recording("EC/c.wav", "EC", "EC-c", style="toná", content_hash="00ff"),
+    ManifestEntry("AM-1.flac", "AM", "AM-1", group="g1", style="debla", duration_s=3.25),
+    ManifestEntry("EC/a, b\n.wav", "EC", "EC ñ", start_s=0.5, end_s=1.25, split="test"),
+    ManifestEntry("EC/c.wav", "EC", "EC-c", style="toná", content_hash="00ff"),
 )
 
 
@@ -94,11 +94,11 @@ def test_files_that_are_no_manifest(tmp_path: Path) -> None:
 
 def test_names_that_no_table_can_hold_are_refused() -> None:
     with pytest.raises(CorpusError, match="not valid UTF-8"):
-        Recording("AM-\udcff.wav", "AM", "AM-1")
+        ManifestEntry("AM-\udcff.wav", "AM", "AM-1")
 
 
 def test_recording_names_must_differ_where_asked(tmp_path: Path) -> None:
-    twins = Manifest((ENTRIES[0], Recording("AM-1.wav", "AM", "AM-1")), tmp_path)
+    twins = Manifest((ENTRIES[0], ManifestEntry("AM-1.wav", "AM", "AM-1")), tmp_path)
     with pytest.raises(CorpusError, match=r"'AM-1': 'AM-1.flac' and 'AM-1.wav'"):
         require_unique_recordings(twins)
 
@@ -114,6 +114,6 @@ def test_singers_are_selected_as_the_paper_does() -> None:
 
 
 def test_two_clips_of_one_recording_count_once() -> None:
-    clips = tuple(Recording("a.wav", "AM", "a", start_s=s, end_s=s + 1.0) for s in (0.0, 1.0))
+    clips = tuple(ManifestEntry("a.wav", "AM", "a", start_s=s, end_s=s + 1.0) for s in (0.0, 1.0))
     with pytest.raises(CorpusError, match="found AM: 1"):
         select_singers(Manifest(clips, Path()), min_recordings=2)

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from cantaor.audio import read_audio
-from cantaor.corpus.synthetic import SyntheticCorpus
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.io.audio import read_audio
 
 #: Mine in a process of its own and say what it took.
 CHILD = """
 import json, resource, sys
-from cantaor.bench.measuring import status_bytes
+from cantaor.bench.timing import status_bytes
 from cantaor.errors import CorpusError
-from cantaor.run.pipeline import mine
+from cantaor.pipeline.mine import mine
 if __name__ == "__main__":
     try:
         workspace = mine(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]))

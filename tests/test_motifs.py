@@ -15,7 +15,7 @@ import pytest
 
 from cantaor import find_occurrences, mine_closed
 from cantaor.errors import TooManyPatternsError
-from cantaor.motifs import mine_right_closed
+from cantaor.motifs.mining import mine_right_closed
 from cantaor.types import Motifs
 from tests.reference import motifs as reference
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cantaor.audio import probe, read_audio, write_audio
-from cantaor.corpus.synthetic import SyntheticCorpus
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
-from cantaor.run.cutting import EXAMPLES
-from cantaor.run.journal import read_status
-from cantaor.run.pipeline import mine
-from cantaor.run.stages import STAGES
-from cantaor.run.workspace import Workspace, lock, open_workspace
+from cantaor.io.audio import probe, read_audio, write_audio
+from cantaor.pipeline.clip_files import EXAMPLES
+from cantaor.pipeline.mine import mine
+from cantaor.pipeline.stages import STAGES
+from cantaor.workspace.journal import read_status
+from cantaor.workspace.workspace import Workspace, lock, open_workspace
 
 
 def counts(workspace: Workspace, stage: str) -> tuple[int, int, int]:
@@ -52,11 +52,11 @@ def test_every_instance_is_a_motif_in_a_recording(small_workspace: Workspace) ->
 
 
 def test_clips_are_those_of_the_first_instances_of_every_motif(small_workspace: Workspace) -> None:
-    heard: dict[str, list[bool]] = {}
+    has_clip: dict[str, list[bool]] = {}
     for row in small_workspace.table("instances").to_pylist():
-        heard.setdefault(row["motif"], []).append(row["clip"] is not None)
-    assert len(heard) > 10
-    for written in heard.values():
+        has_clip.setdefault(row["motif"], []).append(row["clip"] is not None)
+    assert len(has_clip) > 10
+    for written in has_clip.values():
         assert written == [index < EXAMPLES for index in range(len(written))]
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from cantaor.audio import read_audio
 from cantaor.errors import ArgumentError
-from cantaor.pitch import PitchStream, extract_pitch, pitch_candidates
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import PitchStream, extract_pitch, pitch_candidates
 from cantaor.types import Audio, PitchTrack
-from tests.singing import VOICES, Voice, sing
+from tests.singing import VOICES, SyntheticSinger, sing
 
 HOP_S = 256 / 44_100
 
 
-def sung(voice: Voice, seconds: float = 8.0, seed: int = 1) -> tuple[Audio, np.ndarray]:
+def sung(voice: SyntheticSinger, seconds: float = 8.0, seed: int = 1) -> tuple[Audio, np.ndarray]:
     """Audio and true f0 on the frame grid."""
     samples, hz = sing(voice, seconds, seed)
     rate = voice.sample_rate

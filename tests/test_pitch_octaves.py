@@ -11,21 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cantaor.audio import read_audio
 from cantaor.errors import ArgumentError
+from cantaor.io.audio import read_audio
 from cantaor.pitch import PitchStream, extract_pitch, pitch_candidates
 from cantaor.types import Audio, PitchTrack
-from tests.singing import AMBIGUOUS_FROM, HONEST, ROUGHNESS, UNTUNED, Roughness, Voice, sing
+from tests.singing import (
+    AMBIGUOUS_FROM,
+    HONEST,
+    ROUGHNESS,
+    UNTUNED,
+    Roughness,
+    SyntheticSinger,
+    sing,
+)
 
 RATE = 44_100
 
 
-def rough_voice(kind: str, depth: float, low_hz: float, share: float = 1.0) -> Voice:
+def rough_voice(kind: str, depth: float, low_hz: float, share: float = 1.0) -> SyntheticSinger:
     tract = 1.0 if low_hz < 140 else 1.1 if low_hz < 260 else 1.2
-    return Voice(low_hz, 1.9 * low_hz, tract, -9, roughness=Roughness(kind, depth, share))
+    return SyntheticSinger(low_hz, 1.9 * low_hz, tract, -9, roughness=Roughness(kind, depth, share))
 
 
-def sung(voice: Voice, seconds: float = 5.0, seed: int = 1) -> tuple[Audio, np.ndarray]:
+def sung(voice: SyntheticSinger, seconds: float = 5.0, seed: int = 1) -> tuple[Audio, np.ndarray]:
     """Audio and true f0 on the frame grid."""
     samples, hz = sing(voice, seconds, seed)
     at = np.minimum(np.arange(samples.size // 256 + 1) * 256, hz.size - 1)
@@ -141,7 +149,7 @@ def test_a_weak_odd_harmonic_in_a_smooth_voice_keeps_the_octave() -> None:
 
 
 def test_octave_confidence_is_where_the_voice_is() -> None:
-    audio, _ = sung(Voice(190, 380, 1.15))
+    audio, _ = sung(SyntheticSinger(190, 380, 1.15))
     track = extract_pitch(audio)
     assert track.octave_confidence is not None
     assert track.octave_confidence.dtype == np.float32

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import soxr
 
-from cantaor.audio import read_audio
-from cantaor.bench.measuring import cost
-from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.bench.timing import cost
+from cantaor.io.audio import read_audio
+from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.types import Audio, PitchTrack
 from tests.singing import VOICES, sing
 

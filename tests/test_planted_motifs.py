@@ -18,20 +18,20 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from cantaor.audio import read_audio
-from cantaor.cents import hz_to_cents
-from cantaor.clusters import kmeans_1d
+from cantaor.clustering.kmeans import kmeans_1d
 from cantaor.contour import segment_contour
-from cantaor.corpus.synthetic import SungRecording, SyntheticCorpus, make_corpus
-from cantaor.motifs import find_occurrences, mine_closed
-from cantaor.pitch import extract_pitch
+from cantaor.corpus.synthetic.corpus import SungRecording, SyntheticCorpus, make_corpus
+from cantaor.io.audio import read_audio
+from cantaor.motifs.mining import find_occurrences, mine_closed
+from cantaor.pitch.tracker import extract_pitch
 from cantaor.types import Contour, Motifs
+from cantaor.units import hz_to_cents
 
 _PLANTED = 3
 
 
 @dataclass(frozen=True)
-class Score:
+class Melody:
     recall: float
     precision: float
     mined: int
@@ -104,7 +104,7 @@ def matched(motif: np.ndarray, sung: list[tuple[SungRecording, Contour]]) -> str
     return best if best and hits[best] > total / 2 else ""
 
 
-def score(corpus: SyntheticCorpus, contours: list[Contour]) -> Score:
+def score(corpus: SyntheticCorpus, contours: list[Contour]) -> Melody:
     found: set[str] = set()
     good = counted = mined = 0
     for singer in corpus.manifest.singers:
@@ -127,7 +127,7 @@ def score(corpus: SyntheticCorpus, contours: list[Contour]) -> Score:
         good += sum(bool(name) for name in names)
         counted += len(names)
         mined += len(motifs)
-    return Score(len(found) / len(corpus.motifs), good / counted, mined)
+    return Melody(len(found) / len(corpus.motifs), good / counted, mined)
 
 
 @pytest.fixture(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,19 +13,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cantaor.corpus.audit import audit
+from cantaor.corpus.audit.audit import audit
 from cantaor.errors import ArgumentError
-from cantaor.learn.reliability import expected_calibration_error
-from cantaor.run.workspace import Workspace, write_table
-from cantaor.show.figures import (
+from cantaor.io.files import write_table
+from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.plotting.evaluation import (
     calibration_bins,
     embedding_map,
     plot_calibration,
     plot_confusion,
     plot_embeddings,
 )
-from cantaor.show.inline import figure_markup
-from cantaor.show.report import workspace_manifest, write_report
+from cantaor.plotting.svg import figure_markup
+from cantaor.report.report import write_report
+from cantaor.workspace.summary import workspace_manifest
+from cantaor.workspace.workspace import Workspace
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -190,3 +194,36 @@ def test_figures_become_markup_that_follows_the_theme() -> None:
         assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', text)) <= set(ids)
     with pytest.raises(ArgumentError, match="must be 2 x 2 for 2 classes"):
         plot_confusion(["a", "b"], np.zeros((3, 3)))
+
+
+WITHOUT_TORCH = """
+import sys
+hidden = ("torch", "torchaudio", "lightning", "sklearn", "safetensors", "torchmetrics")
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hide())
+from cantaor.cli import main
+sys.argv = ["cantaor", *sys.argv[1:]]
+main()
+"""
+
+
+def test_the_report_needs_no_torch(tested: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "r.html"
+    command = [sys.executable, "-c", WITHOUT_TORCH]
+    ran = subprocess.run(
+        [*command, "report", str(tested.path), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    page = out.read_text(encoding="utf-8")
+    assert "88.59 / 87.66" in page
+    assert "confusion-recording" in page
+    model = [*command, "identify", str(tested.path / "model"), "a.wav"]
+    refused = subprocess.run(model, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "cantaor[learn]" in refused.stderr

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from cantaor.corpus.audit import audit
-from cantaor.corpus.synthetic import make_corpus
-from cantaor.run.pipeline import mine
-from cantaor.show.report import workspace_manifest, write_report
+from cantaor.corpus.audit.audit import audit
+from cantaor.corpus.synthetic.corpus import make_corpus
+from cantaor.pipeline.mine import mine
+from cantaor.report.report import write_report
+from cantaor.workspace.summary import workspace_manifest
 
 BROWSER = Path(__file__).parent / "browser"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cantaor.audio import read_audio
 from cantaor.corpus.loaders import read_mirdata
-from cantaor.corpus.synthetic import SyntheticCorpus
-from cantaor.learn.recipes import recipe_settings
-from cantaor.run.learning import evaluate_model, train_workspace
-from cantaor.run.pipeline import mine
-from cantaor.run.protocol import prepare_clips
-from cantaor.run.workspace import Workspace, open_workspace
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
+from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.io.audio import read_audio
+from cantaor.learn.training.recipes import recipe_settings
+from cantaor.pipeline.mine import mine
+from cantaor.workspace.workspace import Workspace, open_workspace
 from tests.test_cli import cantaor
 from tests.test_loaders import open_tonas
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.sharing import join
-from cantaor.corpus.sides import read_sides
-from cantaor.corpus.splits import PROTOCOLS, Split, group_splits, split_clips
-from cantaor.corpus.validation import validation_split
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.splits.overlap import merge_partitions
+from cantaor.corpus.splits.protocols import PROTOCOLS, Split, group_splits, split_clips
+from cantaor.corpus.splits.split_assignment import read_split_assignment
+from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import ArgumentError, CorpusError, SplitError
 
 
@@ -74,39 +74,67 @@ def test_equal_content_is_never_separated() -> None:
             assert (0 in split.test) == (15 in split.test)
 
 
+def test_recordings_of_two_singers_differ_also_under_one_name() -> None:
+    labels, recordings = ["V1"] * 8 + ["V2"] * 8, [f"take {n // 2}" for n in range(8)] * 2
+    held = []
+    for seed in range(8):
+        split = split_clips(labels, recordings, protocol="recording", seed=seed)
+        assert not split.leaks
+        held.append([{recordings[i] for i in split.test if labels[i] == who} for who in labels])
+    assert any(one[0] != one[-1] for one in held)
+
+
+def test_spans_of_one_source_stay_together_whatever_they_are_called() -> None:
+    labels, recordings = ["AM"] * 4 + ["EC"] * 4, list("abcdefgh")
+    data = {
+        "sources": ["x", "x", "y", "z", *"stuv"],
+        "starts_s": [0.0, 4.0, 0.0, 0.0] * 2,
+        "ends_s": [5.0, 9.0, 5.0, 5.0] * 2,
+    }
+    for protocol in ("audio", "recording", "group"):
+        for seed in range(6):
+            split = split_clips(labels, recordings, protocol=protocol, seed=seed, **data)
+            assert not split.leaks
+            assert (0 in split.test) == (1 in split.test)
+    sides = ["train", "test"] * 4
+    split = split_clips(labels, recordings, protocol="column", column=sides, **data)
+    assert split.shared_audio == 0.25
+
+
 def test_a_given_column_is_taken_and_checked() -> None:
     data = corpus(recordings=2)
-    sides = ["train"] * 10 + ["test"] * 10 + ["Train"] * 10 + ["validation"] * 5 + ["test"] * 5
-    split = split_clips(**data, protocol="column", column=sides)
+    subsets = ["train"] * 10 + ["test"] * 10 + ["Train"] * 10 + ["validation"] * 5 + ["test"] * 5
+    split = split_clips(**data, protocol="column", column=subsets)
     assert not split.leaks
     assert split.notes == ("5 clips marked validation are on neither side",)
-    sides[1] = "test"
-    split = split_clips(**data, protocol="column", column=sides)
+    subsets[1] = "test"
+    split = split_clips(**data, protocol="column", column=subsets)
     assert split.leaks
-    assert split.notes[0] == "training and test share audio"
+    assert split.shared_audio == 1 / 16
+    assert split.notes[0] == "training and test share audio: 6.25 % of the test clips"
 
 
 def test_a_split_can_come_from_a_file(tmp_path: Path) -> None:
     names = ("a", "b", "c")
-    manifest = Manifest(tuple(Recording(f"{n}.wav", "AM", n) for n in names), tmp_path)
+    manifest = Manifest(tuple(ManifestEntry(f"{n}.wav", "AM", n) for n in names), tmp_path)
     file = tmp_path / "sides.csv"
     file.write_text("recording,split\nc,test\na,train\nb,train\nd,test\n")
-    assert read_sides(file, manifest) == ("train", "train", "test")
+    assert read_split_assignment(file, manifest) == ("train", "train", "test")
     file.write_text("path,split\nc.wav,test\na.wav,train\nb.wav,train\n")
-    assert read_sides(file, manifest) == ("train", "train", "test")
+    assert read_split_assignment(file, manifest) == ("train", "train", "test")
     file.write_text("recording,split\na,train\na,test\n")
     with pytest.raises(SplitError, match="'a' is on two sides, train and test"):
-        read_sides(file, manifest)
+        read_split_assignment(file, manifest)
     file.write_text("recording,split\na,train\n")
     with pytest.raises(SplitError, match="no side for 2 of 3 entries, such as recording 'b'"):
-        read_sides(file, manifest)
+        read_split_assignment(file, manifest)
     for text, message in (
         ("name,split\na,x\n", "recording or path"),
         ("path\na\n", "column split"),
     ):
         file.write_text(text)
         with pytest.raises(CorpusError, match=message):
-            read_sides(file, manifest)
+            read_split_assignment(file, manifest)
 
 
 def test_what_cannot_be_split_names_singer_and_number() -> None:
@@ -124,7 +152,12 @@ def test_what_cannot_be_split_names_singer_and_number() -> None:
     with pytest.raises(SplitError, match="marks no clip as train"):
         split_clips(["AM"] * 2, ["a"] * 2, protocol="column", column=["test", "test"])
     with pytest.raises(SplitError, match="too many units hold clips of several singers"):
-        split_clips(["AM", "JT", "AM", "EC", "EC", "JT"], list("aabbcc"), protocol="recording")
+        split_clips(
+            ["AM", "JT", "AM", "EC", "EC", "JT"],
+            list("uvwxyz"),
+            protocol="recording",
+            sources=list("aabbcc"),
+        )
 
 
 def test_wrong_columns() -> None:
@@ -166,7 +199,7 @@ def test_a_seed_fixes_the_draw(protocol: str) -> None:
     assert any(test != tests[0] for test in tests[2:])
 
 
-def watched(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-arg]
+def validation(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-arg]
     return validation_split(split, **data)
 
 
@@ -174,7 +207,7 @@ def watched(split: Split, data: dict[str, list]) -> Split:  # type: ignore[type-
 def test_validation_holds_out_the_same_kind_of_unit(protocol: str) -> None:
     data = corpus()
     split = split_clips(**data, protocol=protocol)
-    inner = watched(split, data)
+    inner = validation(split, data)
     assert not inner.leaks
     assert not np.intersect1d(inner.test, split.test).size
     assert np.array_equal(np.union1d(inner.train, inner.test), split.train)
@@ -186,7 +219,7 @@ def test_validation_holds_out_the_same_kind_of_unit(protocol: str) -> None:
 
 def test_a_single_group_left_gives_one_of_its_recordings() -> None:
     data = corpus()
-    inner = watched(split_clips(**data, protocol="group"), data)
+    inner = validation(split_clips(**data, protocol="group"), data)
     assert not inner.leaks
     assert "singer AM: a single training group, one of its recordings is watched" in inner.notes
     assert inner.test.size == 20
@@ -195,7 +228,7 @@ def test_a_single_group_left_gives_one_of_its_recordings() -> None:
 def test_a_single_recording_left_gives_its_last_part() -> None:
     data = corpus(recordings=2, clips=20)
     split = split_clips(**data, protocol="recording")
-    inner = watched(split, data)
+    inner = validation(split, data)
     assert not inner.leaks
     assert "singer AM: a single training recording, its last part is watched" in inner.notes
     assert inner.test.size == 4
@@ -208,7 +241,7 @@ def test_validation_without_times_says_what_is_missing() -> None:
     data = corpus(recordings=2)
     del data["starts_s"], data["ends_s"]
     with pytest.raises(SplitError, match="single training recording and no times to cut it at"):
-        watched(split_clips(**data, protocol="recording"), data)
+        validation(split_clips(**data, protocol="recording"), data)
 
 
 def test_validation_never_takes_all_of_a_singer() -> None:
@@ -222,11 +255,17 @@ def test_validation_never_takes_all_of_a_singer() -> None:
 
 def test_validation_under_paper_is_random_and_marked() -> None:
     data = corpus()
-    inner = watched(split_clips(**data, protocol="paper"), data)
+    inner = validation(split_clips(**data, protocol="paper"), data)
     assert inner.leaks
     assert inner.test.size == 6
 
 
 def test_partitions_are_joined_transitively() -> None:
-    assert join(np.array([5, 5, 1, 2, 2]), np.array([0, 3, 3, 9, 8])).tolist() == [0, 0, 0, 1, 1]
-    assert join(np.zeros(0, np.int64)).size == 0
+    assert merge_partitions(np.array([5, 5, 1, 2, 2]), np.array([0, 3, 3, 9, 8])).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]
+    assert merge_partitions(np.zeros(0, np.int64)).size == 0

@@ -16,21 +16,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cantaor.audio import write_audio
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.synthetic import SyntheticCorpus
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
-from cantaor.run import cutting, recordings, stages
-from cantaor.run.journal import read_status
-from cantaor.run.pipeline import mine
-from cantaor.run.workspace import Workspace, lock, open_workspace
+from cantaor.io.audio import write_audio
+from cantaor.pipeline import clip_files as cutting
+from cantaor.pipeline import recordings, stages
+from cantaor.pipeline.mine import mine
+from cantaor.workspace.journal import read_status
+from cantaor.workspace.workspace import Workspace, lock, open_workspace
 
 TABLES = ("recordings", "clusters", "motifs", "instances", "failures")
 
 #: A run in a process of its own, so that it can be killed: corpus, workspace, workers.
 CHILD = """
 import sys
-from cantaor.run.pipeline import mine
+from cantaor.pipeline.mine import mine
 if __name__ == "__main__":
     mine(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]))
 """
@@ -158,7 +159,7 @@ def test_manifests_cannot_write_outside_the_workspace(
     names = ("V1-01", "V1-02", "V2-01")
     corpus = Manifest(
         tuple(
-            Recording(f"{name}.flac", singer, recording)
+            ManifestEntry(f"{name}.flac", singer, recording)
             for name, singer, recording in zip(
                 names,
                 ("../../V1", "../../V1", "/etc/V2"),
@@ -195,7 +196,7 @@ def test_stages_and_force(small_corpus: SyntheticCorpus, tmp_path: Path) -> None
     assert computed(mine(corpus, tmp_path / "w", stage="contour")) == {"pitch": 4, "contour": 4}
     with pytest.raises(WorkspaceError, match="not finished"):
         open_workspace(tmp_path / "w")
-    rest = {"pitch": 0, "contour": 0, "motifs": 2, "marking": 2, "instances": 4, "clips": 4}
+    rest = {"pitch": 0, "contour": 0, "motifs": 2, "distinctive": 2, "instances": 4, "clips": 4}
     first = mine(corpus, tmp_path / "w")
     assert computed(first) == rest
     clips = clips_of(first)

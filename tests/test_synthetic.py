@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cantaor.audio import read_audio
 from cantaor.corpus.loaders import read_corpus
-from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus, read_truth, sing
-from cantaor.corpus.voices import draw_voices
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus, make_corpus, read_truth, sing
+from cantaor.corpus.synthetic.singers import draw_singers
 from cantaor.errors import ArgumentError, CorpusError
+from cantaor.io.audio import read_audio
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_tempo_varies_between_occurrences(corpus: SyntheticCorpus) -> None:
 
 def test_it_is_not_trivial(corpus: SyntheticCorpus) -> None:
     """Vibrato passes 50 cents, and the noise lies 10 dB below the voice."""
-    for voice in draw_voices(5, 3, np.random.default_rng(0)):
+    for voice in draw_singers(5, 3, np.random.default_rng(0)):
         assert voice.vibrato_cents >= 50
     for entry, one in zip(corpus.manifest.entries, corpus.recordings, strict=True):
         samples = read_audio(corpus.manifest.file(entry)).samples
@@ -131,7 +131,7 @@ def test_the_sound_has_the_pitch_that_is_said(corpus: SyntheticCorpus) -> None:
 
 def test_a_seed_fixes_every_sample() -> None:
     def samples(seed: int) -> np.ndarray:
-        voice = draw_voices(1, 3, np.random.default_rng(0))[0]
+        voice = draw_singers(1, 3, np.random.default_rng(0))[0]
         rng = np.random.default_rng(seed)
         return sing(voice, "x", 9.0, noise_db=10.0, sample_rate=16000, rng=rng)[0].samples
 

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cantaor.errors import WorkspaceError
-from cantaor.run.tables import contour_from_table, contour_to_table, join_contours
-from cantaor.run.workspace import (
-    begin,
-    clusters_from_table,
-    clusters_to_table,
-    create_workspace,
-    file_name,
-    lock,
-    open_workspace,
-    read_table,
-    track_from_table,
-    track_to_table,
-    write_table,
-)
+from cantaor.io.files import file_name, read_table, write_table
 from cantaor.settings import Settings
 from cantaor.types import Clusters, Contour, PitchTrack
+from cantaor.workspace.records import (
+    clusters_from_table,
+    clusters_to_table,
+    contour_from_table,
+    contour_to_table,
+    join_contours,
+    track_from_table,
+    track_to_table,
+)
+from cantaor.workspace.workspace import (
+    Workspace,
+    begin,
+    create_workspace,
+    is_locked,
+    lock,
+    open_workspace,
+)
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
@@ -112,3 +122,39 @@ def test_file_names_are_one_safe_component_and_differ(one: str, other: str) -> N
         assert not name.startswith(".")
     if one != other and one and other:
         assert file_name(one) != file_name(other)
+
+
+def test_a_table_is_read_by_columns_and_rows(small_workspace: Workspace) -> None:
+    whole = small_workspace.table("instances")
+    recording = whole["recording"][0].as_py()
+    part = small_workspace.table("instances", ["motif"], pc.field("recording") == recording)
+    assert part.column_names == ["motif"]
+    rows = [row["motif"] for row in whole.to_pylist() if row["recording"] == recording]
+    assert part["motif"].to_pylist() == rows
+    none = pc.field("motif").isin(pa.array([], pa.string()))
+    assert small_workspace.table("instances", where=none).num_rows == 0
+
+
+def test_the_lock_is_one_of_the_system_not_a_file(
+    small_workspace: Workspace, tmp_path: Path
+) -> None:
+    work = Workspace(Path(shutil.copytree(small_workspace.path, tmp_path / "w")))
+    assert (work.path / ".lock").exists()
+    assert not is_locked(work.path)
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from cantaor.workspace.workspace import Workspace, lock\n"
+        "with lock(Workspace(Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(work.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert is_locked(work.path)
+        with pytest.raises(WorkspaceError, match="another run"), lock(work):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    assert not is_locked(work.path)
+    with lock(work):
+        assert is_locked(work.path)

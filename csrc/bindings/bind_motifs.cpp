@@ -1,6 +1,7 @@
 // Mining and occurrences: numpy in, compressed sparse rows out.
 #include <pybind11/stl.h>
 
+#include <limits>
 #include <optional>
 
 #include "arrays.hpp"
@@ -50,7 +51,7 @@ auto run(const py::object& progress, const Kernel& kernel) {
 
 py::tuple to_numpy(Patterns&& patterns) {
   return py::make_tuple(take(std::move(patterns.values)), take(std::move(patterns.offsets)),
-                        take(std::move(patterns.support)));
+                        take(std::move(patterns.support)), patterns.partial);
 }
 
 py::tuple to_numpy(OccurrenceTable&& table) {
@@ -62,12 +63,30 @@ void check_gap(std::int64_t low, std::int64_t high) {
   if (low < 0 || high < low) throw py::value_error("gap must be 0 <= low <= high");
 }
 
+using Limit = std::optional<std::int64_t>;
+
+// Bounds on the work of a search, and who is told of it.
+struct Work {
+  py::object progress;
+  Limit max_nodes;
+  std::optional<double> max_seconds;
+};
+
 template <class Mine>
 py::tuple mine(const py::array& values, const py::array& offsets, const MiningOptions& chosen,
-               const py::object& progress, const Mine& kernel) {
+               const Work& work, const Mine& kernel) {
   const auto sequences = rows(values, offsets, "sequences");
-  return to_numpy(
-      run(progress, [&](Control& control) { return kernel(sequences, chosen, control); }));
+  return to_numpy(run(work.progress, [&](Control& control) {
+    control.limit(work.max_nodes.value_or(MiningOptions::kUnlimited),
+                  work.max_seconds.value_or(std::numeric_limits<double>::infinity()));
+    try {
+      return kernel(sequences, chosen, control);
+    } catch (const WorkLimitReached&) {  // before anything was found
+      Patterns nothing;
+      nothing.partial = true;
+      return nothing;
+    }
+  }));
 }
 
 Layout layout_named(const std::string& name) {
@@ -81,63 +100,66 @@ Layout layout_named(const std::string& name) {
 
 void bind_motifs(py::module_& m) {
   py::register_exception<TooManyPatterns>(m, "TooManyPatterns", PyExc_RuntimeError);
-  using Limit = std::optional<std::int64_t>;
-
   m.def(
       "mine_any_gap",
       [](const py::array& values, const py::array& offsets, std::int64_t min_support,
          std::int64_t min_length, Limit max_length, Limit top_k, Limit max_patterns, int threads,
-         const py::object& progress, const std::string& layout) {
+         const py::object& progress, const std::string& layout, Limit max_nodes,
+         std::optional<double> max_seconds) {
         const auto chosen =
             options(min_support, min_length, max_length, top_k, max_patterns, threads);
         const auto named = layout_named(layout);
         return mine(
-            values, offsets, chosen, progress,
+            values, offsets, chosen, {progress, max_nodes, max_seconds},
             [named](const SequencesView& sequences, const MiningOptions& with, Control& control) {
               return mine_any_gap(sequences, with, control, named);
             });
       },
       py::arg("values"), py::arg("offsets"), py::arg("min_support"), py::arg("min_length"),
       py::arg("max_length"), py::arg("top_k"), py::arg("max_patterns"), py::arg("threads"),
-      py::arg("progress"), py::arg("layout") = "automatic");
+      py::arg("progress"), py::arg("layout") = "automatic", py::arg("max_nodes") = py::none(),
+      py::arg("max_seconds") = py::none());
 
   m.def(
       "mine_gapped",
       [](const py::array& values, const py::array& offsets, std::int64_t min_support,
          std::int64_t min_length, Limit max_length, Limit top_k, Limit max_patterns, int threads,
-         const py::object& progress, std::int64_t low, std::int64_t high,
-         const std::string& layout) {
+         const py::object& progress, std::int64_t low, std::int64_t high, const std::string& layout,
+         Limit max_nodes, std::optional<double> max_seconds) {
         check_gap(low, high);
         const auto named = layout_named(layout);
         const auto chosen =
             options(min_support, min_length, max_length, top_k, max_patterns, threads);
         return mine(
-            values, offsets, chosen, progress,
+            values, offsets, chosen, {progress, max_nodes, max_seconds},
             [=](const SequencesView& sequences, const MiningOptions& with, Control& control) {
               return mine_gapped(sequences, with, low, high, control, named);
             });
       },
       py::arg("values"), py::arg("offsets"), py::arg("min_support"), py::arg("min_length"),
       py::arg("max_length"), py::arg("top_k"), py::arg("max_patterns"), py::arg("threads"),
-      py::arg("progress"), py::arg("low"), py::arg("high"), py::arg("layout") = "automatic");
+      py::arg("progress"), py::arg("low"), py::arg("high"), py::arg("layout") = "automatic",
+      py::arg("max_nodes") = py::none(), py::arg("max_seconds") = py::none());
 
   m.def(
       "mine_contiguous",
       [](const py::array& values, const py::array& offsets, std::int64_t min_support,
          std::int64_t min_length, Limit max_length, Limit top_k, Limit max_patterns, int threads,
-         const py::object& progress, bool right_side_only) {
+         const py::object& progress, bool right_side_only, Limit max_nodes,
+         std::optional<double> max_seconds) {
         const auto chosen =
             options(min_support, min_length, max_length, top_k, max_patterns, threads);
         const auto closure = right_side_only ? Closure::right_side : Closure::both_sides;
         return mine(
-            values, offsets, chosen, progress,
+            values, offsets, chosen, {progress, max_nodes, max_seconds},
             [closure](const SequencesView& sequences, const MiningOptions& with, Control& control) {
               return mine_contiguous(sequences, with, closure, control);
             });
       },
       py::arg("values"), py::arg("offsets"), py::arg("min_support"), py::arg("min_length"),
       py::arg("max_length"), py::arg("top_k"), py::arg("max_patterns"), py::arg("threads"),
-      py::arg("progress"), py::arg("right_side_only") = false);
+      py::arg("progress"), py::arg("right_side_only") = false, py::arg("max_nodes") = py::none(),
+      py::arg("max_seconds") = py::none());
 
   m.def(
       "find_occurrences",

@@ -227,6 +227,35 @@ void check_guards() {
   }
 }
 
+// A bounded search hands over what it found: closed patterns with their support, all of them in
+// the whole answer.
+void check_limits() {
+  std::mt19937 random(11);
+  const Database database(random_rows(random, 100, 30, 5));
+  MiningOptions options;
+  options.min_support = 20;
+  for (const int threads : {1, 3}) {
+    options.threads = threads;
+    Control unbounded;
+    const auto whole = mine_any_gap(database.view(), options, unbounded);
+    Control bounded;
+    bounded.limit(200, 1e300);
+    const auto part = mine_any_gap(database.view(), options, bounded);
+    CHECK(!whole.partial && part.partial);
+    CHECK(part.size() > 0 && part.size() < whole.size() && part.size() <= 200);
+    std::map<Row, int> supports;
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      supports[Row(whole.values.begin() + whole.offsets[i],
+                   whole.values.begin() + whole.offsets[i + 1])] = whole.support[i];
+    for (std::size_t i = 0; i < part.size(); ++i)
+      CHECK(supports.at(Row(part.values.begin() + part.offsets[i],
+                            part.values.begin() + part.offsets[i + 1])) == part.support[i]);
+    Control late;
+    late.limit(MiningOptions::kUnlimited, -1.0);
+    check_throws<WorkLimitReached>([&] { late.poll_now(); });
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -234,4 +263,5 @@ int main() {
   check_threads_and_layouts();
   check_repetitive_text();
   check_guards();
+  check_limits();
 }

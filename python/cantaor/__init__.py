@@ -15,44 +15,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cantaor.audio import read_audio as read_audio
-    from cantaor.cents import cents_to_hz as cents_to_hz
-    from cantaor.cents import hz_to_cents as hz_to_cents
     from cantaor.clips import cut_clips as cut_clips
-    from cantaor.clusters import ClusterHistogram as ClusterHistogram
-    from cantaor.clusters import kmeans_1d as kmeans_1d
+    from cantaor.clustering import ClusterHistogram as ClusterHistogram
+    from cantaor.clustering import kmeans_1d as kmeans_1d
     from cantaor.contour import segment_contour as segment_contour
-    from cantaor.corpus.audit import audit as audit
-    from cantaor.dictionary import MotifDictionary as MotifDictionary
-    from cantaor.learn.identification import identify as identify
+    from cantaor.corpus.audit.audit import audit as audit
+    from cantaor.io.audio import read_audio as read_audio
+    from cantaor.learn.identification.identification import identify as identify
+    from cantaor.learn.identification.singer_identifier import SingerIdentifier as SingerIdentifier
+    from cantaor.motifs import MotifDictionary as MotifDictionary
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
     from cantaor.motifs import mine_right_closed as mine_right_closed
+    from cantaor.pipeline.mine import mine as mine
     from cantaor.pitch import extract_pitch as extract_pitch
-    from cantaor.run.pipeline import mine as mine
     from cantaor.types import Audio as Audio
     from cantaor.types import Clusters as Clusters
     from cantaor.types import Contour as Contour
     from cantaor.types import Motifs as Motifs
     from cantaor.types import Occurrences as Occurrences
     from cantaor.types import PitchTrack as PitchTrack
+    from cantaor.units import cents_to_hz as cents_to_hz
+    from cantaor.units import hz_to_cents as hz_to_cents
 
 _HOME = {
-    "read_audio": "cantaor.audio",
+    "read_audio": "cantaor.io.audio",
     "extract_pitch": "cantaor.pitch",
-    "hz_to_cents": "cantaor.cents",
-    "cents_to_hz": "cantaor.cents",
-    "kmeans_1d": "cantaor.clusters",
-    "ClusterHistogram": "cantaor.clusters",
+    "hz_to_cents": "cantaor.units",
+    "cents_to_hz": "cantaor.units",
+    "kmeans_1d": "cantaor.clustering",
+    "ClusterHistogram": "cantaor.clustering",
     "segment_contour": "cantaor.contour",
     "mine_closed": "cantaor.motifs",
     "mine_right_closed": "cantaor.motifs",
     "find_occurrences": "cantaor.motifs",
-    "MotifDictionary": "cantaor.dictionary",
+    "MotifDictionary": "cantaor.motifs",
     "cut_clips": "cantaor.clips",
-    "mine": "cantaor.run.pipeline",
-    "identify": "cantaor.learn.identification",
-    "audit": "cantaor.corpus.audit",
+    "mine": "cantaor.pipeline.mine",
+    "identify": "cantaor.learn.identification.identification",
+    "SingerIdentifier": "cantaor.learn.identification.singer_identifier",
+    "audit": "cantaor.corpus.audit.audit",
     "Audio": "cantaor.types",
     "PitchTrack": "cantaor.types",
     "Clusters": "cantaor.types",

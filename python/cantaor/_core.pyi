@@ -10,7 +10,7 @@ from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 def build_info() -> dict[str, str]: ...
 def find_anchors(
-    samples: Float32Array, window: int, spread: int, least_values: int
+    samples: Float32Array, window: int, spread: int, min_values: int
 ) -> tuple[NDArray[np.uint64], Int64Array]: ...
 def segments_in_clusters(
     cents: Float64Array, edges: Float64Array, hysteresis: float, min_frames: int, max_gap: int
@@ -119,7 +119,7 @@ class Tracker:
     def finish(self) -> tuple[Float32Array, Float32Array, Float32Array]: ...
 
 _Progress: TypeAlias = Callable[[int], object] | None
-_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array]
+_Rows: TypeAlias = tuple[Int32Array, Int64Array, Int32Array, bool]
 
 class TooManyPatterns(RuntimeError): ...  # noqa: N818
 
@@ -134,6 +134,8 @@ def mine_any_gap(
     threads: int,
     progress: _Progress,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_gapped(
     values: Int32Array,
@@ -148,6 +150,8 @@ def mine_gapped(
     low: int,
     high: int,
     layout: str = "automatic",
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def mine_contiguous(
     values: Int32Array,
@@ -160,6 +164,8 @@ def mine_contiguous(
     threads: int,
     progress: _Progress,
     right_side_only: bool = False,
+    max_nodes: int | None = None,
+    max_seconds: float | None = None,
 ) -> _Rows: ...
 def find_occurrences(
     motif_values: Int32Array,

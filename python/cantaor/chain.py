@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cantaor.clips import random_spans, segment_spans
+from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.contour import segment_contour
 from cantaor.errors import AudioError
-from cantaor.motifs import find_occurrences
-from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.io.audio import Recording, as_audio
+from cantaor.motifs.mining import find_occurrences
+from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.settings import Settings
 from cantaor.types import (
     Audio,
@@ -36,7 +37,7 @@ _SEGMENT_S = 3.0
 _SILENCE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Instances:
     """Where motifs are sung in one recording, ordered by motif, then time.
 
@@ -77,13 +78,13 @@ class MotifFinder:
     motifs: Motifs
     settings: Settings
 
-    def find(self, audio: Audio, name: str = "audio") -> tuple[Contour, Instances]:
+    def find(self, audio: Recording, name: str = "audio") -> tuple[Contour, Instances]:
         """The contour of a recording and the instances of the motifs in it.
 
         Parameters
         ----------
         audio
-            The recording.
+            The recording, or the path of one.
         name
             How error messages call it.
 
@@ -100,7 +101,7 @@ class MotifFinder:
         return contour, locate(self.motifs, contour, self.settings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class FoundClips:
     """Where the known motifs are sung in one recording, cut as clips.
 
@@ -155,13 +156,13 @@ def find_clips(
     return FoundClips(name, motifs, starts, ends)
 
 
-def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchTrack:
+def track_pitch(audio: Recording, settings: Settings, name: str = "audio") -> PitchTrack:
     """Pitch of a recording that must hold a voice.
 
     Parameters
     ----------
     audio
-        The recording.
+        The recording, or the path of one.
     settings
         Names the method, the hop and the range of pitch.
     name
@@ -172,6 +173,7 @@ def track_pitch(audio: Audio, settings: Settings, name: str = "audio") -> PitchT
     AudioError
         The recording is silent or holds no voiced frame.
     """
+    audio = as_audio(audio)
     return track_blocks([audio.samples], audio.sample_rate, settings, name)[0]
 
 
@@ -242,16 +244,16 @@ class _Counted:
     def __init__(self, blocks: Iterable[Float32Array]) -> None:
         self._blocks = blocks
         self.samples = 0
-        self.heard = False
+        self.has_sound = False
 
     def __iter__(self) -> Iterator[Float32Array]:
         silent = 0
         for block in self._blocks:
             self.samples += block.size
-            if not self.heard and not block.any():
+            if not self.has_sound and not block.any():
                 silent += block.size
                 continue
-            self.heard = True
+            self.has_sound = True
             while silent:
                 zeros = np.zeros(min(silent, _SILENCE), np.float32)
                 silent -= zeros.size
@@ -260,7 +262,7 @@ class _Counted:
 
     def require_sound(self, name: str) -> None:
         """Raise unless a sample was not 0."""
-        if not self.heard:
+        if not self.has_sound:
             raise AudioError(f"{name}: silent (all {self.samples} samples are 0)")
 
 

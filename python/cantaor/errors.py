@@ -7,6 +7,8 @@ missing packages ``ImportError``, so existing code that catches the built-in one
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
@@ -53,6 +55,39 @@ class AnswersDifferError(CantaorError, RuntimeError):
 
 class MissingExtraError(CantaorError, ImportError):
     """An optional package is missing; the message names the line that installs it."""
+
+
+@contextmanager
+def blame(recording: str) -> Iterator[None]:
+    """Let whatever a recording does to the code that reads it end in an error that names it.
+
+    A decoder may raise anything; none of it may stop the other recordings. What the workspace
+    reports, such as a full disk, passes.
+
+    Parameters
+    ----------
+    recording
+        How the message calls it.
+
+    Raises
+    ------
+    AudioError
+        In place of any other exception.
+
+    Examples
+    --------
+    >>> with blame("a.wav"):
+    ...     1 / 0
+    Traceback (most recent call last):
+    cantaor.errors.AudioError: a.wav: cannot be used: ZeroDivisionError: division by zero
+    """
+    try:
+        yield
+    except (AudioError, WorkspaceError):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, CantaorError) else f"{type(error).__name__}: "
+        raise AudioError(f"{recording}: cannot be used: {kind}{error}") from error
 
 
 def require_extra(module: str, extra: str) -> ModuleType:

@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cantaor.errors import ArgumentError
-from cantaor.types import PITCH_LIMITS_HZ, PITCH_RANGE_HZ
+from cantaor.types import PITCH_LIMITS_HZ, PITCH_RANGE_HZ, REFERENCE_RATE
+
+#: Pitch methods by name.
+PITCH_METHODS = ("salience", "essentia")
+# Whole numbers reach the kernels as 32 bits.
+_MOST = 2**31 - 1
+
+#: What a channel of a recording may be called; or its index, counted from 0.
+CHANNELS = ("mean", "left", "right", "first", "loudest")
 
 _COMMENTS = {
+    "channel": "mean of all channels, left, right, first, loudest, or an index from 0",
     "pitch_method": '"salience" (native) or "essentia" (extra)',
     "hop": "samples between pitch frames at 44,100 Hz",
     "min_hz": "lowest pitch, Hz; what is sung lower is unvoiced",
@@ -40,10 +49,12 @@ class Settings:
 
     Attributes
     ----------
+    channel
+        What is listened to: one of :data:`CHANNELS`, or the index of a channel.
     pitch_method
         ``"salience"`` or ``"essentia"``.
     hop
-        Samples between pitch frames at 44,100 Hz, > 0.
+        Samples between pitch frames at 44,100 Hz, 1 to 44,100.
     min_hz, max_hz
         Range of pitch in Hz, ``20 <= min_hz < max_hz <= 3000``; what is sung outside is unvoiced.
     k
@@ -74,6 +85,7 @@ class Settings:
     min_length: int = 5
     max_length: int | None = None
     max_patterns: int | None = None
+    channel: str | int = "mean"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -163,15 +175,40 @@ def _from_plain(name: str, value: Any) -> Any:
     return (value[0], value[1])
 
 
-def _is_whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+def _is_whole(value: object, low: int, high: int = _MOST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def check_channel(channel: object) -> None:
+    """Refuse what is no channel.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither one of :data:`CHANNELS` nor an index of at least 0.
+    """
+    if channel not in CHANNELS and not _is_whole(channel, 0):
+        raise ArgumentError(
+            f"channel must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}, or an index from 0, "
+            f"not {channel!r}"
+        )
 
 
 def _check(settings: Settings) -> None:
-    for name in ("hop", "min_frames", "min_length"):
+    check_channel(settings.channel)
+    if settings.pitch_method not in PITCH_METHODS:
+        raise ArgumentError(
+            f"pitch_method must be {' or '.join(PITCH_METHODS)}, not {settings.pitch_method!r}"
+        )
+    if not _is_whole(settings.hop, 1, REFERENCE_RATE):
+        raise ArgumentError(
+            f"hop must be a whole number of 1 to {REFERENCE_RATE} samples, not {settings.hop!r}"
+        )
+    for name in ("min_frames", "min_length"):
         if not _is_whole(getattr(settings, name), 1):
             raise ArgumentError(
-                f"{name} must be a whole number of at least 1, not {getattr(settings, name)!r}"
+                f"{name} must be a whole number of at least 1 and below 2**31, "
+                f"not {getattr(settings, name)!r}"
             )
     for name in ("max_length", "max_patterns"):
         value = getattr(settings, name)

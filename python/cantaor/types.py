@@ -1,20 +1,25 @@
 """The records that travel between stages, and the dtypes they are made of.
 
-All records are frozen. Ragged data is flat ``values`` plus ``offsets`` (compressed sparse rows):
-row ``i`` is ``values[offsets[i]:offsets[i + 1]]``. Pitch in Hz is 0 where unvoiced, in cents it is
+All records are frozen; those that hold arrays compare and hash by identity. Ragged data is flat
+``values`` plus ``offsets`` (compressed sparse rows): row ``i`` is
+``values[offsets[i]:offsets[i + 1]]``. Pitch in Hz is 0 where unvoiced, in cents it is
 NaN there. Times are float64 seconds from the start of the recording.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cantaor.errors import require_extra
+
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 Float32Array: TypeAlias = NDArray[np.float32]
@@ -30,7 +35,7 @@ PITCH_LIMITS_HZ = (20.0, 3000.0)
 PITCH_RANGE_HZ = (55.0, 1400.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Audio:
     """Mono audio in memory.
 
@@ -40,10 +45,13 @@ class Audio:
         float32 (n,), full scale is -1..1 (decoders may slightly exceed it).
     sample_rate
         Samples per second, Hz.
+    warnings
+        What was wrong with the file it was read from, in words.
     """
 
     samples: Float32Array
     sample_rate: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -51,7 +59,7 @@ class Audio:
         return self.samples.size / self.sample_rate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PitchTrack:
     """Fundamental frequency on a regular grid; frame ``i`` is centred on ``i * hop_s``.
 
@@ -83,7 +91,7 @@ class PitchTrack:
         return np.arange(self.hz.size, dtype=np.float64) * self.hop_s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Clusters:
     """One-dimensional clusters, in ascending order.
 
@@ -128,7 +136,7 @@ class Clusters:
         return np.where(np.isnan(array), np.int32(-1), index)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Contour:
     """A pitch track reduced to segments in pitch clusters and to signed steps between them.
 
@@ -186,9 +194,12 @@ class Contour:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Motifs:
     """Closed patterns with their supports, as compressed sparse rows.
+
+    ``len(motifs)`` counts the patterns, ``motifs[i]`` gives the symbols of one (int32),
+    ``motifs[a:b]`` the :class:`Motifs` of a slice, and iterating yields one pattern at a time.
 
     Attributes
     ----------
@@ -198,20 +209,46 @@ class Motifs:
         int64 (patterns + 1,), where each pattern starts and ends in ``values``.
     support
         int32 (patterns,), number of sequences that contain the pattern.
+    gap
+        Symbols that may be skipped between neighbours, ``(low, high)``; None: any number.
+    partial
+        Whether a bound on seconds or nodes ended the search: supports are exact and every pattern
+        is closed, but others are missing.
+    vocabulary
+        What the symbols stand for where sequences of strings were mined: symbol ``s`` is
+        ``vocabulary[s]``, ascending. None where the symbols are ints themselves.
+
+    Examples
+    --------
+    >>> motifs = Motifs(np.array([1, 1, 2]), np.array([0, 1, 3]), np.array([4, 2]))
+    >>> len(motifs), motifs[1].tolist(), len(motifs[:1]), motifs.gap
+    (2, [1, 2], 1, (0, 0))
     """
 
     values: Int32Array
     offsets: Int64Array
     support: Int32Array
+    gap: tuple[int, int] | None = (0, 0)
+    partial: bool = False
+    vocabulary: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.support.size)
 
-    def __getitem__(self, index: int) -> Int32Array:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"motif {index} of {len(self)}")
-        index %= len(self)
-        return self.values[self.offsets[index] : self.offsets[index + 1]]
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Int32Array: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Motifs: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Int32Array | Motifs:
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        number = index.__index__()
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"motif {number} of {len(self)}")
+        number %= len(self)
+        return self.values[self.offsets[number] : self.offsets[number + 1]]
 
     def __iter__(self) -> Iterator[Int32Array]:
         return (self[index] for index in range(len(self)))
@@ -221,15 +258,55 @@ class Motifs:
         """int64 (patterns,), number of symbols of each pattern."""
         return np.diff(self.offsets)
 
+    def select(self, rows: Int64Array) -> Motifs:
+        """The patterns of some rows, int64 (n,), in that order."""
+        parts = [self[int(row)] for row in rows]
+        return replace(
+            self,
+            values=np.concatenate([self.values[:0], *parts]),
+            offsets=np.concatenate([np.zeros(1, np.int64), self.lengths[rows]]).cumsum(),
+            support=self.support[rows],
+        )
+
+    def decoded(self, index: int) -> list[int] | list[str]:
+        """Pattern ``index`` in the symbols that were given: ints, or strings.
+
+        Raises
+        ------
+        IndexError
+            There are not so many patterns.
+        """
+        codes: list[int] = self[index].tolist()
+        return codes if self.vocabulary is None else [self.vocabulary[code] for code in codes]
+
     def to_arrow(self) -> pa.Table:
-        """Arrow table with columns ``symbols`` (large_list<int32>) and ``support`` (int32)."""
+        """Arrow table with columns ``symbols`` and ``support`` (int32).
+
+        ``symbols`` is large_list<int32>, or large_list<large_string> where strings were mined. The
+        gap stands in the schema's metadata, as JSON under ``gap``.
+        """
         import pyarrow as pa
 
-        symbols = pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(self.values))
-        return pa.table({"symbols": symbols, "support": pa.array(self.support)})
+        symbols = pa.array(self.values)
+        if self.vocabulary is not None:
+            symbols = pa.array(self.vocabulary, pa.large_string()).take(symbols)
+        rows = pa.LargeListArray.from_arrays(pa.array(self.offsets), symbols)
+        table = pa.table({"symbols": rows, "support": pa.array(self.support)})
+        return table.replace_schema_metadata({"gap": json.dumps(self.gap)})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Data frame with columns ``symbols`` (arrays) and ``support`` (int32).
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        require_extra("pandas", "pandas")
+        return self.to_arrow().to_pandas()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Occurrences:
     """Where motifs occur, as compressed sparse rows over the motifs.
 

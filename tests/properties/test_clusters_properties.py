@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cantaor.clusters import ClusterHistogram, kmeans_1d
+from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.clustering.kmeans import kmeans_1d
 from tests.reference.clusters import best_inertia
 
 VALUES = st.lists(st.integers(-400, 400).map(lambda x: x / 8), min_size=1, max_size=24)

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cantaor.learn.clips import ClipSet, bucketed_batches
-from cantaor.learn.features import FRAMES, LogMel, Mfcc, Spectrogram
-from cantaor.learn.models import MODELS
-from cantaor.learn.models.masking import POOLINGS
-from cantaor.learn.singer import Singer
+from cantaor.learn.data.clips import ClipSet, bucketed_batches
+from cantaor.learn.features.spectrograms import FRAMES, LogMel, Mfcc, Spectrogram
+from cantaor.learn.networks import MODELS
+from cantaor.learn.networks.classifier import SingerClassifier
+from cantaor.learn.networks.masking import POOLINGS
 from tests.reference import learn as reference
 from tests.test_learn_models import lively
 
@@ -56,7 +56,7 @@ def test_logits_are_the_same_alone_in_a_batch_and_padded(name, pooling, lengths,
 )
 def test_probabilities_of_waveforms_are_a_clips_own(features, lengths, extra, seed):
     torch.manual_seed(0)
-    singer = Singer("residual-blstm", features, 3, width=2).eval()
+    singer = SingerClassifier("residual-blstm", features, 3, width=2).eval()
     singer.scale.fill_(0.05)
     waveforms = noise(seed, len(lengths), max(lengths) + extra)
     with torch.inference_mode():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cantaor import _core
-from cantaor.pitch import PitchStream, extract_pitch
+from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.types import Audio
 from tests.reference import pitch as reference
 

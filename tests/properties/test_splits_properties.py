@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cantaor.corpus.splits import PROTOCOLS, Split, group_splits, split_clips
-from cantaor.corpus.validation import validation_split
+from cantaor.corpus.splits.protocols import PROTOCOLS, Split, group_splits, split_clips
+from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import SplitError
-from tests.reference.sharing import leaks
+from tests.reference.sharing import known, leaks
 
 clip = st.fixed_dictionaries(
     {
@@ -19,6 +19,7 @@ clip = st.fixed_dictionaries(
         "start": st.integers(0, 12),
         "length": st.integers(1, 4),
         "content": st.sampled_from(["", "", "", "", "x", "y", "z"]),
+        "source": st.sampled_from(["p", "q", "r", "s", "t", "u", "v", "w"]),
         "side": st.sampled_from(["train", "test", "validation"]),
     }
 )
@@ -30,7 +31,9 @@ def tables(draw: st.DrawFn) -> list[dict]:  # type: ignore[type-arg]
     timed = draw(st.booleans())
     # A tidy table, where a recording has one singer, can be split far more often.
     tidy = draw(st.booleans())
+    sourced = draw(st.booleans())
     for row in rows:
+        row["source"] = row["source"] if sourced else ""
         row["end"] = row["start"] + row["length"] if timed else None
         row["start"] = row["start"] if timed else None
         if tidy:
@@ -46,6 +49,8 @@ def columns(rows: list[dict]) -> dict[str, object]:  # type: ignore[type-arg]
         "groups": [row["group"] for row in rows],
         "content": [row["content"] for row in rows],
     }
+    if rows[0]["source"]:
+        found["sources"] = [row["source"] for row in rows]
     if rows[0]["start"] is not None:
         found["starts_s"] = [row["start"] for row in rows]
         found["ends_s"] = [row["end"] for row in rows]
@@ -60,6 +65,7 @@ def check(rows: list[dict], split: Split) -> None:  # type: ignore[type-arg]
     assert train
     assert test
     assert not set(train) & set(test)
+    assert split.shared_audio == known(rows, train, test)
     told = split.leaks
     assert told == (leaks(rows, train, test) or split.protocol == "paper")
     if told:
@@ -73,7 +79,7 @@ def test_no_split_leaks_in_silence(
     fraction: float,
     seed: int,
 ) -> None:
-    sides = [row["side"] for row in rows]
+    subsets = [row["side"] for row in rows]
     table = columns(rows)
     try:
         split = split_clips(
@@ -81,7 +87,7 @@ def test_no_split_leaks_in_silence(
             protocol=protocol,
             test_fraction=fraction,
             seed=seed,
-            column=sides,
+            column=subsets,
         )
     except SplitError:
         assume(False)
@@ -91,9 +97,14 @@ def test_no_split_leaks_in_silence(
         for side in (split.train, split.test):
             assert {rows[i]["singer"] for i in side} == {row["singer"] for row in rows}
     if protocol in ("recording", "group"):
-        for name in ("recording", "group")[: 1 + (protocol == "group")]:
-            held = {rows[i][name] for i in split.test} - {""}
-            assert not held & {rows[i][name] for i in split.train}
+        held, learnt = (
+            {(rows[i]["singer"], rows[i]["recording"]) for i in side}
+            for side in (split.test, split.train)
+        )
+        assert not held & learnt
+    if protocol == "group":
+        held, learnt = ({rows[i]["group"] for i in side} for side in (split.test, split.train))
+        assert not held & learnt - {""}
 
 
 @given(tables(), st.sampled_from(PROTOCOLS), st.floats(0.05, 0.6), st.integers(0, 5))
@@ -103,10 +114,10 @@ def test_no_validation_split_leaks_in_silence(
     fraction: float,
     seed: int,
 ) -> None:
-    sides = [row["side"] for row in rows]
+    subsets = [row["side"] for row in rows]
     table = columns(rows)
     try:
-        split = split_clips(**table, protocol=protocol, seed=seed, column=sides)  # type: ignore[arg-type]
+        split = split_clips(**table, protocol=protocol, seed=seed, column=subsets)  # type: ignore[arg-type]
         inner = validation_split(split, **table, fraction=fraction, seed=seed)  # type: ignore[arg-type]
     except SplitError:
         assume(False)

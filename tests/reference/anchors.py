@@ -29,13 +29,13 @@ def window_hash(codes: list[int]) -> int:
 
 
 def find_anchors(
-    samples: list[float], window: int, spread: int, least_values: int
+    samples: list[float], window: int, spread: int, min_values: int
 ) -> list[tuple[int, int]]:
     """(hash, position) of the windows that are the smallest of any ``spread`` neighbours."""
     codes = [code(sample) for sample in samples]
     windows = [codes[i : i + window] for i in range(len(codes) - window + 1)]
     hashes = [
-        window_hash(part) if len({value >> 58 for value in part}) >= least_values else None
+        window_hash(part) if len({value >> 58 for value in part}) >= min_values else None
         for part in windows
     ]
     kept = set()

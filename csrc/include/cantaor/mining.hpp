@@ -44,6 +44,7 @@ struct Patterns {
   std::vector<std::int32_t> values;
   std::vector<std::int64_t> offsets{0};
   std::vector<std::int32_t> support;
+  bool partial = false;  // the Control's limit of work ended the search
 
   std::size_t size() const { return support.size(); }
 };

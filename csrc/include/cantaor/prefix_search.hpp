@@ -176,7 +176,11 @@ class SearchWorker {
 
   void run() {
     SearchTask task;
-    while (pool_.take(task, poller_)) search(task);
+    try {
+      while (pool_.take(task, poller_)) search(task);
+    } catch (const WorkLimitReached&) {
+      // The patterns of the chunks are whole: each was added after all about it was known.
+    }
   }
   std::vector<PatternChunk>& chunks() { return chunks_; }
 
@@ -210,6 +214,7 @@ class SearchWorker {
   void enter(const Branch& branch) {
     poller_.spend(branch.entries.size() + 16);
     poller_.control().advance();
+    poller_.control().check_limit();
     const Frame frame{children_.size(), children_.size(), 0, arena_.mark()};
     const bool closed = engine_.examine(pattern_, branch, collector_.threshold(),
                                         collector_.may_grow(pattern_.size()), arena_, children_);
@@ -298,7 +303,9 @@ Patterns search_prefixes(const typename Engine::Index& index, const std::vector<
   for (auto& part : found)
     for (auto& chunk : part)
       if (!chunk.lengths.empty()) chunks.push_back(std::move(chunk));
-  return collector.finish(std::move(chunks));
+  Patterns out = collector.finish(std::move(chunks));
+  out.partial = control.limit_reached();
+  return out;
 }
 
 /// Runs `pass(options)` with its least support lowered step by step from the number of sequences
@@ -310,7 +317,7 @@ Patterns lower_until_found(MiningOptions options, std::int64_t sequences, const 
   for (options.min_support = std::max(least, sequences);;) {
     Patterns found = pass(options);
     const bool enough = static_cast<std::int64_t>(found.size()) >= options.top_k;
-    if (enough || options.min_support == least) return found;
+    if (enough || found.partial || options.min_support == least) return found;
     options.min_support = std::max(least, options.min_support * 7 / 10);
   }
 }

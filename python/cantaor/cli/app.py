@@ -1,14 +1,16 @@
-"""The application that every command joins, and what commands share."""
+"""The typer application and the options that several commands have."""
 
 from __future__ import annotations
 
-import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cantaor.locations import printable
+from cantaor.errors import ArgumentError
+from cantaor.io.files import json_text
+from cantaor.io.locations import printable, require_local
 
 _SOME_FAILED = 3
 
@@ -20,13 +22,45 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cantaor {version('cantaor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Recognise flamenco singers by the melodic motifs of their voice."""
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and no progress.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Workers = Annotated[
-    int | None, typer.Option(help="Processes, a core each by default; results do not depend on it.")
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of all random choices, 0 or more.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Begin anew where results are there.")]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Number of processes; default: one per core. Results do not depend on it."),
+]
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        help="Channel to read: mean, left, right, first, loudest, or an index from 0.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Treat warnings about a recording as failures.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Discard existing results and start over.")]
 Recordings = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders, URLs, or CSV or Parquet tables with a column path."),
@@ -34,7 +68,13 @@ Recordings = Annotated[
 
 
 def model_folder(path: Path) -> Path:
+    require_local(path, "a model")
     return path / "model" if (path / "cantaor.toml").exists() else path
+
+
+def report_warnings(warnings: list[tuple[str, str]]) -> None:
+    for path, reason in warnings:
+        typer.echo(f"warning: {printable(path)}: {printable(reason)}", err=True)
 
 
 def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -> None:
@@ -46,5 +86,35 @@ def report_failures(failures: list[tuple[str, str]], all_failed: bool = False) -
         raise typer.Exit(1 if all_failed else _SOME_FAILED)
 
 
+def print_notes(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
 def print_json(value: object, indent: int | None = 2) -> None:
-    typer.echo(json.dumps(value, indent=indent))
+    typer.echo(json_text(value, indent=indent))
+
+
+def parse_support(name: str, text: str) -> int | float:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError as error:
+        raise ArgumentError(f"{name} must be a number, not {text!r}") from error
+
+
+def parse_gap(text: str) -> list[int] | str:
+    if text == "any":
+        return text
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
+    return [int(part) for part in parts]
+
+
+def named_tonics(given: list[str] | None) -> dict[str, str]:
+    """Notes by recording from ``RECORDING=E3``; a note alone is that of all others, ``"*"``."""
+    found = {}
+    for text in given or []:
+        recording, _, note = text.rpartition("=")
+        found[recording or "*"] = note
+    return found

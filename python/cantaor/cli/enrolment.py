@@ -1,4 +1,4 @@
-"""`enrol` and `nearest`: singers who join a model, and what sounds most alike."""
+"""`enrol` and `nearest`: add singers to a model, search similar recordings."""
 
 from __future__ import annotations
 
@@ -7,75 +7,104 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, app, model_folder, print_json, report_failures
-from cantaor.errors import AudioError, CantaorError
-from cantaor.show.terminal import print_rows
+from cantaor.cli.app import Channel, Json, app, model_folder, print_json, report_failures
+from cantaor.errors import ArgumentError, AudioError, CantaorError
+from cantaor.io.channels import parse_channel
+from cantaor.io.locations import require_local
+from cantaor.report.terminal import print_rows
 
 
 @app.command(epilog="Example: `cantaor enrol work/model a.flac b.flac --singer 'La Niña'`")
 def enrol(
     model: Annotated[Path, typer.Argument(help="A robust model, or a workspace with one.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings of the singer.")],
+    audio: Annotated[list[str], typer.Argument(help="Recordings of the singer, or folders.")],
     singer: Annotated[str, typer.Option(help="Name of the singer.")],
-    out: Annotated[Path | None, typer.Option(help="Another folder for the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new model; MODEL-enrolled if not given.")
+    ] = None,
+    channel: Channel = None,
     as_json: Json = False,
 ) -> None:
-    """Let a model know another singer from a few recordings, without training."""
-    from cantaor.learn.bundle import companions, load_bundle, save_bundle
-    from cantaor.learn.enrolment import enrol as enrol_singer
-    from cantaor.learn.identification import hear
+    """Add a singer to a model from a few recordings, without training.
+
+    The new model is written beside the old one, which stays as it is.
+    """
+    from cantaor.experiments.train_evaluate import copy_clips
+    from cantaor.inference.batch import find_inputs
+    from cantaor.learn.export.bundle import load_bundle, require_model_folder, save_bundle
+    from cantaor.learn.identification.enrolment import enrol as enrol_singer
+    from cantaor.learn.identification.identification import predict_clips
 
     folder = model_folder(model)
     bundle = load_bundle(folder)
-    heard, failures = [], []
-    for path in audio:
+    target = _beside(folder) if out is None else require_local(out, "a model")
+    require_model_folder(target)
+    predictions, failures = [], []
+    for path in [one.location for one in find_inputs(audio)]:
         try:
-            heard.append(hear(bundle, path))
+            predictions.append(predict_clips(bundle, path, parse_channel(channel)))
         except AudioError as error:
-            failures.append((str(path), str(error)))
-    if not heard:
+            failures.append((path, str(error)))
+    if not predictions:
         report_failures(failures, all_failed=True)
-    known = enrol_singer(bundle, singer, [one.embeddings for one in heard])
-    # A bundle replaces its folder; what else belongs to the model stays beside it.
-    beside = {file.name: file.read_bytes() for file in companions(folder)}
-    saved = save_bundle(out or folder, known.trained, known.arrays, known.extra)
-    for name, content in beside.items():
-        (saved / name).write_bytes(content)
-    clips = sum(len(one.motifs) for one in heard)
-    facts = {"model": str(saved), "singer": singer, "recordings": len(heard), "clips": clips}
+    known = enrol_singer(bundle, singer, [one.embeddings for one in predictions])
+    saved = save_bundle(target, known.trained, known.arrays, known.extra)
+    copy_clips(folder, saved)
+    clips = sum(len(one.motifs) for one in predictions)
+    facts = {"model": str(saved), "singer": singer, "recordings": len(predictions), "clips": clips}
     if as_json:
         print_json({**facts, "failures": [{"path": p, "error": why} for p, why in failures]})
     else:
-        typer.echo(f"{saved} knows {singer} from {len(heard)} recordings, {clips} motif clips")
+        typer.echo(
+            f"{saved} knows {singer} from {len(predictions)} recordings, {clips} motif clips"
+        )
     report_failures(failures)
+
+
+def _beside(folder: Path) -> Path:
+    """Where a model goes that must not replace its source; what is there is not replaced."""
+    source = folder.resolve()
+    target = source.with_name(f"{source.name}-enrolled")
+    if target.exists():
+        raise ArgumentError(
+            f"{target} is there already: name another folder with --out, or enrol in that model"
+        )
+    return target
 
 
 @app.command(epilog="Example: `cantaor nearest work/model embeddings.parquet song.flac`")
 def nearest(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    embeddings: Annotated[Path, typer.Argument(help="What `embed` wrote with the same model.")],
-    audio: Annotated[list[Path], typer.Argument(help="Recordings to compare.")],
-    kind: Annotated[str, typer.Option(help="recording or motif.")] = "recording",
-    count: Annotated[int, typer.Option(help="How many to show.")] = 10,
-    method: Annotated[str, typer.Option(help="exact, or index (extra search).")] = "exact",
+    embeddings: Annotated[
+        Path, typer.Argument(help="Embeddings that `embed` wrote with the same model.")
+    ],
+    audio: Annotated[list[str], typer.Argument(help="Recordings to compare.")],
+    kind: Annotated[
+        str, typer.Option(help="Compare whole recordings or motif clips: recording, motif.")
+    ] = "recording",
+    count: Annotated[int, typer.Option(help="Number of results.")] = 10,
+    method: Annotated[str, typer.Option(help="Search: exact, or index (extra search).")] = "exact",
+    channel: Channel = None,
     as_json: Json = False,
 ) -> None:
     """Find the recordings or motif clips that sound most like a recording."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.identification import hear
-    from cantaor.run.embedding import most_alike
+    from cantaor.inference.embeddings import nearest_clips
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.identification.identification import predict_clips
 
     bundle = load_bundle(model_folder(model))
     failures = []
     for path in audio:
         try:
-            found = most_alike(embeddings, hear(bundle, path), kind, count, method)
+            found = nearest_clips(
+                embeddings, predict_clips(bundle, path, parse_channel(channel)), kind, count, method
+            )
         except CantaorError as error:
-            failures.append((str(path), str(error)))
+            failures.append((path, str(error)))
             continue
         if as_json:
-            print_json({"path": str(path), "nearest": found}, indent=None)
+            print_json({"path": path, "nearest": found}, indent=None)
         else:
             names = ("path", "start_s", "end_s", "cosine")
-            print_rows(str(path), names, [[row[name] for name in names] for row in found])
+            print_rows(path, names, [[row[name] for name in names] for row in found])
     report_failures(failures, all_failed=len(failures) == len(audio))

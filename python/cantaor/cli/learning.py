@@ -1,4 +1,4 @@
-"""`train`, `evaluate` and `export`: models made, tested and given away."""
+"""`train`, `evaluate` and `export` models."""
 
 from __future__ import annotations
 
@@ -7,53 +7,67 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cantaor.cli.app import Device, Json, Seed, app, model_folder, print_json
-from cantaor.errors import ArgumentError
-from cantaor.run.workspace import open_workspace
-from cantaor.show.terminal import print_evaluation, show_progress
+from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
+from cantaor.errors import ArgumentError, SplitError
+from cantaor.io.channels import parse_channel
+from cantaor.report.terminal import print_evaluation, show_progress
+from cantaor.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from cantaor.learn.training import TrainingSettings
-    from cantaor.run.grid import GridPlan
+    from cantaor.corpus.manifest import Manifest
+    from cantaor.experiments.grid import GridPlan
+    from cantaor.learn.training.settings import TrainingSettings
 
-Recipe = Annotated[str, typer.Option(help="Settings of training by name: paper, accurate, robust.")]
-Width = Annotated[int | None, typer.Option(help="Channels; the paper's if not given.")]
-Epochs = Annotated[int | None, typer.Option(help="At most so many passes; else the recipe's.")]
+Recipe = Annotated[str, typer.Option(help="Named training settings: paper, accurate or robust.")]
+Width = Annotated[int | None, typer.Option(help="Network width (channels); default: the paper's.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Maximum number of epochs; default: the recipe's.")
+]
 
 
 @app.command(epilog="Example: `cantaor train work --split recording`")
 def train(
     work: Annotated[Path | None, typer.Argument(help="A mined workspace.")] = None,
-    clips: Annotated[Path | None, typer.Option(help="CSV of clips instead of a workspace.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the model.")] = None,
+    clips: Annotated[
+        str | None, typer.Option(help="CSV of labelled clips, instead of a workspace.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the model to.")] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Of a workspace: paper (if not given), audio, recording or group."),
+        typer.Option(help="Split of a workspace: paper (default), audio, recording or group."),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Of a workspace: motifs (if not given), motifs+segment or random."),
+        typer.Option(help="Clips of a workspace: motifs (default), motifs+segment or random."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="crnn, residual50 or residual-blstm; else the recipe's.")
+        str | None,
+        typer.Option(help="Network: crnn, residual50 or residual-blstm; default: the recipe's."),
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(help="log-mel, mfcc, spectrogram, wide-log-mel, or several joined by +."),
+        typer.Option(
+            help="Features: log-mel, mfcc, spectrogram, wide-log-mel, or several joined by +."
+        ),
     ] = None,
     recipe: Recipe = "paper",
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
         int | None,
-        typer.Option(help="Of a workspace: most training clips of one singer, 1000; 0 keeps all."),
+        typer.Option(help="Maximum training clips per singer of a workspace (1000); 0: no limit."),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Clips a step.")] = 64,
+    batch: Annotated[int, typer.Option(help="Batch size, clips.")] = 64,
     augmentation: Annotated[
-        str | None, typer.Option(help="Changes to training clips, joined by commas.")
+        str | None, typer.Option(help="Augmentations of training clips, separated by commas.")
     ] = None,
-    class_weights: Annotated[str, typer.Option(help="none or balanced.")] = "none",
-    precision: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    class_weights: Annotated[
+        str, typer.Option(help="Class weights in the loss: none or balanced.")
+    ] = "none",
+    precision: Annotated[
+        str, typer.Option(help="Numeric precision: float32, float16 or bfloat16.")
+    ] = "float32",
+    channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -62,9 +76,9 @@ def train(
 
     Training that was stopped goes on where it was when the same command is given again.
     """
-    from cantaor.learn.recipes import recipe_settings
-    from cantaor.run.learning import clips_manifest, train_clips, train_workspace
-    from cantaor.run.protocol import MAX_CLIPS, prepare_clips
+    from cantaor.experiments.clip_splits import MAX_CLIPS, prepare_clips
+    from cantaor.experiments.train_evaluate import clips_manifest, train_clips, train_workspace
+    from cantaor.learn.training.recipes import recipe_settings
 
     if (work is None) == (clips is None):
         raise ArgumentError("train needs either a workspace or --clips, and not both")
@@ -86,10 +100,12 @@ def train(
             if out is None:
                 raise ArgumentError("train --clips needs --out for the model")
             _refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
-            folder = train_clips(clips_manifest(clips), settings, out, progress=progress)
+            manifest = clips_manifest(clips, parse_channel(channel))
+            folder = train_clips(manifest, settings, out, progress=progress)
         else:
             assert work is not None
             workspace = open_workspace(work)
+            _refuse_channel(channel)
             prepared = prepare_clips(
                 workspace,
                 split or "paper",
@@ -106,83 +122,121 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Argument(help="A workspace with a model, or a model.")
     ] = None,
-    clips: Annotated[Path | None, typer.Option(help="CSV of clips to test on.")] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Train and test a whole grid.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Grid: its folder.")] = None,
-    models: Annotated[str | None, typer.Option(help="Grid: networks, by commas.")] = None,
-    features: Annotated[str | None, typer.Option(help="Grid: features, by commas.")] = None,
-    data: Annotated[str | None, typer.Option(help="Grid: data sets, by commas.")] = None,
-    protocols: Annotated[str, typer.Option(help="Grid: splits, by commas.")] = "paper",
+    clips: Annotated[str | None, typer.Option(help="CSV of clips to test on.")] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Train and test a grid of models.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Grid: folder of the results.")] = None,
+    models: Annotated[str | None, typer.Option(help="Grid: networks, separated by commas.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Grid: features, separated by commas.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Grid: data sets, separated by commas.")] = None,
+    protocols: Annotated[
+        str | None,
+        typer.Option(
+            help="Grid: splits, separated by commas: paper, audio, recording, group; of --clips "
+            "also file, its column split. Not given: file where that names a test side, else paper."
+        ),
+    ] = None,
     fractions: Annotated[
-        str, typer.Option(help="Grid: shares of the training clips, by commas.")
+        str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
     ] = "1",
     recipe: Recipe = "paper",
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
         int | None,
-        typer.Option(help="Grid of a workspace: most training clips of a singer, 1000; 0: all."),
+        typer.Option(help="Grid: maximum training clips per singer (1000); 0: no limit."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Grid: begin no further cell after so many minutes.")
+        float | None, typer.Option(help="Grid: start no new cell after this many minutes.")
     ] = None,
+    channel: Channel = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Test a model on the clips that were held out, or on others; or run the grid of Table 2.
+    """Test a model on its held-out clips or on other clips, or run the grid of Table 2.
 
     What a workspace's own model did on its held-out clips is kept there for the report. With
-    --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
-    were run before are kept.
+    --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
+    kept, cheap networks are run first.
     """
-    from cantaor.learn.recipes import recipe_settings
-    from cantaor.run.grid import plan_of
-    from cantaor.run.learning import clips_manifest, evaluate_model, evaluate_workspace
+    from cantaor.experiments.grid import default_protocols, plan_of
+    from cantaor.experiments.model_notes import model_notes
+    from cantaor.experiments.train_evaluate import (
+        clips_manifest,
+        evaluate_model,
+        evaluate_workspace,
+    )
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.training.recipes import recipe_settings
 
     if grid:
-        plan = plan_of(models, features, data, protocols, fractions)
+        listed = _grid_clips(model, clips, max_clips, parse_channel(channel))
+        cut = protocols or default_protocols(listed)
+        plan = plan_of(models, features, data, cut, fractions)
         settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
-        _evaluate_grid(model, clips, plan, settings, out, max_clips, minutes, as_json)
+        _evaluate_grid(model, listed, plan, settings, out, max_clips, minutes, as_json)
         return
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
     folder = model_folder(model)
+    if clips is None:
+        _refuse_channel(channel)
     with show_progress(as_json) as progress:
         if clips is None and folder != model:
             result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
         else:
-            manifest = None if clips is None else clips_manifest(clips)
+            listened = parse_channel(channel)
+            manifest = None if clips is None else clips_manifest(clips, listened, folder)
             result = evaluate_model(folder, manifest, progress).to_json()
+    notes = model_notes(load_bundle(folder).extra, folder)
     if as_json:
-        print_json(result)
+        print_json({**result, "notes": notes})
     else:
         print_evaluation(result)
+    print_notes(notes)
 
 
 @app.command(epilog="Example: `cantaor export work/model --out singer.ts`")
 def export(
     model: Annotated[Path, typer.Argument(help="A model, or a workspace with one.")],
-    out: Annotated[Path, typer.Option(help="File to write; .ts, .pt2 or .onnx.")],
+    out: Annotated[Path, typer.Option(help="File to write: .ts, .pt2 or .onnx.")],
     as_json: Json = False,
 ) -> None:
-    """Write a model as one file that runs without cantaor, and a model card beside it."""
-    from cantaor.learn.bundle import load_bundle
-    from cantaor.learn.formats import export_model
-    from cantaor.run.learning import write_card
+    """Export a model to one file that runs without cantaor, with a model card beside it."""
+    from cantaor.experiments.train_evaluate import write_card
+    from cantaor.learn.export.bundle import load_bundle
+    from cantaor.learn.export.model_card import require_own_card
+    from cantaor.learn.identification.deployment import export_bundle
 
     folder = model_folder(model)
-    path = export_model(load_bundle(folder).trained, out)
-    card = write_card(folder, path.with_suffix(".md"))
+    bundle, beside = load_bundle(folder), out.with_suffix(".md")
+    require_own_card(beside)
+    path = export_bundle(bundle, out)
+    card = write_card(folder, beside)
     if as_json:
         print_json({"path": str(path), "card": str(card)})
     else:
         typer.echo(f"written: {path}, {card}")
 
 
+def _grid_clips(
+    work: Path | None, clips: str | None, max_clips: int | None, channel: str | int | None
+) -> Manifest | None:
+    from cantaor.experiments.train_evaluate import clips_manifest
+
+    if (work is None) == (clips is None):
+        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
+    if clips is None:
+        return None
+    _refuse_with_clips({"--max-clips": max_clips})
+    return clips_manifest(clips, channel)
+
+
 def _evaluate_grid(
     work: Path | None,
-    clips: Path | None,
+    clips: Manifest | None,
     plan: GridPlan,
     settings: TrainingSettings,
     out: Path | None,
@@ -190,12 +244,10 @@ def _evaluate_grid(
     minutes: float | None,
     as_json: bool,
 ) -> None:
-    from cantaor.run.grid import run_clips_grid, run_workspace_grid
-    from cantaor.run.learning import clips_manifest
-    from cantaor.run.protocol import MAX_CLIPS
+    from cantaor.experiments.clip_splits import MAX_CLIPS
+    from cantaor.experiments.grid import run_clips_grid, run_workspace_grid
+    from cantaor.learn.evaluation.grid import NO_TIME
 
-    if (work is None) == (clips is None):
-        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
     folder = out if work is None else out or work / "grid"
     if folder is None:
         raise ArgumentError("evaluate --grid --clips needs --out for the results")
@@ -212,15 +264,17 @@ def _evaluate_grid(
             )
         else:
             assert clips is not None
-            _refuse_with_clips({"--max-clips": max_clips})
             records = run_clips_grid(
-                clips_manifest(clips), plan, settings, folder, minutes=minutes, progress=progress
+                clips, plan, settings, folder, minutes=minutes, progress=progress
             )
     if as_json:
         print_json(records)
-        return
-    typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
-    typer.echo(f"written: {folder / 'grid.json'}")
+    else:
+        typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
+        typer.echo(f"written: {folder / 'grid.json'}")
+    empty = [str(one["empty"]) for one in records if "empty" in one]
+    if empty and len(empty) == len(records) and set(empty) != {NO_TIME}:
+        raise SplitError(f"no cell could be run: {empty[0]}")
 
 
 def _refuse_with_clips(given: dict[str, Any]) -> None:
@@ -233,12 +287,20 @@ def _refuse_with_clips(given: dict[str, Any]) -> None:
         )
 
 
+def _refuse_channel(channel: str | None) -> None:
+    if channel is not None:
+        raise ArgumentError(
+            "--channel is for --clips; a workspace, and a model's own clips, keep the channel that "
+            "mine was given"
+        )
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_training(folder: Path, as_json: bool) -> None:
-    from cantaor.learn.bundle import load_bundle
+    from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(folder)
     facts = {

@@ -1,4 +1,4 @@
-"""`bench`: how fast each stage is here, beside its peers."""
+"""`bench`: time every stage on this machine, beside other libraries."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import typer
 
 from cantaor.cli.app import Json, app, print_json
 from cantaor.errors import ArgumentError
-from cantaor.show.terminal import print_rows, show_progress
+from cantaor.report.terminal import print_rows, show_progress
 
 
 @app.command(epilog="Example: `cantaor bench pitch --quick`")
 def bench(
     stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages, such as pitch; all if none is named.")
+        list[str] | None, typer.Argument(help="Stages to time, such as pitch; default: all.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds; under 3 minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer repetitions; under 3 minutes.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart to write; .svg or .png.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(help="Measure nothing; compare two result files, the older first."),
+        typer.Option(help="Compare two result files (older first) instead of measuring."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check every stage's answers, then time it beside the best peers that are installed.
+    """Check every stage's results, then time it beside the best peers that are installed.
 
     With --compare: exit code 1 if a case became slower beyond the noise of both runs.
     """
@@ -37,17 +39,17 @@ def bench(
         _compare(compare, as_json)
         return
     from cantaor.bench.cases import STAGES, run_stages
-    from cantaor.bench.measuring import FULL, QUICK
-    from cantaor.bench.results import document, write_results
-    from cantaor.show.benchmarks import (
+    from cantaor.bench.result_files import document, write_results
+    from cantaor.bench.timing import FULL, QUICK
+    from cantaor.plotting.contours import save_figure
+    from cantaor.report.benchmark_tables import (
         COLUMNS,
         TERMINAL_COLUMNS,
         markdown_table,
         result_rows,
         terminal_rows,
     )
-    from cantaor.show.benchmarks import chart as draw
-    from cantaor.show.plot import save_figure
+    from cantaor.report.benchmark_tables import chart as draw
 
     effort = "quick" if quick else "full"
     with show_progress(as_json) as progress:
@@ -67,8 +69,8 @@ def bench(
 def _compare(files: tuple[Path, Path], as_json: bool) -> None:
     from dataclasses import asdict
 
-    from cantaor.bench.results import compare, read_results
-    from cantaor.show.benchmarks import CHANGE_COLUMNS, change_rows
+    from cantaor.bench.result_files import compare, read_results
+    from cantaor.report.benchmark_tables import CHANGE_COLUMNS, change_rows
 
     changes = compare(read_results(files[0]), read_results(files[1]))
     if as_json:

@@ -7,19 +7,34 @@ from typing import Annotated, Any
 
 import typer
 
-from cantaor.cli.app import Device, Json, Seed, Workers, app, print_json, report_failures
-from cantaor.errors import ArgumentError
-from cantaor.run.journal import read_status
-from cantaor.run.stages import STAGES
-from cantaor.run.workspace import Workspace
-from cantaor.show.terminal import (
-    motif_rows,
+from cantaor.cli.app import (
+    Channel,
+    Device,
+    Json,
+    Seed,
+    Strict,
+    Workers,
+    app,
+    parse_gap,
+    parse_support,
+    print_json,
+    report_failures,
+    report_warnings,
+)
+from cantaor.corpus.manifest import Manifest
+from cantaor.io.channels import parse_channel
+from cantaor.pipeline.stages import STAGES
+from cantaor.report.terminal import (
+    print_dry_run,
     print_motifs,
     print_rows,
     print_status,
     show_progress,
     show_stages,
 )
+from cantaor.workspace.journal import read_status
+from cantaor.workspace.summary import motif_rows
+from cantaor.workspace.workspace import Workspace
 
 
 @app.command(epilog="Example: `cantaor mine recordings --out work`")
@@ -27,63 +42,111 @@ def mine(
     corpus: Annotated[
         str, typer.Argument(help="Folder, CSV or Parquet of recordings, or its URL.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the workspace.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the workspace to write.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     workers: Workers = None,
     dask: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, or local, instead.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, or local, instead of processes."),
     ] = None,
-    min_recordings: Annotated[
-        int, typer.Option(help="Keep singers with at least so many recordings.")
-    ] = 1,
-    style: Annotated[list[str] | None, typer.Option(help="Keep these styles (repeat).")] = None,
+    min_recordings: Annotated[int, typer.Option(help="Skip singers with fewer recordings.")] = 1,
+    style: Annotated[
+        list[str] | None, typer.Option(help="Keep only this style; may be repeated.")
+    ] = None,
     clips: Annotated[
-        bool, typer.Option(help="Write the audio of three instances of each motif.")
+        bool, typer.Option(help="Write audio clips of three instances of each motif.")
     ] = True,
     all_clips: Annotated[
-        bool, typer.Option("--all-clips", help="Write the audio of every instance.")
+        bool, typer.Option("--all-clips", help="Write audio clips of all instances.")
     ] = False,
-    pitch_method: Annotated[str | None, typer.Option(help="salience or essentia.")] = None,
+    pitch_method: Annotated[
+        str | None, typer.Option(help="Pitch tracker: salience or essentia.")
+    ] = None,
     min_hz: Annotated[
         float | None, typer.Option(help="Lowest pitch, Hz (55); lower is unvoiced.")
     ] = None,
     max_hz: Annotated[
         float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
     ] = None,
-    k: Annotated[str | None, typer.Option(help="Pitch clusters: a number or auto.")] = None,
-    gap: Annotated[str | None, typer.Option(help='"LO,HI" symbols skipped, or "any".')] = None,
-    min_support: Annotated[
-        str | None, typer.Option(help="Phrases that hold a motif: 3, or a share such as 0.05.")
+    k: Annotated[str | None, typer.Option(help="Number of pitch clusters, or auto.")] = None,
+    gap: Annotated[
+        str | None,
+        typer.Option(help='Symbols that may be skipped between neighbours: "LO,HI" or "any".'),
     ] = None,
-    min_length: Annotated[int | None, typer.Option(help="Shortest motif, symbols.")] = None,
-    max_patterns: Annotated[int | None, typer.Option(help="Most motifs a singer.")] = None,
+    min_support: Annotated[
+        str | None, typer.Option(help="Minimum support: number (3) or fraction (0.05) of phrases.")
+    ] = None,
+    min_length: Annotated[int | None, typer.Option(help="Minimum motif length, symbols.")] = None,
+    max_patterns: Annotated[
+        int | None, typer.Option(help="Fail if a singer has more motifs.")
+    ] = None,
     stage: Annotated[
-        str | None, typer.Option(help=f"Stop after a stage: {', '.join(STAGES)}.")
+        str | None, typer.Option(help=f"Stop after this stage: {', '.join(STAGES)}.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Compute again what is there; that --stage only.")
+        bool,
+        typer.Option(
+            "--force", help="Recompute existing results; with --stage, of that stage only."
+        ),
     ] = False,
     max_failures: Annotated[
-        int | None, typer.Option(help="Stop once more recordings have failed.")
+        int | None, typer.Option(help="Stop when more recordings than this have failed.")
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove recordings that are no longer in the corpus.")
+    ] = False,
+    channel: Channel = None,
+    strict: Strict = False,
+    only_look: Annotated[
+        bool, typer.Option("--dry-run", help="Read the headers, say what lies ahead, and stop.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find every singer's motifs and where they are sung."""
-    from cantaor.run.pipeline import mine as mine_corpus
+    """Mine the motifs of every singer and their instances.
+
+    A pass over the headers comes first: number and length of the recordings, what will fail,
+    expected time and disk space.
+    """
+    from cantaor.corpus.loaders import read_corpus
+    from cantaor.corpus.manifest import select_singers
+    from cantaor.pipeline.dry_run import dry_run
+    from cantaor.pipeline.mine import mine as mine_corpus
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
         "min_hz": min_hz,
         "max_hz": max_hz,
         "k": _whole_or_word(k),
-        "gap": _gap(gap),
-        "min_support": _support(min_support),
+        "gap": None if gap is None else parse_gap(gap),
+        "min_support": None if min_support is None else parse_support("--min-support", min_support),
         "min_length": min_length,
         "max_patterns": max_patterns,
+        "channel": parse_channel(channel),
     }
+    found = read_corpus(corpus)
+    chosen_entries = select_singers(found, min_recordings, tuple(style or ()))
+    with show_progress(as_json) as progress:
+        ahead = dry_run(
+            chosen_entries,
+            out,
+            workers=workers,
+            clips=clips or all_clips,
+            progress=lambda done: progress("headers", done, len(chosen_entries)),
+        )
+    names = _ignored(found)
+    if only_look:
+        if as_json:
+            print_json({**ahead.to_json(), **names})
+        else:
+            print_dry_run(ahead.to_json(), names)
+            report_warnings([(row.path, row.reason) for row in ahead.warnings])
+        report_failures([(row.path, row.reason) for row in ahead.failures])
+        return
+    if not as_json:
+        print_dry_run(ahead.to_json(), names)
     with show_stages(as_json) as watch:
         workspace = mine_corpus(
-            corpus,
+            found,
             out,
             config=config,
             workers=workers,
@@ -94,30 +157,43 @@ def mine(
             stage=stage,
             force=force,
             max_failures=max_failures,
+            strict=strict,
+            prune=prune,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
     state = read_status(workspace.path)
-    finished = workspace.is_mined
+    for path, kind in state["passed_over"]:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    finished = workspace.is_mined and stage in (None, STAGES[-1])
     rows = motif_rows(workspace) if finished else []
-    failures = workspace.table("failures").to_pylist()
+    failures, warnings = state["failures"], state["warnings"]
+    if finished:
+        noted = workspace.table("failures").to_pylist()
+        failures = [row for row in noted if row["kind"] == "failed"]
+        warnings = [row for row in noted if row["kind"] == "warned"]
+    counts = _counts(found, len(chosen_entries), failures, warnings)
     if as_json:
-        facts = {"workspace": str(workspace.path), "singers": rows, "failures": failures}
+        facts: dict[str, Any] = {"workspace": str(workspace.path), "singers": rows}
+        facts |= {"failures": failures, "warnings": warnings, **names, "counts": counts}
         print_json({**facts, "stages": state["stages"]})
     elif finished:
         print_motifs(rows)
         _explain_missing_motifs(workspace, rows)
     else:
         print_status({**state, "failures": []})
+    if not as_json:
+        typer.echo(", ".join(f"{number} {name}" for name, number in counts.items() if number))
+        report_warnings([(row["path"], row["reason"]) for row in warnings])
     report_failures([(row["path"], row["reason"]) for row in failures])
 
 
 @app.command(epilog="Example: `cantaor status work`")
 def status(
-    work: Annotated[Path, typer.Argument(help="A workspace, also while it is mined.")],
+    work: Annotated[Path, typer.Argument(help="A workspace; may be in use by a running mine.")],
     as_json: Json = False,
 ) -> None:
-    """Tell what a run of mine has done, what failed, what is left and how long that takes."""
+    """Show the progress of a mine run: done, failed, remaining, time left."""
     found = read_status(work)
     if as_json:
         print_json(found)
@@ -136,7 +212,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the whole chain on a synthetic a cappella corpus."""
-    from cantaor.run.demo import run_demo
+    from cantaor.demo import run_demo
 
     with show_progress(as_json) as progress:
         result = run_demo(out, seed=seed, workers=workers, device=device, progress=progress)
@@ -153,6 +229,33 @@ def demo(
     typer.echo(f"model: {result['model']}")
 
 
+def _ignored(found: Manifest) -> dict[str, list[dict[str, str]]]:
+    """What lay in the folder and is no recording; hidden names apart."""
+    rows = [{"path": path, "reason": reason} for path, reason in found.ignored]
+    return {
+        "ignored": [row for row in rows if row["reason"] != "hidden"],
+        "hidden": [row for row in rows if row["reason"] == "hidden"],
+    }
+
+
+def _counts(
+    found: Manifest, chosen: int, failures: list[dict[str, Any]], warnings: list[dict[str, Any]]
+) -> dict[str, int]:
+    """What became of everything that was found; all but the first add up to the first."""
+    failed = {(row["path"], row["recording"]) for row in failures}
+    warned = {(row["path"], row["recording"]) for row in warnings} - failed
+    hidden = sum(reason == "hidden" for _, reason in found.ignored)
+    total = len(found) + len(found.skipped) + len(found.ignored)
+    others = {
+        "warned": len(warned),
+        "failed": len(failed),
+        "not chosen": len(found) - chosen,
+        "ignored": len(found.ignored) - hidden,
+        "hidden": hidden,
+    }
+    return {"found": total, "read": total - sum(others.values()), **others}
+
+
 def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) -> None:
     poor = [row["singer"] for row in rows if row["motifs"] == 0]
     if poor:
@@ -166,21 +269,3 @@ def _explain_missing_motifs(workspace: Workspace, rows: list[dict[str, Any]]) ->
 
 def _whole_or_word(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
-
-
-def _support(text: str | None) -> int | float | None:
-    if text is None:
-        return None
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError as error:
-        raise ArgumentError(f"--min-support must be a number, not {text!r}") from error
-
-
-def _gap(text: str | None) -> list[int] | str | None:
-    if text is None or text == "any":
-        return text
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
-        raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
-    return [int(part) for part in parts]

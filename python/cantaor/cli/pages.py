@@ -1,4 +1,4 @@
-"""`report`: pages for people."""
+"""`report`: an HTML page about a workspace."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, app, print_json
-from cantaor.run.workspace import open_workspace
-from cantaor.show.terminal import show_progress
+from cantaor.cli.app import Json, app, named_tonics, print_json
+from cantaor.report.terminal import show_progress
+from cantaor.workspace.workspace import open_workspace
 
 
 @app.command(epilog="Example: `cantaor report work --out report.html`")
 def report(
     work: Annotated[Path, typer.Argument(help="A mined workspace.")],
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
-    audit: Annotated[bool, typer.Option(help="Look for copies and shared audio too.")] = True,
-    motifs: Annotated[int, typer.Option(help="Most motifs shown of each singer.")] = 8,
-    recordings: Annotated[int, typer.Option(help="Most recordings drawn.")] = 24,
+    audit: Annotated[
+        bool, typer.Option(help="Include an audit for copies and shared audio.")
+    ] = True,
+    motifs: Annotated[int, typer.Option(help="Maximum number of families shown per singer.")] = 8,
+    recordings: Annotated[int, typer.Option(help="Maximum number of recordings drawn.")] = 24,
+    tonic: Annotated[
+        list[str] | None,
+        typer.Option(help="Tonic, as E3, or RECORDING=E3 (repeat); default: an estimate."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page: motifs to see and hear, contours, figures, settings."""
-    from cantaor.corpus.audit import audit as audit_manifest
-    from cantaor.show.report import workspace_manifest, write_report
+    """Write one HTML page with motifs (drawn and playable), contours, metrics and settings."""
+    from cantaor.corpus.audit.audit import audit as audit_manifest
+    from cantaor.report.report import write_report
+    from cantaor.workspace.summary import workspace_manifest
 
     workspace = open_workspace(work)
     found = None
@@ -34,7 +41,12 @@ def report(
                 manifest, progress=lambda done: progress("audit", done, len(manifest))
             )
     path = write_report(
-        workspace, out, audit=found, motifs_per_singer=motifs, recordings=recordings
+        workspace,
+        out,
+        audit=found,
+        motifs_per_singer=motifs,
+        recordings=recordings,
+        tonics=named_tonics(tonic),
     )
     if as_json:
         print_json({"path": str(path)})

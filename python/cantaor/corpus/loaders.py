@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from cantaor.audio import EXTENSIONS
-from cantaor.corpus.manifest import Manifest, Recording, require_unique_recordings
-from cantaor.corpus.tables import read_manifest
+from cantaor.corpus.folders import OWN_KINDS, list_folder, sort_names
+from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
+from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.locations import is_url, join, list_files, open_bytes, printable
+from cantaor.io.locations import is_url, join, list_names, printable
+from cantaor.io.own_output import own_folders, own_output
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
 # A set name may hold underscores (M1036_intervals), so its end is told by the motif, which
@@ -36,10 +37,12 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     Parameters
     ----------
     path
-        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (wav, flac, mp3, ogg; any
-        depth below ``SINGER``), or a manifest as :func:`cantaor.corpus.tables.read_manifest`
-        takes it; or the URL of either, such as ``s3://bucket/songs``. A file whose name is not
-        UTF-8 is left out and listed as ``skipped``.
+        A folder with ``SINGER-anything.ext`` or ``SINGER/anything.ext`` (any of
+        :data:`cantaor.io.formats.EXTENSIONS`; any depth below ``SINGER``), or a manifest as
+        :func:`cantaor.corpus.manifest_files.read_manifest` takes it; or the URL of
+        either, such as ``s3://bucket/songs``. A file whose name is not UTF-8 is
+        left out and listed as ``skipped``, as is one whose singer cannot be told.
+        Workspaces, models and folders of clips that cantaor wrote are ``passed_over``.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Manifest:
     if is_url(path):
         return require_unique_recordings(_read_url(os.fspath(path)))
     place = Path(path)
+    if kind := own_output(place):
+        raise CorpusError(f"{place}: is a {OWN_KINDS[kind]}, no corpus of recordings")
     if place.is_dir():
         return require_unique_recordings(_read_folder(place))
     if place.is_file():
@@ -81,6 +86,10 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
     CorpusError
         As :func:`read_corpus`, or a layout is given for a table.
     """
+    if is_url(path):
+        if layout:
+            raise CorpusError(f"{os.fspath(path)}: a layout is for folders of this machine")
+        return _read_url(os.fspath(path))
     place = Path(path)
     if place.is_file() and not layout:
         return read_manifest(place)
@@ -92,6 +101,8 @@ def read_entries(path: str | os.PathLike[str], layout: str = "") -> Manifest:
         raise CorpusError(f"layout must be flamenco-motifs or a pattern, not {layout!r}")
     if layout or (place.is_dir() and _looks_published(place)):
         return read_flamenco_motifs(place)
+    if own_output(place) == "clips":
+        return _read_folder(place)  # to mine them is no use, to look at them is
     return read_corpus(place)
 
 
@@ -120,7 +131,7 @@ def read_flamenco_motifs(folder: str | os.PathLike[str]) -> Manifest:
     """Read clips in the layout of the published motif data set, ``SINGER/SET_MOTIF_UUID.wav``.
 
     The file set becomes the ``recording``. Sets of one recording share audio and labels may
-    contradict each other there: see :func:`cantaor.corpus.audit.audit`.
+    contradict each other there: see :func:`cantaor.corpus.audit.audit.audit`.
 
     Raises
     ------
@@ -128,6 +139,31 @@ def read_flamenco_motifs(folder: str | os.PathLike[str]) -> Manifest:
         There is no audio, or some audio file does not follow the layout.
     """
     return _read_matching(Path(folder), _PUBLISHED, "SINGER/SET_MOTIF_UUID.wav")
+
+
+def published_motif(path: str) -> tuple[int, ...]:
+    """Steps of the motif that a file of the published data set names.
+
+    Parameters
+    ----------
+    path
+        As in the entries of :func:`read_flamenco_motifs`.
+
+    Raises
+    ------
+    CorpusError
+        The name holds no steps.
+
+    Examples
+    --------
+    >>> published_motif("AM/M1038_intervals_-1 1 2 -1 1_0ab3.wav")
+    (-1, 1, 2, -1, 1)
+    """
+    match = _PUBLISHED.fullmatch(path)
+    steps = re.findall(r"[-+]?\d+", match["motif"]) if match else []
+    if not steps:
+        raise CorpusError(f"{path} does not follow SINGER/SET_MOTIF_UUID.wav: no motif in it")
+    return tuple(int(step) for step in steps)
 
 
 def read_mirdata(
@@ -176,48 +212,67 @@ def read_mirdata(
     return require_unique_recordings(Manifest(found, root))
 
 
-def audio_files(folder: Path) -> Iterator[PurePosixPath]:
+def audio_files(
+    folder: Path, passed_over: list[tuple[str, str]] | None = None
+) -> Iterator[PurePosixPath]:
     """Audio files below a folder, relative to it, in sorted order.
+
+    Parameters
+    ----------
+    folder
+        Where to look; not in folders below it that cantaor wrote as its own results.
+    passed_over
+        Gets those: how to print their path, and what they are.
 
     Raises
     ------
     CorpusError
-        The folder is missing, or a name is not valid UTF-8.
+        The folder is missing.
     """
-    if not folder.is_dir():
-        raise CorpusError(f"no folder at {folder}")
-    root = folder.resolve()
-    seen = {root}
-    for place, folders, files in os.walk(folder, followlinks=True):
-        inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
-        folders[:] = [entry.name for entry in inner if _is_new(entry, root, seen)]
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS:
-                yield PurePosixPath(Path(place, name).relative_to(folder).as_posix())
+    found = list_folder(folder)
+    if passed_over is not None:
+        passed_over += found.passed_over
+    yield from found.audio
 
 
-def _is_new(place: Path, root: Path, seen: set[Path]) -> bool:
-    # A link back into the corpus would show its files twice, or never end.
-    target = place.resolve()
-    if target in seen or (place.is_symlink() and target.is_relative_to(root)):
-        return False
-    seen.add(target)
-    return True
+def audio_urls(url: str) -> list[PurePosixPath]:
+    """Audio files below a URL, relative to it, in sorted order.
+
+    Raises
+    ------
+    OSError
+        The URL cannot be listed.
+    """
+    return list(sort_names(list_names(url)).audio)
 
 
 def _read_folder(folder: Path) -> Manifest:
-    files = sorted(audio_files(folder))
-    if not files:
-        raise CorpusError(_nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext"))
-    named = [file for file in files if _is_text(str(file))]
-    skipped = tuple(
-        (printable(str(folder / file)), "the name is not valid UTF-8; rename it")
-        for file in files
-        if not _is_text(str(file))
-    )
-    if not named:
-        raise CorpusError(f"no audio in {folder}: {': '.join(skipped[0])}")
-    return Manifest(tuple(_folder_entry(file, folder) for file in named), folder, skipped)
+    found = list_folder(folder)
+    if not found.audio:
+        passed = "".join(f"; passed over {path}: {kind}" for path, kind in found.passed_over)
+        looked = _nothing_found(folder, "SINGER-anything.ext or SINGER/anything.ext")
+        raise CorpusError(looked + passed)
+    entries, skipped = _entries_of(sorted(found.audio), folder)
+    if not entries:
+        raise CorpusError(f"no recording in {folder}: {skipped[0][1]}")
+    return Manifest(entries, folder, skipped, found.passed_over, found.ignored)
+
+
+def _entries_of(
+    files: Iterable[PurePosixPath], folder: Path
+) -> tuple[tuple[ManifestEntry, ...], tuple[tuple[str, str], ...]]:
+    """Entries of files, and those that cannot be entries with the reason."""
+    entries, skipped = [], []
+    for file in files:
+        try:
+            if not _is_text(str(file)):
+                raise CorpusError(
+                    f"{printable(str(folder / file))}: the name is not valid UTF-8; rename it"
+                )
+            entries.append(_folder_entry(file, folder))
+        except CorpusError as error:
+            skipped.append((printable(str(folder / file)), str(error)))
+    return tuple(entries), tuple(skipped)
 
 
 def _is_text(name: str) -> bool:
@@ -230,25 +285,23 @@ def _is_text(name: str) -> bool:
 
 def _read_url(url: str) -> Manifest:
     """A manifest or a folder behind a URL; its entries have URLs for paths."""
-    suffix = PurePosixPath(url).suffix.lower()
+    if PurePosixPath(url).suffix.lower() in (".csv", ".parquet"):
+        return read_manifest(url)
     try:
-        if suffix in (".csv", ".parquet"):
-            with TemporaryDirectory() as folder, open_bytes(url) as source:
-                copy = Path(folder, f"manifest{suffix}")
-                copy.write_bytes(source.read())
-                entries = read_manifest(copy).entries
-            parent = url.rpartition("/")[0]
-        else:
-            files = list_files(url, EXTENSIONS)
-            entries, parent = tuple(_folder_entry(file, Path(url)) for file in files), url
+        listed, own = sort_names(list_names(url)), own_folders(url)
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
+    kept = [file for file in listed.audio if not own.keys() & {str(p) for p in file.parents}]
+    entries, skipped = _entries_of(kept, Path(url))
+    passed = tuple((join(url, name), f"a {OWN_KINDS[own[name]]}") for name in sorted(own))
     if not entries:
-        raise CorpusError(f"no audio at {url}")
-    return Manifest(tuple(replace(e, path=join(parent, e.path)) for e in entries), Path())
+        why = [*(reason for _, reason in skipped[:1]), *(f"{p}: {kind}" for p, kind in passed)]
+        raise CorpusError("; ".join([f"no audio at {url}", *why]))
+    found = tuple(replace(e, path=join(url, e.path)) for e in entries)
+    return Manifest(found, Path(), skipped, passed, listed.ignored)
 
 
-def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
+def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
     singer, separator, _ = file.name.partition("-")
     if len(file.parts) > 1:
         singer = file.parts[0]
@@ -257,12 +310,13 @@ def _folder_entry(file: PurePosixPath, folder: Path) -> Recording:
             f"cannot tell the singer of {file.name!r} in {folder}: "
             "name it SINGER-anything or put it in a folder named after the singer"
         )
-    return Recording(str(file), singer.strip(), file.with_suffix("").as_posix())
+    # One name may be spelt in two ways (é as one character, or e with an accent): one singer.
+    singer = unicodedata.normalize("NFC", singer.strip())
+    return ManifestEntry(str(file), singer, file.with_suffix("").as_posix())
 
 
 def _nothing_found(folder: Path, layout: str) -> str:
-    kinds = ", ".join(extension[1:] for extension in EXTENSIONS)
-    return f"no audio in {folder}: looked for {layout} ({kinds})"
+    return f"no audio in {folder}: looked for {layout} (`cantaor formats` lists the extensions)"
 
 
 def _looks_published(folder: Path) -> bool:
@@ -292,7 +346,8 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Manifest:
-    files = sorted(audio_files(folder))
+    found = list_folder(folder)
+    files = sorted(found.audio)
     if not files:
         raise CorpusError(_nothing_found(folder, layout))
     matches = [(file, expression.fullmatch(str(file))) for file in files]
@@ -302,16 +357,17 @@ def _read_matching(folder: Path, expression: re.Pattern[str], layout: str) -> Ma
             f"{len(strangers)} of {len(files)} audio files in {folder} do not follow {layout}: "
             + ", ".join(repr(name) for name in strangers[:3])
         )
-    return Manifest(tuple(_matched(file, match) for file, match in matches if match), folder)
+    entries = tuple(_matched(file, match) for file, match in matches if match)
+    return Manifest(entries, folder, (), found.passed_over, found.ignored)
 
 
-def _matched(file: PurePosixPath, match: re.Match[str]) -> Recording:
+def _matched(file: PurePosixPath, match: re.Match[str]) -> ManifestEntry:
     given = match.groupdict()
     values: dict[str, Any] = {name: given[name] for name in _FIELDS if name in given}
-    return Recording(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
+    return ManifestEntry(path=str(file), **{"recording": file.with_suffix("").as_posix(), **values})
 
 
-def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> Recording | None:
+def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> ManifestEntry | None:
     path = getattr(track, "audio_path", None)
     if path is None:
         return None
@@ -321,4 +377,4 @@ def _mirdata_entry(track: Any, name: str, root: Path, dataset: str) -> Recording
     file = Path(path)
     relative = file.relative_to(root) if file.is_relative_to(root) else file
     style = getattr(track, "style", None) or ""
-    return Recording(relative.as_posix(), str(singer), name, style=str(style))
+    return ManifestEntry(relative.as_posix(), str(singer), name, style=str(style))

@@ -1,4 +1,4 @@
-"""The one table that describes a corpus: which audio, who sings, from which source.
+"""Manifest: the table of a corpus with audio, singer, recording and source of every entry.
 
 An entry is a whole file or a span of one. Several entries may share a ``recording`` (the clips of
 one performance); several recordings may share a ``group`` (the same session, album or file set).
@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
-from cantaor.errors import CorpusError
-from cantaor.locations import is_url
+from cantaor.errors import CorpusError, SplitError
+from cantaor.io.locations import is_url
+
+#: Sides of a split that a model is made and tested with.
+SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """One entry of a manifest: a file, or a span of one, and what is known of it.
+class ManifestEntry:
+    """One entry of a manifest: a file or a span of it, with its labels.
 
     Attributes
     ----------
@@ -36,11 +39,13 @@ class Recording:
     start_s, end_s
         Span inside the file in seconds; None means from the start, to the end.
     content_hash
-        Hash of the decoded samples; empty where not computed.
+        Key of the decoded samples of the span; empty where not computed, and for silence.
     duration_s
         Length of the span in seconds; None where not known.
     split
         Side of a given split, such as ``"train"`` or ``"test"``; empty where none is given.
+    source_hash
+        Key of the decoded samples of the whole file; empty where not computed.
 
     Raises
     ------
@@ -49,7 +54,7 @@ class Recording:
 
     Examples
     --------
-    >>> Recording("AM-1.flac", "AM", "AM-1").span
+    >>> ManifestEntry("AM-1.flac", "AM", "AM-1").span
     (0.0, inf)
     """
 
@@ -63,6 +68,7 @@ class Recording:
     content_hash: str = ""
     duration_s: float | None = None
     split: str = ""
+    source_hash: str = ""
 
     def __post_init__(self) -> None:
         for name in ("path", "singer", "recording"):
@@ -101,17 +107,28 @@ class Manifest:
         Folder that relative paths start from.
     skipped
         Files that were found but cannot be entries: how to print their path, and the reason.
+    ignored
+        Names in the folder that are no recordings, and why: ``"hidden"``, no audio by the
+        extension, a folder called like a file, a link back into the corpus.
+    channel
+        Which channel of the files is listened to; see :func:`cantaor.io.audio.read_audio`.
+    passed_over
+        Folders that hold no recordings, such as a workspace: how to print their path, and why.
 
     Examples
     --------
-    >>> corpus = Manifest((Recording("a.wav", "AM", "a"), Recording("b.wav", "EC", "b")), Path("."))
+    >>> entries = (ManifestEntry("a.wav", "AM", "a"), ManifestEntry("b.wav", "EC", "b"))
+    >>> corpus = Manifest(entries, Path("."))
     >>> corpus.singers, len(corpus.select(singers=["EC"]))
     (('AM', 'EC'), 1)
     """
 
-    entries: tuple[Recording, ...]
+    entries: tuple[ManifestEntry, ...]
     root: Path
     skipped: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    channel: str | int = "mean"
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -126,11 +143,11 @@ class Manifest:
         """Distinct recording names, sorted."""
         return tuple(sorted({entry.recording for entry in self.entries}))
 
-    def file(self, entry: Recording) -> Path:
+    def file(self, entry: ManifestEntry) -> Path:
         """Where the audio of an entry lies."""
         return self.root / entry.path
 
-    def location(self, entry: Recording) -> str:
+    def location(self, entry: ManifestEntry) -> str:
         """Where the audio of an entry lies: an absolute path, or the URL that ``path`` is."""
         return entry.path if is_url(entry.path) else str(self.root.resolve() / entry.path)
 
@@ -140,7 +157,7 @@ class Manifest:
         singers: Iterable[str] | None = None,
         recordings: Iterable[str] | None = None,
         styles: Iterable[str] | None = None,
-        where: Callable[[Recording], bool] | None = None,
+        where: Callable[[ManifestEntry], bool] | None = None,
     ) -> Manifest:
         """The entries that fit every given condition, in their order.
 
@@ -177,6 +194,25 @@ def _require_text(name: str, value: str) -> None:
         raise CorpusError(f"{name} {value!a} is not valid UTF-8; rename it") from None
 
 
+def side_of(text: str, where: str) -> str:
+    """A side as its name in :data:`SIDES`, whatever its case; empty where none is given.
+
+    Raises
+    ------
+    SplitError
+        It is no side; the message says where it stands and which there are.
+
+    Examples
+    --------
+    >>> side_of(" Test ", "clips.csv, line 2")
+    'test'
+    """
+    side = text.strip().lower()
+    if side and side not in SIDES:
+        raise SplitError(f"{where}: split must be {', '.join(SIDES)} or empty, not {text!r}")
+    return side
+
+
 def require_unique_recordings(manifest: Manifest) -> Manifest:
     """The same manifest, if every recording name stands for one entry.
 
@@ -185,7 +221,7 @@ def require_unique_recordings(manifest: Manifest) -> Manifest:
     CorpusError
         Two entries share a name; the message names both files.
     """
-    first: dict[str, Recording] = {}
+    first: dict[str, ManifestEntry] = {}
     for entry in manifest.entries:
         other = first.setdefault(entry.recording, entry)
         if other is not entry:
@@ -220,8 +256,8 @@ def select_singers(
 
     Examples
     --------
-    >>> corpus = Manifest((Recording("a.wav", "AM", "a"), Recording("b.wav", "AM", "b"),
-    ...                    Recording("c.wav", "EC", "c")), Path("."))
+    >>> corpus = Manifest((ManifestEntry("a.wav", "AM", "a"), ManifestEntry("b.wav", "AM", "b"),
+    ...                    ManifestEntry("c.wav", "EC", "c")), Path("."))
     >>> select_singers(corpus, min_recordings=2).singers
     ('AM',)
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from cantaor.bench.measuring import FULL, Effort, measure
 from cantaor.bench.records import Case, Result
+from cantaor.bench.timing import FULL, Effort, measure
 from cantaor.errors import ArgumentError
 
 #: Stages in the order of the chain, with the extra that each needs beside the core.

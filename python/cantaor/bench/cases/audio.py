@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from cantaor.audio import read_audio
 from cantaor.bench.cases.checks import require, require_close
 from cantaor.bench.cases.singing import OnDisk, recording_file
 from cantaor.bench.records import Case, Peer
+from cantaor.io.audio import read_audio
 from cantaor.types import Float32Array
 
 RATE = 16_000

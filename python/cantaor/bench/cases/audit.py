@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cantaor.audio import write_audio
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.singing import singing
 from cantaor.bench.records import Case
-from cantaor.corpus.audit import audit
-from cantaor.corpus.manifest import Manifest, Recording
-from cantaor.corpus.report import AuditReport
+from cantaor.corpus.audit.audit import audit
+from cantaor.corpus.audit.summary import AuditReport
+from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.io.audio import write_audio
 
 _SINGERS = 3
 
@@ -42,7 +42,7 @@ def _clips(count: int) -> Clips:
         singer = f"S{(index - index % 2) % _SINGERS}"
         path = f"{singer}-{index:05d}.flac"
         write_audio(Path(folder.name) / path, clip, sound.sample_rate)
-        entries.append(Recording(path, singer, recording=path))
+        entries.append(ManifestEntry(path, singer, recording=path))
     return Clips(Manifest(tuple(entries), Path(folder.name)), folder)
 
 

@@ -10,18 +10,19 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.contour import Melody, numpy_segments
-from cantaor.bench.cases.pitch import HIGHEST_HZ, LOWEST_HZ, overall_accuracy
+from cantaor.bench.cases.pitch import MAX_HZ, MIN_HZ, overall_accuracy
 from cantaor.bench.cases.singing import CorpusOnDisk, corpus_on_disk
 from cantaor.bench.records import Case, Peer
-from cantaor.cents import hz_to_cents
-from cantaor.run.pipeline import mine
-from cantaor.run.workspace import read_table, track_from_table
+from cantaor.io.files import read_table
+from cantaor.pipeline.mine import mine
 from cantaor.types import Clusters, Float32Array, PitchTrack
+from cantaor.units import hz_to_cents
+from cantaor.workspace.records import track_from_table
 
 _K, _MIN_SUPPORT, _HOP_S = 24, 3, 256 / 44_100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Found:
     """What a chain found: f0 of every recording, and its motifs."""
 
@@ -57,7 +58,7 @@ def _peers(data: CorpusOnDisk) -> Found:
     import librosa
 
     melodia = essentia.standard.PredominantPitchMelodia(
-        frameSize=2048, hopSize=256, minFrequency=LOWEST_HZ, maxFrequency=HIGHEST_HZ
+        frameSize=2048, hopSize=256, minFrequency=MIN_HZ, maxFrequency=MAX_HZ
     )
     files = [data.corpus.manifest.file(entry) for entry in data.corpus.manifest.entries]
     sounds = [librosa.load(file, sr=44_100)[0] for file in files]

@@ -9,11 +9,11 @@ import numpy as np
 from cantaor.bench.cases.checks import require, require_close
 from cantaor.bench.cases.singing import singing
 from cantaor.bench.records import Case, Peer
-from cantaor.clips import cut_clips
+from cantaor.clips.batches import cut_clips
 from cantaor.types import Audio, Float32Array, Float64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Spans:
     """A recording and where its clips lie, seconds."""
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require
 from cantaor.bench.records import Case, Peer
-from cantaor.clusters import ClusterHistogram, kmeans_1d
+from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.clustering.kmeans import kmeans_1d
 from cantaor.types import Clusters, Float64Array
 
 K = 24

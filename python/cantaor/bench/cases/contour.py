@@ -8,9 +8,9 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require, require_close
 from cantaor.bench.records import Case, Peer
-from cantaor.cents import cents_to_hz, hz_to_cents
 from cantaor.contour import segment_contour
 from cantaor.types import Clusters, Contour, PitchTrack
+from cantaor.units import cents_to_hz, hz_to_cents
 
 _MIN_FRAMES, _MAX_GAP = 3, 17
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cantaor.bench.cases.checks import require
 from cantaor.bench.records import Case, Peer
-from cantaor.motifs import find_occurrences, mine_closed
+from cantaor.motifs.mining import find_occurrences, mine_closed
 from cantaor.types import Int32Array, Int64Array, Motifs, Occurrences
 
 Supports = dict[tuple[int, ...], int]
@@ -17,7 +17,7 @@ _INSTALL = "pip install 'cantaor[bench]'"
 _STEPS = (-2, -1, 1, 2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Phrases:
     """Phrases of signed steps, flat and as lists for peers that take nothing else."""
 

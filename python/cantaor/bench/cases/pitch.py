@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike
 from cantaor.bench.cases.checks import require
 from cantaor.bench.cases.singing import Sung, rough_singing, singing
 from cantaor.bench.records import Case, Peer
-from cantaor.pitch import extract_pitch
+from cantaor.pitch.tracker import extract_pitch
 from cantaor.types import Float32Array
 
 _HOP_S = 256 / 44_100
 #: Range that every peer is told; Essentia's own, up to 20 kHz, makes it take overtones for f0.
-LOWEST_HZ, HIGHEST_HZ = 65.0, 1200.0
+MIN_HZ, MAX_HZ = 65.0, 1200.0
 _INSTALL = "pip install 'cantaor[bench]'"
 
 
@@ -53,7 +53,7 @@ def _praat(data: Sung) -> Any:
     import parselmouth
 
     sound = parselmouth.Sound(data.audio.samples.astype(np.float64), data.audio.sample_rate)
-    track = sound.to_pitch_ac(time_step=_HOP_S, pitch_floor=LOWEST_HZ, pitch_ceiling=HIGHEST_HZ)
+    track = sound.to_pitch_ac(time_step=_HOP_S, pitch_floor=MIN_HZ, pitch_ceiling=MAX_HZ)
     times = np.arange(data.hz.size) * _HOP_S
     nearest = np.rint((times - track.x1) / track.dx).astype(int)
     hz = track.selected_array["frequency"]
@@ -65,7 +65,7 @@ def _essentia(data: Sung) -> Any:
     import essentia.standard
 
     melodia = essentia.standard.PredominantPitchMelodia(
-        frameSize=2048, hopSize=256, minFrequency=LOWEST_HZ, maxFrequency=HIGHEST_HZ
+        frameSize=2048, hopSize=256, minFrequency=MIN_HZ, maxFrequency=MAX_HZ
     )
     return np.maximum(melodia(data.audio.samples)[0], 0)
 
@@ -73,9 +73,7 @@ def _essentia(data: Sung) -> Any:
 def _pyin(data: Sung) -> Any:
     import librosa
 
-    hz, _, _ = librosa.pyin(
-        data.audio.samples, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=44_100, hop_length=256
-    )
+    hz, _, _ = librosa.pyin(data.audio.samples, fmin=MIN_HZ, fmax=MAX_HZ, sr=44_100, hop_length=256)
     return np.nan_to_num(hz)
 
 
@@ -83,9 +81,7 @@ def _swift_f0(data: Sung) -> Any:
     import soxr
 
     samples = soxr.resample(data.audio.samples, data.audio.sample_rate, 16_000)
-    found = _swift_f0_model().detect(
-        samples.astype(np.float32), 16_000, fmin=LOWEST_HZ, fmax=HIGHEST_HZ
-    )
+    found = _swift_f0_model().detect(samples.astype(np.float32), 16_000, fmin=MIN_HZ, fmax=MAX_HZ)
     hz = np.where(found.confidence >= 0.5, found.pitch_hz, 0.0)
     return _on_grid(found.timestamps, hz, data.hz.size)
 
@@ -109,8 +105,8 @@ def _fcpe(data: Sung) -> Any:
                 sr=data.audio.sample_rate,
                 decoder_mode="local_argmax",
                 threshold=0.006,
-                f0_min=LOWEST_HZ,
-                f0_max=HIGHEST_HZ,
+                f0_min=MIN_HZ,
+                f0_max=MAX_HZ,
             )[0, :, 0]
             .numpy()
         )

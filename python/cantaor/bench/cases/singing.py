@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cantaor.audio import write_audio
-from cantaor.corpus.synthetic import SyntheticCorpus, make_corpus, sing
-from cantaor.corpus.voices import draw_voices
+from cantaor.corpus.synthetic.corpus import SyntheticCorpus, make_corpus, sing
+from cantaor.corpus.synthetic.singers import draw_singers
+from cantaor.io.audio import write_audio
 from cantaor.types import Audio, Float32Array
 
 SEED = 11
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Sung:
     """A recording with its f0.
 
@@ -37,7 +37,7 @@ class Sung:
 def singing(seconds: int) -> Sung:
     """A phrase after the other by one synthetic voice."""
     rng = np.random.default_rng(SEED)
-    voice = draw_voices(5, 3, rng)[1]
+    voice = draw_singers(5, 3, rng)[1]
     audio, sung = sing(voice, "V2-01", float(seconds), noise_db=10.0, sample_rate=44_100, rng=rng)
     return Sung(audio, sung.pitch.hz)
 

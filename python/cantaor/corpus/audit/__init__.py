@@ -1,0 +1,1 @@
+"""Audit of a corpus: copies, shared audio, conflicting labels."""

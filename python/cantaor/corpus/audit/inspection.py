@@ -1,0 +1,244 @@
+"""One pass over the audio of a corpus: faults, hashes, anchors and fingerprints of every entry.
+
+Files pass in blocks and only hashes, anchors and fingerprints are kept, so memory hardly grows with
+the length of the recordings.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from cantaor.corpus.audit.landmarks import Landmarks
+from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
+from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
+from cantaor.corpus.identity import SILENT_PEAK, match_keys
+from cantaor.corpus.manifest import Manifest
+from cantaor.errors import AudioError, blame
+from cantaor.io.audio import probe
+
+#: Shorter audio is called too short, in seconds: it holds no motif.
+MIN_DURATION_S = 0.05
+
+KINDS = ("unreadable", "silent", "too short", "warned", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of one entry.
+
+    Attributes
+    ----------
+    entry
+        Index in the manifest.
+    path
+        Its file.
+    kind
+        One of :data:`KINDS`.
+    detail
+        What exactly.
+    """
+
+    entry: int
+    path: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInspection:
+    """What identifies the audio of one entry.
+
+    Attributes
+    ----------
+    exact
+        Hash of the samples to the last bit; empty where unreadable.
+    content
+        Key of the samples, see :mod:`cantaor.corpus.identity`; ``exact`` where they are silent,
+        empty where unreadable.
+    duration_s
+        Length in seconds, 0 where unreadable.
+    sample_rate
+        Hz, 0 where unreadable.
+    is_first
+        Whether no entry with exactly the same samples was read before.
+    anchors
+        For shared samples; empty where not the first.
+    prints
+        For near copies; empty likewise, and where not asked for.
+    fault
+        Kind of fault, empty where there is none.
+    detail
+        What exactly.
+    warnings
+        What is wrong with the file and does not keep it from being used.
+    """
+
+    exact: str
+    content: str
+    duration_s: float
+    sample_rate: int
+    is_first: bool
+    anchors: ClipAnchors
+    prints: Landmarks
+    fault: str = ""
+    detail: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def inspect_entries(
+    manifest: Manifest,
+    *,
+    min_shared: int = MIN_SHARED,
+    near: bool = True,
+    progress: Callable[[int], object] | None = None,
+) -> list[AudioInspection]:
+    """Read every entry once and compute its hashes, anchors and fingerprint.
+
+    Parameters
+    ----------
+    manifest
+        The corpus.
+    min_shared
+        Shortest shared run to be found for sure, samples.
+    near
+        Whether to take fingerprints for near copies.
+    progress
+        Called with the number of entries done.
+    """
+    seen: set[str] = set()
+    sounds: dict[int, AudioInspection] = {}
+    # Clips of one file may stand anywhere in the table; the file is decoded once all the same.
+    by_file: dict[str, list[int]] = {}
+    for index in sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path):
+        by_file.setdefault(manifest.entries[index].path, []).append(index)
+    for indices in by_file.values():
+        for index, measured in zip(
+            indices, measure_entries(manifest, indices, min_shared, near, seen), strict=True
+        ):
+            sounds[index] = _sound(measured, seen)
+            if progress is not None:
+                progress(len(sounds))
+    found = [sounds[index] for index in range(len(manifest))]
+    contents = match_keys([sound.content for sound in found])
+    return [replace(one, content=key) for one, key in zip(found, contents, strict=True)]
+
+
+def validate(manifest: Manifest) -> tuple[Fault, ...]:
+    """List the entries that are unreadable, silent, too short or wrongly labelled.
+
+    Parameters
+    ----------
+    manifest
+        The corpus.
+
+    Returns
+    -------
+    Faults in the order of the entries. A label is in doubt if it differs from another only in
+    case, accents or spaces, if the file's name says another singer of the corpus, or if the same
+    audio is there under another singer.
+    """
+    return faults_of(manifest, inspect_entries(manifest, min_shared=1 << 20, near=False))
+
+
+def faults_of(
+    manifest: Manifest, sounds: list[AudioInspection], strict: bool = False
+) -> tuple[Fault, ...]:
+    """Faults of entries already examined; see :func:`validate`.
+
+    Parameters
+    ----------
+    manifest, sounds
+        The corpus, and what was found in its audio.
+    strict
+        Whether an entry with a warning is unreadable.
+    """
+    faults = [
+        Fault(index, entry.path, sound.fault, sound.detail)
+        for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
+        if sound.fault
+    ]
+    faults += [
+        Fault(index, entry.path, "unreadable" if strict else "warned", warning)
+        for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True))
+        for warning in sound.warnings
+    ]
+    faults += _label_faults(manifest, sounds)
+    return tuple(sorted(faults, key=lambda fault: (fault.entry, KINDS.index(fault.kind))))
+
+
+def total_samples(manifest: Manifest) -> int:
+    """Samples of all readable files of a corpus, from their headers."""
+    total = 0
+    for entry in {entry.path: entry for entry in manifest.entries}.values():
+        try:
+            with blame(entry.path):
+                total += probe(manifest.location(entry)).frames
+        except AudioError:
+            continue
+    return total
+
+
+def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
+    """What is kept of an entry; anchors and fingerprints only of the first with its samples."""
+    if isinstance(measured, AudioError):
+        return AudioInspection(
+            "", "", 0.0, 0, True, no_anchors(0), NO_PRINTS, "unreadable", str(measured)
+        )
+    peak, duration_s = measured.peak, measured.anchors.samples / measured.sample_rate
+    fault, detail = "", ""
+    if peak < SILENT_PEAK:
+        fault, detail = "silent", f"largest sample {peak:.2g} of full scale"
+    elif duration_s < MIN_DURATION_S:
+        fault, detail = "too short", f"{duration_s:.4f} s, at least {MIN_DURATION_S} s are needed"
+    is_first = measured.exact not in seen
+    seen.add(measured.exact)
+    alone = measured.accompanied if is_first and fault != "silent" else ""
+    return AudioInspection(
+        measured.exact,
+        measured.content or measured.exact,
+        duration_s,
+        measured.sample_rate,
+        is_first,
+        measured.anchors if is_first else no_anchors(measured.anchors.samples),
+        measured.prints if is_first else NO_PRINTS,
+        fault,
+        detail,
+        (*measured.warnings, alone) if alone else measured.warnings,
+    )
+
+
+def _label_faults(manifest: Manifest, sounds: list[AudioInspection]) -> Iterator[Fault]:
+    spellings: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
+    for entry, sound in zip(manifest.entries, sounds, strict=True):
+        spellings.setdefault(_plain(entry.singer), set()).add(entry.singer)
+        if sound.content and sound.fault != "silent":
+            labels.setdefault(sound.content, set()).add(entry.singer)
+    for index, (entry, sound) in enumerate(zip(manifest.entries, sounds, strict=True)):
+        others = spellings[_plain(entry.singer)] - {entry.singer}
+        named = {_plain(name) for name in _names_in(entry.path)} & set(spellings)
+        doubled = labels.get(sound.content, set()) - {entry.singer}
+        for found, what in (
+            (others, "is also spelt"),
+            (named - {_plain(entry.singer)} if len(named) == 1 else set(), "but the name says"),
+            (doubled, "but the same audio is there as"),
+        ):
+            if found:
+                detail = f"singer {entry.singer!r} {what} {', '.join(sorted(found))}"
+                yield Fault(index, entry.path, "label", detail)
+
+
+def _names_in(path: str) -> list[str]:
+    """What a path says of the singer: its first folder, and its name up to the first hyphen."""
+    place = PurePosixPath(path)
+    prefix, hyphen, _ = place.name.partition("-")
+    return [*place.parts[:1][: len(place.parts) - 1], *([prefix] if hyphen else [])]
+
+
+def _plain(name: str) -> str:
+    """A name without case, accents and spaces."""
+    bare = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(sign for sign in bare if sign.isalnum())

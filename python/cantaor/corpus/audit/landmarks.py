@@ -1,0 +1,338 @@
+"""Landmark fingerprints: copies of a recording after gain, resampling or lossy coding.
+
+A landmark is a constellation of three spectral peaks: their frequencies and the times between
+them. Copies of a recording have many landmarks in common at one time shift; other recordings have
+hardly any. Level does not enter, and peaks survive a codec. The paper pairs two peaks; with three
+a landmark is so specific that landmarks of different recordings rarely meet, and matching stays
+linear in the size of the corpus.
+
+References
+----------
+Wang, A. (2003). An industrial-strength audio search algorithm. ISMIR, sections 2.1 and 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy.fft import rfft
+from scipy.ndimage import maximum_filter
+
+from cantaor.io.audio import Recording, as_audio
+from cantaor.types import Float32Array, Int32Array, Int64Array
+
+UInt64Array: TypeAlias = NDArray[np.uint64]
+
+#: Shortest audio that gets a fingerprint, in seconds: less holds too few landmarks to tell.
+MIN_DURATION_S = 1.0
+
+_RATE = 8000
+_WINDOW = 512
+_HOP = 128
+_PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
+_PEAK_FRAMES = 13
+_RANGE_DB = 50.0
+_MIN_DB = -100.0
+_BLOCK = 4096  # frames at once
+_PARTNERS = 4
+_MAX_LANDMARKS = 4000
+_MAX_FRAME_DISTANCE = 63
+_MAX_BIN_DISTANCE = 63
+_MIN_BIN = 5
+# Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
+# commonest landmarks are left out: they say least about who is whose copy.
+_MAX_MEETINGS = 16_000_000
+_MIN_COMMON = 12
+_MIN_SHARE = 0.05
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Landmarks:
+    """Fingerprint of one recording.
+
+    Attributes
+    ----------
+    hashes
+        uint64 (n,), ascending; each stands for the frequency of the first peak and the steps in
+        frequency and time to the other two.
+    frames
+        int32 (n,), frame of the first peak, 16 ms each.
+    """
+
+    hashes: UInt64Array
+    frames: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class NearCopy:
+    """Two recordings of the same audio.
+
+    Attributes
+    ----------
+    one, other
+        Indices of the recordings, ``one < other``.
+    offset_s
+        Where ``other`` starts on the time axis of ``one``, within about 16 ms.
+    common
+        Number of landmarks in common at this offset.
+    share
+        The same relative to the recording with fewer landmarks, 0..1.
+    """
+
+    one: int
+    other: int
+    offset_s: float
+    common: int
+    share: float
+
+
+def landmarks(audio: Recording) -> Landmarks:
+    """Fingerprint of a recording.
+
+    Parameters
+    ----------
+    audio
+        A recording or the path of one, at any rate and level; above 4 kHz nothing is looked at.
+
+    Returns
+    -------
+    Landmarks; none in silence and in audio shorter than :data:`MIN_DURATION_S`; of more than 4,000
+    those with the smallest hashes, which a copy keeps as well.
+    """
+    audio = as_audio(audio)
+    stream = LandmarkStream(audio.sample_rate)
+    stream.add(audio.samples)
+    return stream.finish()
+
+
+class LandmarkStream:
+    """:func:`landmarks` of a recording that arrives in blocks; the landmarks are the same.
+
+    Parameters
+    ----------
+    sample_rate
+        Hz, of the blocks.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate, self._samples = sample_rate, 0
+        self._resampler = (
+            None
+            if sample_rate == _RATE
+            else soxr.ResampleStream(sample_rate, _RATE, 1, dtype="float32")
+        )
+        # A copy that starts between two frames has other peaks: of two sets of frames, half a hop
+        # apart, one lies within a quarter of a hop of one of the copy's.
+        self._phases = (_Peaks(0), _Peaks(_HOP // 2))
+
+    def add(self, block: Float32Array) -> None:
+        """Take the next samples, float32 (n,)."""
+        self._samples += block.size
+        self._pass_on(block if self._resampler is None else self._resampler.resample_chunk(block))
+
+    def finish(self) -> Landmarks:
+        """The landmarks of all that was taken."""
+        if self._samples / self._rate < MIN_DURATION_S:
+            return Landmarks(np.zeros(0, np.uint64), np.zeros(0, np.int32))
+        if self._resampler is not None:
+            self._pass_on(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        both = [_constellations(*peaks.finish()) for peaks in self._phases]
+        mixed = _scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
+        frames = np.concatenate([frames for _, frames in both]).astype(np.int32)
+        kept = np.argsort(mixed, kind="stable")[:_MAX_LANDMARKS]
+        return Landmarks(mixed[kept], frames[kept])
+
+    def _pass_on(self, samples: Float32Array) -> None:
+        for peaks in self._phases:
+            peaks.add(samples)
+
+
+def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
+    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
+
+    Parameters
+    ----------
+    prints
+        Fingerprint of each recording.
+
+    Returns
+    -------
+    Pairs in order of their indices. A pair needs at least 12 landmarks in common at one offset
+    and 5 % of those that the recording with fewer could have in common.
+    """
+    if not any(one.hashes.size for one in prints):
+        return ()
+    hashes = np.concatenate([one.hashes for one in prints])
+    frames = np.concatenate([one.frames for one in prints])
+    sizes = [one.hashes.size for one in prints]
+    owner = np.repeat(np.arange(len(prints), dtype=np.int32), sizes)
+    order = np.argsort(hashes, kind="stable")
+    hashes, frames, owner = hashes[order], frames[order], owner[order]
+    starts = np.flatnonzero(np.diff(hashes, prepend=hashes[0] + np.uint64(1)))
+    counts = np.diff(starts, append=hashes.size)
+    rows = [
+        _coincidences(frames, owner, starts[counts == count], count)
+        for count in _rare_enough(counts)
+    ]
+    if not rows:
+        return ()
+    return _decide(np.concatenate(rows), prints)
+
+
+def _constellations(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Hash and first frame of each three peaks."""
+    first, second, third = _triples(frames, bins)
+    # 8 bits of frequency, then twice 7 bits of frequency step and 6 of time step.
+    hashes = bins[first]
+    for other in (second, third):
+        step, wait = bins[other] - bins[first] + _MAX_BIN_DISTANCE, frames[other] - frames[first]
+        hashes = hashes << 13 | step << 6 | wait
+    return hashes, frames[first]
+
+
+class _Peaks:
+    """Spectral peaks of samples that arrive in blocks; frames begin after ``skipped`` samples."""
+
+    def __init__(self, skipped: int) -> None:
+        self._skipped = skipped
+        self._samples = np.zeros(0, np.float32)
+        # Levels of the frames from ``_first`` on; those before ``_next`` are searched.
+        self._level = np.zeros((0, _WINDOW // 2 + 1), np.float32)
+        self._first = self._next = 0
+        self._max_level = -np.inf
+        self._found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
+
+    def add(self, samples: Float32Array) -> None:
+        cut = min(self._skipped, samples.size)
+        self._skipped -= cut
+        self._samples = np.concatenate([self._samples, samples[cut:]])
+        while self._samples.size >= _WINDOW + (_BLOCK - 1) * _HOP:
+            self._take(_BLOCK)
+
+    def finish(self) -> tuple[Int64Array, Int64Array]:
+        """Frames and bins of the peaks, ordered by time."""
+        whole = self._first + len(self._level)
+        if whole == 0:
+            self._samples = np.pad(self._samples, (0, max(_WINDOW - self._samples.size, 0)))
+        if self._samples.size >= _WINDOW:
+            self._take((self._samples.size - _WINDOW) // _HOP + 1)
+        self._search(self._first + len(self._level))
+        frames, bins, levels = (np.concatenate(part) for part in zip(*self._found, strict=True))
+        loud = levels > max(self._max_level - _RANGE_DB, _MIN_DB)
+        return frames[loud], bins[loud]
+
+    def _take(self, count: int) -> None:
+        """Frames from the samples, then peaks of those that have all their neighbours."""
+        pieces = np.lib.stride_tricks.sliding_window_view(self._samples, _WINDOW)[::_HOP][:count]
+        window = np.hanning(_WINDOW).astype(np.float32)
+        power = np.abs(rfft(pieces * window, axis=1))
+        level = (20 * np.log10(power + np.float32(1e-9))).astype(np.float32, copy=False)
+        self._max_level = max(self._max_level, float(level.max()))
+        self._level = np.concatenate([self._level, level])
+        self._samples = self._samples[count * _HOP :].copy()
+        self._search(self._first + len(self._level) - _PEAK_FRAMES // 2)
+
+    def _search(self, end: int) -> None:
+        """Candidates among the frames up to ``end``; how loud they must be is known last."""
+        if end <= self._next:
+            return
+        around = maximum_filter(self._level, size=(_PEAK_FRAMES, _PEAK_BINS))
+        rows = slice(self._next - self._first, end - self._first)
+        level = self._level[rows]
+        candidates = (level == around[rows]) & (level > _MIN_DB)
+        candidates[:, :_MIN_BIN] = False
+        frames, bins = np.nonzero(candidates)
+        self._found.append((frames + self._next, bins, level[candidates]))
+        first = max(end - _PEAK_FRAMES // 2, 0)
+        self._level, self._first = self._level[first - self._first :].copy(), first
+        self._next = end
+
+
+def _triples(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Each peak with every two neighbours among the next few later ones near in frequency."""
+    index = np.arange(frames.size)
+    partners = np.full((frames.size, _PARTNERS), -1, dtype=np.int64)
+    found = np.zeros(frames.size, dtype=np.int64)
+    for ahead in range(1, min(6 * _PARTNERS, frames.size)):
+        one, other = index[:-ahead], index[ahead:]
+        wait = frames[other] - frames[one]
+        fits = (wait > 0) & (wait <= _MAX_FRAME_DISTANCE) & (found[one] < _PARTNERS)
+        fits &= np.abs(bins[other] - bins[one]) <= _MAX_BIN_DISTANCE
+        partners[one[fits], found[one[fits]]] = other[fits]
+        found[one[fits]] += 1
+    second, third = partners[:, :-1], partners[:, 1:]
+    complete = third >= 0
+    first = np.broadcast_to(index[:, None], complete.shape)
+    return first[complete], second[complete], third[complete]
+
+
+def _scatter(hashes: UInt64Array) -> UInt64Array:
+    """Spread hashes over all 64 bits, one to one, so that the smallest are a fair sample."""
+    for _ in range(2):
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15)
+        hashes = hashes ^ (hashes >> np.uint64(32))
+    return hashes
+
+
+def _rare_enough(counts: Int64Array) -> list[int]:
+    """Numbers of equal landmarks, from 2 up, whose meetings together stay within bounds."""
+    sizes, often = np.unique(counts[counts > 1], return_counts=True)
+    meetings = np.cumsum(often * (sizes * (sizes - 1) // 2))
+    return [int(size) for size in sizes[meetings <= _MAX_MEETINGS]]
+
+
+def _coincidences(
+    frames: Int32Array, owner: Int32Array, starts: Int64Array, count: int
+) -> Int64Array:
+    """(one, other, shift) of every two landmarks in the buckets of one size."""
+    one, other = np.triu_indices(count, 1)
+    members = starts[:, None]
+    left, right = (members + one).ravel(), (members + other).ravel()
+    differ = owner[left] != owner[right]
+    left, right = left[differ], right[differ]
+    columns = [owner[left], owner[right], frames[left] - frames[right]]
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _decide(rows: Int64Array, prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
+    found, common = _count_rows(rows)
+    # A copy that starts between two frames scatters over two neighbouring shifts.
+    common = common + _of_next_shift(found, common)
+    many = common >= _MIN_COMMON
+    best: dict[tuple[int, int], NearCopy] = {}
+    for (one, other, shift), count in zip(found[many].tolist(), common[many].tolist(), strict=True):
+        share = min(count / _comparable(prints[one], prints[other]), 1.0)
+        pair = NearCopy(one, other, shift * _HOP / _RATE, count, share)
+        known = best.get((one, other))
+        if share >= _MIN_SHARE and (known is None or known.common < count):
+            best[one, other] = pair
+    return tuple(best[key] for key in sorted(best))
+
+
+def _comparable(one: Landmarks, other: Landmarks) -> int:
+    """Landmarks of the recording with fewer, up to the hash where either was cut short."""
+    cut = [p.hashes[-1] for p in (one, other) if p.hashes.size == _MAX_LANDMARKS]
+    last = min(cut, default=np.uint64(2**64 - 1))
+    return min(int(np.searchsorted(p.hashes, last, "right")) for p in (one, other))
+
+
+def _count_rows(rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+    order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))
+    rows = rows[order]
+    new = np.ones(len(rows), dtype=bool)
+    new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
+    starts = np.flatnonzero(new)
+    return rows[starts], np.diff(starts, append=len(rows))
+
+
+def _of_next_shift(found: Int64Array, common: Int64Array) -> Int64Array:
+    """Landmarks in common at the shift one frame later, 0 where that row is missing."""
+    follows = np.zeros(common.size, dtype=np.int64)
+    same = np.all(found[1:, :2] == found[:-1, :2], axis=1) & (found[1:, 2] == found[:-1, 2] + 1)
+    follows[:-1][same] = common[1:][same]
+    return follows

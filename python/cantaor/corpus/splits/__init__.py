@@ -1,0 +1,1 @@
+"""Train, validation and test sides of clips, and what the sides share."""

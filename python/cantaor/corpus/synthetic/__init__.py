@@ -1,0 +1,1 @@
+"""Synthetic singers whose f0 and motifs are known exactly."""

@@ -1,0 +1,1 @@
+"""Training and testing on the clips of a workspace or of a file."""

@@ -1,0 +1,1 @@
+"""A model over many recordings: batches, prediction files, embeddings."""

@@ -1,0 +1,1 @@
+"""What the bytes of audio files say, beside what their headers claim."""

@@ -1,0 +1,252 @@
+"""Tables and texts on disk, written under a temporary name and renamed: whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cantaor.errors import CantaorError, WorkspaceError
+from cantaor.io.locations import require_local
+
+# Rows that a growing table gathers before it writes them.
+_ROW_GROUP = 1 << 16
+# Longest part of a file name that is made from one name, in bytes.
+_NAME_BYTES = 100
+
+
+@contextmanager
+def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterator[Path]:
+    """A temporary name beside ``path`` to write to; it replaces ``path`` once the block ends well.
+
+    Yields
+    ------
+    The temporary name, in the same folder; no file is there yet.
+
+    Raises
+    ------
+    WorkspaceError
+        Or ``raises``: the file cannot be written. Whatever ends the block, nothing is left under
+        the temporary name, and ``path`` is as it was unless the block ended well.
+    """
+    require_local(path, "what is written")
+    draft = path.with_name(f".{short_name(path.name)}.{os.getpid()}.part")
+    try:
+        # Whatever a killed run or a stranger left under this name is not written through.
+        draft.unlink(missing_ok=True)
+        yield draft
+        draft.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        raise raises(f"{path}: cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def short_name(name: str) -> str:
+    """The start of a file name that leaves room for an ending: file systems take 255 bytes."""
+    return name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that is either whole or absent."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def json_text(value: object, **options: Any) -> str:
+    """JSON that every reader takes: numbers that are not finite become null.
+
+    Parameters
+    ----------
+    value
+        What ``json.dumps`` takes.
+    options
+        Of ``json.dumps``.
+
+    Examples
+    --------
+    >>> json_text({"auc": float("nan"), "n": (1, 2.5)})
+    '{"auc": null, "n": [1, 2.5]}'
+    """
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return value
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write :func:`json_text`, indented, to a file that is either whole or absent."""
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet table that is either whole or absent.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written; nothing is left under its name.
+    """
+    words = [f.name for f in table.schema if pa.types.is_string(f.type)]
+    with replacing(path) as draft:
+        pq.write_table(table, draft, compression="zstd", use_dictionary=words or False)
+
+
+@contextmanager
+def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a Parquet table in pieces; it appears under its name once it is whole.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    schema
+        Of the table; its pieces may order their columns otherwise.
+
+    Yields
+    ------
+    A function that appends a piece.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be written; nothing is left under its name.
+    """
+    waiting: list[pa.Table] = []
+    with replacing(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting).combine_chunks())
+                waiting.clear()
+
+        def append(piece: pa.Table) -> None:
+            waiting.append(piece.select(schema.names))
+            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+                flush()
+
+        yield append
+        flush()
+
+
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """Read a Parquet table, or some of its columns and rows.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Names of the columns to read; None: all.
+    where
+        Condition on rows, such as ``pc.field("singer") == "AM"``; groups of rows whose statistics
+        exclude it are not read.
+
+    Raises
+    ------
+    WorkspaceError
+        The file is missing or damaged.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"{path}: no such table")
+    try:
+        if where is not None:
+            return pq.read_table(
+                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            )
+        # Not pq.read_table: its discovery of data sets costs more than such small files.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def table_facts(path: Path) -> dict[str, str] | None:
+    """What a Parquet table says of itself (its metadata), or None: it is no such table."""
+    try:
+        with pq.ParquetFile(path) as file:
+            facts = file.schema_arrow.metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
+    return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in facts.items()}
+
+
+def table_batches(path: Path, rows: int) -> Iterator[pa.Table]:
+    """A Parquet table in pieces of at most so many rows."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def table_column(path: Path, name: str) -> list[Any]:
+    """A column of a Parquet table as plain values; None in each row where there is no such one."""
+    with pq.ParquetFile(path) as file:
+        if name not in file.schema_arrow.names:
+            return [None] * file.metadata.num_rows
+        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
+        return values
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Columns and metadata of a Parquet table, without its rows.
+
+    Raises
+    ------
+    WorkspaceError
+        The file is missing or damaged.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"{path}: no such table")
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def is_table(path: Path) -> bool:
+    """Whether a whole Parquet table is there, as far as its ends tell."""
+    try:
+        read_schema(path)
+    except WorkspaceError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4096)  # instances repeat the names of motifs
+def file_name(name: str) -> str:
+    """A name that is safe as one path component, and still different where names differ.
+
+    Examples
+    --------
+    >>> file_name("AM-1"), file_name("../x").startswith("_")
+    ('AM-1', True)
+    """
+    safe = re.sub(r"[^\w.-]", "_", name)
+    safe = re.sub(r"^\.+", "_", safe)
+    # File systems count bytes: a name of 100 letters may have 400 of them.
+    safe = safe.encode("utf-8", "replace")[:_NAME_BYTES].decode("utf-8", "ignore")
+    if safe == name and name:
+        return name
+    encoded = name.encode("utf-8", "surrogatepass")
+    return f"{safe}-{hashlib.blake2b(encoded, digest_size=4).hexdigest()}"

@@ -1,0 +1,1 @@
+"""Clips to learn from: arrays, batches, augmentation."""

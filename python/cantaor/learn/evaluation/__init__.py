@@ -1,0 +1,1 @@
+"""Evaluation of trained models, and the grid of the paper's Table 2."""

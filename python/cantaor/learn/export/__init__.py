@@ -1,0 +1,1 @@
+"""Models as files: our own, TorchScript, torch.export, ONNX, and their cards."""

@@ -1,0 +1,1 @@
+"""Identification of the singers of recordings, calibration, enrolment, nearest neighbours."""

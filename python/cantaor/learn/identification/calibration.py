@@ -1,0 +1,204 @@
+"""Calibrated probabilities, and the threshold below which a singer is unknown.
+
+Both are fitted on source groups and singers that a network of the same kind was not trained on;
+the network that is kept has seen all of them.
+
+References
+----------
+Guo, C. et al. (2017). On calibration of modern neural networks. ICML (temperature, expected
+calibration error). Platt, J. (1999). Probabilistic outputs for support vector machines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities
+from cantaor.learn.training.ensemble_training import (
+    WindowFeatures,
+    balanced_sampling_probabilities,
+    fit_ensemble,
+)
+from cantaor.metrics.calibration_error import expected_calibration_error
+from cantaor.metrics.verification import equal_error_rate
+from cantaor.types import Float64Array, Int64Array
+
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+#: Windows averaged for one decision, about the motif clips of half a minute of singing.
+WINDOWS_PER_DECISION = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What corrects the result that :func:`aggregate_probabilities` gives for a recording.
+
+    Attributes
+    ----------
+    temperature
+        The logarithms of the mean probabilities are divided by it.
+    unknown_below
+        A recording whose largest mean probability is less is of a singer whom the model does not
+        know; where as many known as unknown singers were mistaken.
+    unknown_error
+        Their share, the equal error rate, 0..1.
+    error_before, error_after
+        Expected calibration error of the held-out decisions, 0..1; after is optimistic, since the
+        temperature was fitted on the same decisions.
+    votes
+        Number of held-out decisions on known singers, each the mean of about 20 windows.
+    """
+
+    temperature: float
+    unknown_below: float
+    unknown_error: float
+    error_before: float
+    error_after: float
+    votes: int
+
+
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> Float64Array:
+    """Mean probabilities (..., singers), sharpened or flattened; their order stays.
+
+    Examples
+    --------
+    >>> apply_temperature([0.8, 0.2], 0.5).round(3).tolist()
+    [0.941, 0.059]
+    """
+    level = np.log(np.maximum(np.asarray(probabilities, float), 1e-12)) / temperature
+    powered = np.exp(level - level.max(axis=-1, keepdims=True))
+    calibrated: Float64Array = powered / powered.sum(axis=-1, keepdims=True)
+    return calibrated
+
+
+def fit_temperature(
+    probabilities: Float64Array, labels: Int64Array, independent: int, min_temperature: float = 0.1
+) -> float:
+    """The temperature from ``min_temperature`` to 10 that makes the labels most likely.
+
+    Parameters
+    ----------
+    probabilities
+        float64 (n, singers), mean probabilities of decisions.
+    labels
+        int64 (n,), true singers.
+    independent
+        How many of the decisions are independent: source groups. As in Platt's scaling the label is
+        expected with a chance of (independent + 1) / (independent + 2) only, so that a few
+        correct decisions do not make the model certain.
+    min_temperature
+        Smallest temperature.
+    """
+    chance = (independent + 1) / (independent + 2)
+    expected = np.full(probabilities.shape, (1 - chance) / (probabilities.shape[1] - 1))
+    expected[np.arange(labels.size), labels] = chance
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        calibrated = apply_temperature(probabilities, float(np.exp(log_temperature)))
+        return -float(np.mean(np.sum(expected * np.log(calibrated + 1e-12), axis=1)))
+
+    found = minimize_scalar(
+        negative_log_likelihood, bounds=(np.log(min_temperature), np.log(10)), method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibration | None:
+    """Temperature and threshold, by training on parts of the training clips, tested on the rest.
+
+    Every singer with two or more source groups gives up one of them in turn, and every singer is
+    left out once.
+
+    Parameters
+    ----------
+    profiles
+        The training windows.
+    n_classes
+        Singers.
+    seed
+        As for training.
+
+    Returns
+    -------
+    Calibration, or None where nobody has two source groups or there are fewer than three singers.
+    """
+    held = held_out(profiles)
+    singers = np.unique(profiles.labels)
+    if not held.any() or singers.size < 3:
+        return None
+    left = np.stack([profiles.labels == singer for singer in singers])
+    again = held[np.arange(singers.size) % len(held)]
+    unseen = np.concatenate([held, again | left])
+    probabilities = _held_out_probabilities(profiles, unseen, n_classes, seed)
+    known, labels = _decisions(profiles, probabilities[: len(held)], held)
+    temperature = fit_temperature(known, labels, np.unique(profiles.groups[held.any(0)]).size)
+    same, _ = _decisions(profiles, probabilities[len(held) :], again & ~left)
+    other, _ = _decisions(profiles, probabilities[len(held) :], left)
+    point = equal_error_rate(same.max(axis=1), other.max(axis=1))
+    right = known.argmax(axis=1) == labels
+    return Calibration(
+        temperature=temperature,
+        unknown_below=point.threshold,
+        unknown_error=point.error,
+        error_before=expected_calibration_error(known.max(axis=1), right),
+        error_after=expected_calibration_error(
+            apply_temperature(known, temperature).max(axis=1), right
+        ),
+        votes=labels.size,
+    )
+
+
+def split_into_decisions(
+    probabilities: Float64Array, windows: int = WINDOWS_PER_DECISION
+) -> Float64Array:
+    """Results for runs of about ``windows`` windows as for recordings, float64 (runs, singers)."""
+    parts = np.array_split(probabilities, max(1, len(probabilities) // windows))
+    return np.stack([aggregate_probabilities(part) for part in parts])
+
+
+def held_out(profiles: WindowFeatures) -> BoolArray:
+    """bool (draws, n): each draw holds out one group of every singer that has several."""
+    owned = [
+        groups
+        for singer in np.unique(profiles.labels)
+        if (groups := np.unique(profiles.groups[profiles.labels == singer])).size > 1
+    ]
+    draws = max((groups.size for groups in owned), default=0)
+    chosen = [[int(groups[draw % groups.size]) for groups in owned] for draw in range(draws)]
+    rows = [np.isin(profiles.groups, groups) for groups in chosen]
+    return np.stack(rows) if rows else np.zeros((1, profiles.labels.size), np.bool_)
+
+
+def _held_out_probabilities(
+    profiles: WindowFeatures, unseen: BoolArray, n_classes: int, seed: int
+) -> Float64Array:
+    """Probabilities (draws, n, singers) by networks that know nothing of what is unseen."""
+    sampling = np.zeros(unseen.shape)
+    for row, kept in zip(sampling, ~unseen, strict=True):
+        row[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
+    ensemble, _ = fit_ensemble(profiles, sampling, n_classes, seed)
+    with torch.inference_mode():
+        values = torch.from_numpy(profiles.values).expand(len(unseen), -1, -1)
+        logits, _ = ensemble(values)
+        probabilities: Float64Array = logits.softmax(-1).double().numpy()
+    return probabilities
+
+
+def _decisions(
+    profiles: WindowFeatures, probabilities: Float64Array, wanted: BoolArray
+) -> tuple[Float64Array, Int64Array]:
+    """Decisions on the wanted windows, group by group, and their singers."""
+    decisions, labels = [], []
+    for predicted, mask in zip(probabilities, wanted, strict=True):
+        for group in np.unique(profiles.groups[mask]):
+            mine = mask & (profiles.groups == group)
+            runs = split_into_decisions(predicted[mine])
+            decisions.append(runs)
+            labels += [int(profiles.labels[mine][0])] * len(runs)
+    return np.concatenate(decisions), np.asarray(labels, np.int64)

@@ -1,0 +1,372 @@
+"""Identification of the singer of a new recording from its motif clips.
+
+A recording's motif instances are those of the union of the training dictionaries; each clip gets
+class probabilities from the network, and the recording gets their normalised geometric mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cantaor.chain import FoundClips, find_clips
+from cantaor.clips.spans import clip_bounds
+from cantaor.errors import blame
+from cantaor.io.audio import open_audio, resample, resampled
+from cantaor.io.locations import printable
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
+from cantaor.learn.export.bundle import Bundle, load_bundle
+from cantaor.learn.identification.calibration import apply_temperature
+from cantaor.learn.identification.enrolment import (
+    NO_BACKEND,
+    ScoringBackend,
+    backend_from_bundle,
+    merge_enrolled,
+)
+from cantaor.learn.identification.saved_finder import finder_from_bundle
+from cantaor.types import Audio, Float32Array, Float64Array
+
+_EVIDENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SingerScore:
+    """One singer and the probability that the recording is theirs, 0..1."""
+
+    singer: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One motif clip that supports the first-ranked singer.
+
+    Attributes
+    ----------
+    motif
+        Symbols of the motif.
+    start_s, end_s
+        Where it is sung, seconds.
+    probability
+        What the network gives the first-ranked singer for this clip, 0..1.
+    """
+
+    motif: tuple[int, ...]
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Identification:
+    """The result for one recording.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    ranked
+        All known singers, most probable first.
+    evidence
+        The clips that contributed most to the first of them.
+    clips
+        Number of motif clips the result is the mean of.
+    embedding
+        float32 (dim,), mean embedding of the clips.
+    unknown
+        Whether the clips are so undecided that the singer is likely none of the known ones; None
+        where the model was not calibrated and cannot tell.
+    calibrated
+        Whether the probabilities were.
+    """
+
+    path: str
+    ranked: tuple[SingerScore, ...]
+    evidence: tuple[Evidence, ...]
+    clips: int
+    embedding: Float32Array
+    unknown: bool | None = None
+    calibrated: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: path, singer, probability, clips, ranked, evidence."""
+        return {
+            "path": self.path,
+            "singer": self.ranked[0].singer,
+            "probability": self.ranked[0].probability,
+            "unknown": self.unknown,
+            "calibrated": self.calibrated,
+            "clips": self.clips,
+            "ranked": [
+                {"singer": one.singer, "probability": one.probability} for one in self.ranked
+            ],
+            "evidence": [
+                {
+                    "motif": list(one.motif),
+                    "start_s": one.start_s,
+                    "end_s": one.end_s,
+                    "probability": one.probability,
+                }
+                for one in self.evidence
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClipPredictions:
+    """The motif clips of one recording and what the network makes of them.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    motifs
+        Symbols of each clip's motif.
+    start_s, end_s
+        float64 (n,), the clips in seconds.
+    probabilities
+        float32 (n, singers).
+    embeddings
+        float32 (n, dim).
+    backend
+        What turns the probabilities into the result: calibration, enrolled singers.
+    content
+        What identifies the recording's audio; empty where it was not taken.
+    model
+        What tells the model apart; empty where it did not come from a folder.
+    """
+
+    path: str
+    motifs: tuple[tuple[int, ...], ...]
+    start_s: Float64Array
+    end_s: Float64Array
+    probabilities: Float32Array
+    embeddings: Float32Array
+    backend: ScoringBackend = NO_BACKEND
+    content: str = ""
+    model: str = ""
+
+
+def identify(
+    model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
+) -> Identification:
+    """Rank the known singers for one recording.
+
+    Parameters
+    ----------
+    model
+        A bundle or its folder, made by training on a mined workspace.
+    audio
+        A recording, or the path of one in any format and rate.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    ModelError
+        The bundle cannot be read or holds no motif dictionary.
+    AudioError
+        The recording cannot be read, is silent, holds no voice, or no known motif.
+    """
+    bundle = model if isinstance(model, Bundle) else load_bundle(Path(model))
+    return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
+
+
+def predict_clips(
+    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+) -> ClipPredictions:
+    """Find the known motifs in a recording and classify each clip.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    audio
+        A recording, or the path of one.
+    channel
+        Which channel of a file is listened to; None: that of the model's recordings.
+
+    Raises
+    ------
+    ModelError, AudioError
+        As for :func:`identify`.
+    """
+    finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])
+    rate = bundle.trained.module.sample_rate
+    if isinstance(audio, Audio):
+        found = find_clips(finder, kind, [audio.samples], audio.sample_rate)
+        return next(
+            predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
+        )
+    parts: list[Float32Array] = []
+    listened = finder.settings.channel if channel is None else channel
+    with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
+        blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
+        found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
+    return next(
+        predict_recordings(
+            bundle, [LocatedRecording(os.fspath(audio), found, np.concatenate(parts))]
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LocatedRecording:
+    """A recording whose clips are found and not yet classified.
+
+    Attributes
+    ----------
+    path
+        The recording; empty where it came as samples.
+    found
+        Its clips.
+    samples
+        float32 (n,), the whole recording at the model's rate; may be mapped from a file.
+    content
+        Hash of the recording's file; empty where it was not taken.
+    """
+
+    path: str
+    found: FoundClips
+    samples: Float32Array
+    content: str = ""
+
+
+def predict_recordings(
+    bundle: Bundle,
+    recordings: Sequence[LocatedRecording],
+    device: str = "auto",
+    portion: int = 2048,
+) -> Iterator[ClipPredictions]:
+    """Classify the clips of several recordings in common batches.
+
+    Parameters
+    ----------
+    bundle
+        A model trained on a mined workspace.
+    recordings
+        Recordings with their clips.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    portion
+        Clips in memory at once; the results do not depend on it.
+
+    Yields
+    ------
+    ClipPredictions of each recording, in order.
+    """
+    rate, backend = bundle.trained.module.sample_rate, backend_from_bundle(bundle)
+    bounds = [
+        clip_bounds(Audio(one.samples, rate), one.found.start_s, one.found.end_s)
+        for one in recordings
+    ]
+    clips = [(i, j) for i, one in enumerate(recordings) for j in range(len(one.found))]
+    outputs: list[tuple[Float32Array, Float32Array]] = []
+    for first in range(0, len(clips), portion):
+        rows = [
+            recordings[i].samples[bounds[i][0][j] : bounds[i][1][j]]
+            for i, j in clips[first : first + portion]
+        ]
+        unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
+        outputs.append(predict(bundle.trained, unlabelled, device=device))
+    probabilities, embeddings = (np.concatenate(part) for part in zip(*outputs, strict=True))
+    done = 0
+    for one in recordings:
+        own = slice(done, done := done + len(one.found))
+        found = one.found
+        yield ClipPredictions(
+            one.path,
+            found.motifs,
+            found.start_s,
+            found.end_s,
+            probabilities[own],
+            embeddings[own],
+            backend,
+            one.content,
+            bundle.digest,
+        )
+
+
+@contextmanager
+def native_threads(number: int) -> Iterator[None]:
+    """Let torch compute with so many threads; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
+    """Result for a recording: :func:`aggregate_probabilities` of its clips, calibrated.
+
+    Parameters
+    ----------
+    predictions
+        The clips.
+    classes
+        Singers the network was trained on; those who were enrolled come with ``predictions``.
+    """
+    backend = predictions.backend
+    names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
+    mean = aggregate_probabilities(predictions.probabilities)
+    probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
+    order = np.argsort(-probabilities, kind="stable")
+    first = _of_clips(predictions, int(order[0]))
+    evidence = tuple(
+        Evidence(
+            predictions.motifs[i],
+            float(predictions.start_s[i]),
+            float(predictions.end_s[i]),
+            float(first[i]),
+        )
+        for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
+    )
+    return Identification(
+        predictions.path,
+        tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
+        evidence,
+        len(predictions.motifs),
+        predictions.embeddings.mean(axis=0),
+        _is_unknown(mean, int(order[0]), backend),
+        backend.calibration is not None,
+    )
+
+
+def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) -> Float64Array:
+    probabilities = (
+        mean
+        if backend.calibration is None
+        else apply_temperature(mean, backend.calibration.temperature)
+    )
+    return (
+        probabilities
+        if backend.gallery is None
+        else merge_enrolled(probabilities, embedding, backend.gallery)
+    )
+
+
+def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
+    """Probability of one singer, trained or enrolled, in every clip."""
+    if singer < predictions.probabilities.shape[1] or predictions.backend.gallery is None:
+        return predictions.probabilities[:, singer].astype(np.float64)
+    rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)
+    gallery = predictions.backend.gallery
+    return np.array([merge_enrolled(p, e, gallery)[singer] for p, e in rows])
+
+
+def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool | None:
+    if backend.calibration is None:
+        return None
+    return best < mean.size and float(mean.max()) < backend.calibration.unknown_below

@@ -1,0 +1,257 @@
+"""Training of :mod:`cantaor.learn.networks.ensemble`: every source group weighs the same.
+
+A batch draws a singer, then one of the singer's source groups, then a window of it, so that
+neither long recordings nor many motifs decide. There is no early stopping: the number of steps is
+fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cantaor.errors import ArgumentError
+from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.networks.ensemble import PROFILE_RATE, EnsembleClassifier, MLPEnsemble
+from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
+
+#: Perceptrons of the ensemble.
+MEMBERS = 5
+#: Samples of a training window, 0.2 s: clips are cut into windows, so their length says nothing.
+WINDOW = PROFILE_RATE // 5
+
+_STEPS, _BATCH = 400, 96
+_LR, _DECAY, _SMOOTHING = 0.003, 0.02, 0.05
+_REPORT_EVERY = 100
+_RIDGE = 0.3
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class WindowFeatures:
+    """Training windows as profiles.
+
+    Attributes
+    ----------
+    values
+        float32 (n, 96).
+    labels
+        int32 (n,), singers.
+    groups
+        int32 (n,), source groups.
+    """
+
+    values: Float32Array
+    labels: Int32Array
+    groups: Int32Array
+
+
+def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
+    """Profiles of the 0.2 s windows of clips.
+
+    Parameters
+    ----------
+    clips
+        Clips at 22,050 Hz whose ``recording`` is the source group.
+    batch
+        Windows at a time; the result does not depend on it.
+
+    Returns
+    -------
+    WindowFeatures
+        As many windows of each clip as fit side by side, around its middle; a shorter clip is one
+        window.
+    """
+    source, starts, sizes = windows_of(clips)
+    extractor = EnsembleClassifier(1, 1).profile
+    values = np.empty((source.size, extractor.size), np.float32)
+    with torch.inference_mode():
+        for part in np.split(np.arange(source.size), np.arange(batch, source.size, batch)):
+            waveforms = np.zeros((part.size, WINDOW), np.float32)
+            for row, i in enumerate(part):
+                waveforms[row, : sizes[i]] = clips.samples[starts[i] : starts[i] + sizes[i]]
+            values[part] = extractor(torch.from_numpy(waveforms), torch.from_numpy(sizes[part]))
+    return WindowFeatures(values, clips.labels[source], clips.recording[source])
+
+
+def windows_of(clips: ClipSet) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Clip, first sample in ``clips.samples`` and length of every 0.2 s window, int64 (n,)."""
+    counts = np.maximum(clips.lengths // WINDOW, 1)
+    source = np.repeat(np.arange(len(clips)), counts)
+    place = np.arange(source.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    sizes = np.minimum(clips.lengths, WINDOW)
+    before = (clips.lengths - counts * sizes) // 2
+    starts = clips.offsets[:-1][source] + before[source] + place * WINDOW
+    return source, starts, sizes[source]
+
+
+def fit_ensemble_classifier(
+    profiles: WindowFeatures,
+    n_classes: int,
+    *,
+    seed: int = 0,
+    members: int = MEMBERS,
+    progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> tuple[EnsembleClassifier, tuple[Mapping[str, float], ...]]:
+    """Train on profiles; torch's random state is left as it was.
+
+    Parameters
+    ----------
+    profiles
+        Training windows.
+    n_classes
+        Singers; those without a window are never predicted with certainty.
+    seed
+        Decides the start and the order.
+    members
+        Perceptrons.
+    progress
+        Called now and then with the step, the number of steps and the loss.
+
+    Returns
+    -------
+    The module in evaluation mode, and its history.
+
+    Raises
+    ------
+    ArgumentError
+        There are windows of fewer than two singers.
+    """
+    sampling = np.tile(
+        balanced_sampling_probabilities(profiles.labels, profiles.groups), (members, 1)
+    )
+    singer = EnsembleClassifier(n_classes, members)
+    singer.ensemble, history = fit_ensemble(profiles, sampling, n_classes, seed, progress)
+    centre, whitening = fit_wccn(profiles.values, profiles.groups)
+    singer.centre.copy_(torch.from_numpy(centre))
+    singer.whitening.copy_(torch.from_numpy(whitening))
+    return singer.eval(), history
+
+
+def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
+    """Within-class covariance normalisation: embedding = (profile - centre) @ whitening.
+
+    Parameters
+    ----------
+    values
+        float32 (n, 96).
+    groups
+        int32 (n,), source groups.
+
+    Returns
+    -------
+    float64 (96,) and (96, 96). They are scaled to the same spread and turned so that inside
+    one group every direction varies alike; 0.3 of the mean variance is added to each.
+    """
+    centre = values.mean(axis=0, dtype=np.float64)
+    scale = 1 / (values.std(axis=0, dtype=np.float64) + 1e-6)
+    scaled = (values - centre) * scale
+    within = np.zeros((scale.size, scale.size))
+    for group in np.unique(groups):
+        rest = scaled[groups == group] - scaled[groups == group].mean(axis=0)
+        within += rest.T @ rest / len(rest)
+    within += _RIDGE * np.trace(within) / scale.size * np.eye(scale.size)
+    spread, directions = np.linalg.eigh(within / np.unique(groups).size)
+    return centre, scale[:, None] * directions / np.sqrt(spread + 1e-12)
+
+
+def fit_ensemble(
+    profiles: WindowFeatures,
+    sampling: Float64Array,
+    n_classes: int,
+    seed: int = 0,
+    progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> tuple[MLPEnsemble, tuple[Mapping[str, float], ...]]:
+    """Train the perceptrons of an ensemble, each on its own windows.
+
+    Parameters
+    ----------
+    profiles
+        Windows.
+    sampling
+        float64 (members, n), sampling probability of each window for each member; a window with 0
+        does not influence that member in any way.
+    n_classes, seed, progress
+        As for :func:`fit_ensemble_classifier`.
+
+    Raises
+    ------
+    ArgumentError
+        A member has windows of fewer than two singers.
+    """
+    for known in sampling > 0:
+        if np.unique(profiles.labels[known]).size < 2:
+            raise ArgumentError("profiles must be of at least 2 singers")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        ensemble = MLPEnsemble(n_classes, len(sampling))
+        for row, known in enumerate(sampling > 0):
+            values = profiles.values[known].astype(np.float64)
+            ensemble.mean[row, 0] = torch.from_numpy(values.mean(axis=0))
+            ensemble.scale[row, 0] = torch.from_numpy(1 / (values.std(axis=0) + 1e-6))
+        history = _fit(ensemble, profiles, sampling, np.random.default_rng(seed), progress)
+    return ensemble.eval(), tuple(history)
+
+
+def balanced_sampling_probabilities(labels: Int32Array, groups: Int32Array) -> Float64Array:
+    """Sampling probability of each window, float64 (n,): singers equal, groups of a singer equal.
+
+    Examples
+    --------
+    >>> balanced_sampling_probabilities(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 2])).tolist()
+    [0.125, 0.125, 0.25, 0.5]
+    """
+    pairs, place, counts = np.unique(
+        np.stack([labels, groups]), axis=1, return_inverse=True, return_counts=True
+    )
+    _, singer, of_singer = np.unique(pairs[0], return_inverse=True, return_counts=True)
+    probability = 1 / (counts * of_singer[singer] * of_singer.size)
+    sampling: Float64Array = probability[place.reshape(-1)]
+    return sampling
+
+
+def _fit(
+    ensemble: MLPEnsemble,
+    profiles: WindowFeatures,
+    sampling: Float64Array,
+    rng: np.random.Generator,
+    progress: Callable[[int, int, Mapping[str, float]], None] | None,
+) -> list[Mapping[str, float]]:
+    values = torch.from_numpy(profiles.values)
+    labels = torch.from_numpy(profiles.labels.astype(np.int64))
+    optimiser = torch.optim.AdamW(ensemble.parameters(), lr=_LR, weight_decay=_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, _LR, total_steps=_STEPS, pct_start=0.1
+    )
+    reached = np.cumsum(sampling, axis=1)
+    history: list[Mapping[str, float]] = []
+    for step in range(1, _STEPS + 1):
+        chosen = _draw(reached, rng)
+        loss = _loss(ensemble, values[chosen], labels[chosen])
+        optimiser.zero_grad()
+        # Each member has its own loss; their sum has the gradient of each.
+        (loss * len(sampling)).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        if step % _REPORT_EVERY == 0:
+            history.append({"epoch": step, "loss": loss.item()})
+            if progress is not None:
+                progress(step, _STEPS, history[-1])
+    return history
+
+
+def _draw(reached: Float64Array, rng: np.random.Generator) -> Tensor:
+    """A batch of windows for each member, int64 (members, batch), by summed chances."""
+    level = rng.random((len(reached), _BATCH)) * reached[:, -1:]
+    rows = zip(reached, level, strict=True)
+    return torch.from_numpy(np.stack([np.searchsorted(one, at, "right") for one, at in rows]))
+
+
+def _loss(ensemble: MLPEnsemble, values: Tensor, labels: Tensor) -> Tensor:
+    logits, _ = ensemble(values)
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), label_smoothing=_SMOOTHING
+    )

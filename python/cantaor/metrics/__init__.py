@@ -1,0 +1,1 @@
+"""Measures of probabilities and of verification, over arrays."""

@@ -1,0 +1,152 @@
+"""The motifs of every singer as a map and a reduce: no process holds more than one singer.
+
+Map: a singer's contours are joined and mined. Reduce: the union of all motifs. Map: how often each
+singer sings each of them. Reduce: what marks whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cantaor.io.files import is_table, read_table, write_table
+from cantaor.motifs.dictionary import MotifDictionary, Usage, count_usage, union_of
+from cantaor.motifs.mining import mine_closed
+from cantaor.settings import Settings, settings_to_plain
+from cantaor.types import Contour
+from cantaor.workspace.provenance import made_by_stage, stage_key
+from cantaor.workspace.records import contour_from_table, join_contours, motifs_from_table
+
+# Raise it when mining or counting changes its results.
+MOTIF_VERSION = 1
+
+_MINING = ("gap", "min_support", "min_length", "max_length", "max_patterns")
+
+
+@dataclass(frozen=True, slots=True)
+class SingerJob:
+    """One singer to mine, or to count the motifs of all singers in.
+
+    Attributes
+    ----------
+    folder
+        The workspace.
+    singer
+        The name.
+    contours
+        Names of the tables of that singer's contours.
+    settings
+        Settings of the run.
+    union
+        For counting: name of the table of all motifs.
+    fresh
+        Do it also where a result is there.
+    """
+
+    folder: Path
+    singer: str
+    contours: tuple[str, ...]
+    settings: Settings
+    union: str = ""
+    fresh: bool = False
+
+
+def mine_singer(job: SingerJob) -> tuple[str, bool]:
+    """Closed motifs over the phrases of one singer's recordings.
+
+    Returns
+    -------
+    Name of the table of motifs, and whether it was there from an earlier run.
+
+    Raises
+    ------
+    TooManyPatternsError
+        There are more than ``max_patterns``.
+    """
+    key = stage_key("motifs", MOTIF_VERSION, {"contours": job.contours, **_facts(job)})
+    path = job.folder / "singers" / f"{key}.parquet"
+    if not job.fresh and is_table(path):
+        return key, True
+    sung, settings = _contour(job), job.settings
+    motifs = mine_closed(
+        (sung.symbols, sung.symbol_offsets),
+        settings.min_support,
+        gap=settings.gap,
+        min_length=settings.min_length,
+        max_length=settings.max_length,
+        max_patterns=settings.max_patterns,
+    )
+    write_table(path, _label(motifs.to_arrow(), settings))
+    return key, False
+
+
+def count_singer(job: SingerJob) -> tuple[str, bool]:
+    """How often one singer sings each motif of the union, and how long it lasts.
+
+    Returns
+    -------
+    Name of the table of counts, and whether it was there from an earlier run.
+    """
+    parts = {"contours": job.contours, "union": job.union, **_facts(job)}
+    key = stage_key("usage", MOTIF_VERSION, parts)
+    path = job.folder / "singers" / f"{key}.parquet"
+    if not job.fresh and is_table(path):
+        return key, True
+    union = motifs_from_table(read_table(job.folder / "singers" / f"{job.union}.parquet"))
+    sung = _contour(job)
+    usage = count_usage(union, (sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
+    table = pa.table({"count": usage.counts, "duration_s": usage.duration_s})
+    write_table(path, _label(table, job.settings))
+    return key, False
+
+
+def write_union(folder: Path, motif_keys: Sequence[str]) -> str:
+    """Write the distinct motifs of all singers as one table; returns its name."""
+    key = stage_key("union", MOTIF_VERSION, {"motifs": sorted(motif_keys)})
+    path = folder / "singers" / f"{key}.parquet"
+    if not is_table(path):
+        parts = [
+            motifs_from_table(read_table(folder / "singers" / f"{name}.parquet"))
+            for name in sorted(motif_keys)
+        ]
+        write_table(path, _label(union_of(parts).to_arrow()))
+    return key
+
+
+def build_dictionary(
+    folder: Path, motif_keys: dict[str, str], usage_keys: dict[str, str], settings: Settings
+) -> MotifDictionary:
+    """The dictionary of all singers from their tables, each read once."""
+
+    def table_of(keys: dict[str, str]) -> Callable[[str], pa.Table]:
+        return lambda singer: read_table(folder / "singers" / f"{keys[singer]}.parquet")
+
+    motifs, usages = table_of(motif_keys), table_of(usage_keys)
+
+    def usage(singer: str) -> Usage:
+        table = usages(singer)
+        return Usage(table["count"].to_numpy(), table["duration_s"].to_numpy())
+
+    mined = {singer: motifs_from_table(motifs(singer)) for singer in sorted(motif_keys)}
+    return MotifDictionary.assemble(mined, usage, settings.gap)
+
+
+def _label(table: pa.Table, settings: Settings | None = None) -> pa.Table:
+    return made_by_stage("motifs", MOTIF_VERSION, settings).label(table)
+
+
+def _facts(job: SingerJob) -> dict[str, object]:
+    plain = settings_to_plain(job.settings)
+    return {name: plain[name] for name in _MINING}
+
+
+def _contour(job: SingerJob) -> Contour:
+    return join_contours(
+        [
+            contour_from_table(read_table(job.folder / "contours" / f"{key}.parquet"))
+            for key in job.contours
+        ]
+    )

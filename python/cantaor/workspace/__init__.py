@@ -1,0 +1,1 @@
+"""A workspace: the folder where mining keeps its tables."""
