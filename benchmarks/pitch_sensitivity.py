@@ -79,7 +79,7 @@ OCTAVE_SETTINGS = (
 #: Rough voices by column: kind, depth and lowest f0 in Hz.
 ROUGH = {
     "rough: amplitude": (("amplitude 2", 0.12, 147), ("amplitude 2", 0.2, 300)),
-    "rough: period": (("period 2", 0.03, 110), ("period 2", 0.02, 330)),
+    "rough: period": (("period 2", 0.03, 247), ("period 2", 0.03, 420)),
     "rough: every third": (("amplitude 3", 0.15, 147), ("period 3", 0.03, 300)),
 }
 

@@ -37,11 +37,10 @@ ROUGHNESS = {
 #: Kinds on which no setting of the tracker was chosen and that were not looked at meanwhile.
 UNTUNED = ("period 4", "irregular")
 
-#: By kind, the depth from which on the lower pitch is heard by some (Bergan & Titze 2001: between
-#: 10 and 30 % of modulation, by kind and pitch; listeners differ; Sun & Xu 2002: the pitch is that
-#: of the cycles below a subharmonic-to-harmonic ratio of 0.2, ambiguous to 0.4). Modulation of
-#: amplitude there is ours; of the period, 10 % of modulation are 5 % between neighbouring cycles
-#: about the mean. Tests stay at or below :data:`HONEST` of it.
+#: By kind, the depth at which the lower pitch is the honest answer. Bergan & Titze (J. Voice
+#: 15(2), 2001): the crossover lies between 10 and 30 % of modulation, by kind and f0, and listeners
+#: differ. For periods and for kinds that they did not study the figure is a cautious reading of
+#: ours. Tests stay at or below :data:`HONEST` of it.
 AMBIGUOUS_FROM = {"amplitude": 0.3, "period": 0.05, "steps": 0.2, "brightness": 0.3}
 HONEST = 0.67
 

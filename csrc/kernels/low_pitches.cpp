@@ -13,12 +13,6 @@ constexpr float kRepeats = 0.85f;   // least agreement
 constexpr float kBetter = 0.03f;    // by which a lower pitch must agree better: it always agrees
 constexpr float kConfirmed = 0.7f;  // strength per agreement
 
-struct Best {
-  int candidate = -1;
-  float agreement = 0;
-  double hz = 0;
-};
-
 /// Moves a candidate to the front of its row.
 void put_first(int candidate, int count, float* cents, float* strength, const OctaveRow& octaves) {
   const auto move = [=](auto* row) { std::rotate(row, row + candidate, row + candidate + 1); };
@@ -40,16 +34,25 @@ void put_first(int candidate, int count, float* cents, float* strength, const Oc
 void confirm_low_pitch(const PeriodSearch& search, std::span<const float> window, double min_hz,
                        int candidates, float* cents, float* strength, const OctaveRow& octaves) {
   if (!(strength[0] > 0 && strength[0] < kHarmonic)) return;
-  Best best;
-  for (int k = 0; k < candidates && strength[k] > kPlausible * strength[0]; ++k) {
-    const double hz = min_hz * std::exp2(static_cast<double>(cents[k]) / 1200);
-    const float agreement = search.find(window, hz).agreement;
-    const float margin = best.candidate < 0 ? 0 : hz > best.hz ? -kBetter : kBetter;
-    if (agreement > std::max(kRepeats, best.agreement + margin)) best = {k, agreement, hz};
+  int count = 1;
+  while (count < candidates && strength[count] > kPlausible * strength[0]) ++count;
+  const auto hz = [&](int k) { return min_hz * std::exp2(static_cast<double>(cents[k]) / 1200); };
+  int best = -1;
+  float agreement = kRepeats;
+  for (int k = 0; k < count; ++k) {
+    if (hz(k) > kLowHz) continue;
+    const float found = search.find(window, hz(k)).agreement;
+    const float margin = best < 0 ? 0 : hz(k) > hz(best) ? -kBetter : kBetter;
+    if (found > agreement + margin) {
+      best = k;
+      agreement = found;
+    }
   }
-  if (best.candidate < 0 || best.hz > kLowHz) return;
-  put_first(best.candidate, candidates, cents, strength, octaves);
-  strength[0] = std::max(strength[0], kConfirmed * best.agreement);
+  if (best < 0) return;
+  for (int k = 0; k < count; ++k)
+    if (hz(k) > kLowHz && search.find(window, hz(k)).agreement > agreement - kBetter) return;
+  put_first(best, candidates, cents, strength, octaves);
+  strength[0] = std::max(strength[0], kConfirmed * agreement);
 }
 
 }  // namespace cantaor

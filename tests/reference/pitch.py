@@ -112,16 +112,16 @@ def confirmed(
     window: np.ndarray, rate: float, cents: np.ndarray, strength: np.ndarray
 ) -> tuple[int, float]:
     """Which candidate of a frame comes first, and its strength, after low ones were looked at."""
-    best, agrees, its_hz = -1, 0.0, 0.0
-    for k, one in enumerate(cents):
-        if not 0 < strength[0] < 0.55 or strength[k] <= 0.6 * strength[0]:
-            break
-        hz = 55 * 2 ** (float(one) / 1200)
-        agreement = period(window, rate, hz)[1]
-        margin = 0.0 if best < 0 else -0.03 if hz > its_hz else 0.03
-        if agreement > max(0.85, agrees + margin):
-            best, agrees, its_hz = k, agreement, hz
-    if best < 0 or its_hz > 125:
+    best, agrees = -1, 0.85
+    hz = 55 * 2 ** (cents.astype(np.float64) / 1200)
+    plausible = np.flatnonzero(strength > 0.6 * strength[0])
+    for k in plausible[hz[plausible] <= 125]:
+        agreement = period(window, rate, hz[k])[1]
+        margin = 0.0 if best < 0 else -0.03 if hz[k] > hz[best] else 0.03
+        if agreement > agrees + margin:
+            best, agrees = int(k), agreement
+    shorter = [period(window, rate, hz[k])[1] for k in plausible[hz[plausible] > 125]]
+    if best < 0 or not 0 < strength[0] < 0.55 or max(shorter, default=0) > agrees - 0.03:
         return 0, float(strength[0])
     return best, max(float(strength[best]), 0.7 * agrees)
 
