@@ -33,11 +33,10 @@ from cantaor.learn.export.bundle import load_bundle, save_bundle
 from cantaor.learn.identification.identification import (
     ClipPredictions,
     aggregate_clips,
-    finder_arrays,
-    finder_facts,
     identify,
     predict_clips,
 )
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary

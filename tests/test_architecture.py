@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 INNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "corpus": (
         ("manifest",),
-        ("manifest_files", "identity"),
+        ("manifest_files", "identity", "folders"),
         ("loaders", "splits"),
         ("audit", "synthetic"),
     ),

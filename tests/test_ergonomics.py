@@ -37,7 +37,7 @@ from cantaor.corpus.splits.protocols import split_clips
 from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.export.bundle import save_bundle
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
@@ -158,7 +158,8 @@ def test_what_takes_a_recording_takes_a_path(tone: tuple[Path, Audio]) -> None:
 
 def test_audit_takes_the_path_of_a_corpus(small_corpus: SyntheticCorpus) -> None:
     report = audit(small_corpus.folder)
-    assert report.to_json() == audit(small_corpus.manifest).to_json()
+    expected = audit(small_corpus.manifest)
+    assert (report.paths, report.groups) == (expected.paths, expected.groups)
     assert json.loads(json.dumps(report.to_json(), allow_nan=False)) == report.to_json()
 
 

@@ -23,7 +23,8 @@ from cantaor.io import audio as audio_files
 from cantaor.io.audio import write_audio
 from cantaor.io.locations import printable
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
-from cantaor.learn.identification.identification import finder_arrays, finder_facts, predict_clips
+from cantaor.learn.identification.identification import predict_clips
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary

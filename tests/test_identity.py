@@ -118,7 +118,7 @@ def test_a_span_past_the_end_is_an_error(tmp_path: Path) -> None:
 def test_a_manifest_whose_files_are_gone_says_so(tmp_path: Path) -> None:
     entries = tuple(ManifestEntry(f"{n}.wav", n[0], n) for n in ("a1", "a2", "b1", "b2"))
     split = split_clips(Manifest(entries, tmp_path), protocol="recording")
-    assert split.notes == ("4 files cannot be read: copies of them are not recognised",)
+    assert split.notes == ("4 of 4 files cannot be read: copies of them are not recognised",)
 
 
 def test_recordings_have_names_of_their_own() -> None:
@@ -133,6 +133,47 @@ def test_recordings_have_names_of_their_own() -> None:
         tuple(replace(e, recording=n) for e, n in zip(entries, named, strict=True)), Path()
     )
     assert [e.recording for e in unique_recordings(again).entries] == named
+
+
+def test_odd_files_are_known_or_taken_for_what_they_are(tmp_path: Path) -> None:
+    samples, other = noise(1, 3.0), noise(2, 3.0)
+    time = np.arange(2 * RATE) / RATE
+    made = {
+        "a.wav": samples,
+        "left.wav": np.stack([samples, other], 1),
+        "mono.wav": (samples + other) / 2,
+        "dither.wav": samples + np.random.default_rng(3).uniform(-1, 1, samples.size) / 32768,
+        "tone.wav": 0.3 * np.sin(2 * np.pi * 220 * time),
+        "tone of another phase.wav": 0.3 * np.sin(2 * np.pi * 220 * time + 1),
+        "silence.wav": np.zeros(RATE),
+        "another silence.wav": np.zeros(RATE),
+        "quieter.wav": samples / 2,
+    }
+    for name, sound in made.items():
+        soundfile.write(tmp_path / name, sound, RATE)
+    soundfile.write(tmp_path / "song.mp3", samples, RATE)
+    tag = b"ID3\x03\x00\x00\x00\x00\x00\x0a" + bytes(10)
+    (tmp_path / "tagged.mp3").write_bytes(tag + (tmp_path / "song.mp3").read_bytes())
+    for one, another, share in (
+        ("a.wav", "./a.wav", 1),
+        ("a.wav", (tmp_path / "a.wav").as_uri(), 1),
+        ("left.wav", "mono.wav", 1),
+        ("a.wav", "dither.wav", 1),
+        ("song.mp3", "tagged.mp3", 1),
+        ("a.wav", "quieter.wav", 0),
+        ("a.wav", "song.mp3", 0),
+        ("tone.wav", "tone of another phase.wav", 0),
+        ("silence.wav", "another silence.wav", 0),
+        ("silence.wav", "silence.wav", 1),
+    ):
+        pair = (ManifestEntry(one, "AM", "a"), ManifestEntry(another, "EC", "b"))
+        split = split_clips(Manifest(pair, tmp_path), protocol="column", column=["train", "test"])
+        assert split.shared_audio == share, (one, another)
+
+
+def test_clips_that_touch_on_a_shifted_source_share_nothing() -> None:
+    places = place_clips(["long", "part"], ["same", "same"], [0.1, 0.0])
+    assert places.times([0.1, 0.2]).tolist() == [0.1, 0.3]
 
 
 def test_takes_of_two_singers_are_split_and_voted_on_apart(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cantaor.learn.identification.enrolment import (
     backend_parts,
     enrol,
     make_backend,
-    share_with_enrolled,
+    merge_enrolled,
 )
 from cantaor.learn.networks.ensemble import PROFILE_RATE
 from cantaor.learn.training.recipes import RECIPES, recipe_settings
@@ -125,7 +125,7 @@ def test_enrolled_singers_are_in_the_file(bundle, waveforms, tmp_path):
     calibrated = exported(*waveforms)[2]
     backend = backend_from_bundle(more)
     expected = [
-        share_with_enrolled(apply_temperature(p, backend.calibration.temperature), e, more_gallery)
+        merge_enrolled(apply_temperature(p, backend.calibration.temperature), e, more_gallery)
         for p, e, more_gallery in zip(
             probabilities.numpy(), embeddings.numpy(), [backend.gallery] * len(SECONDS), strict=True
         )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from cantaor.cli import app
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import ArgumentError, ModelError, SplitError
-from cantaor.experiments.grid import GridPlan, plan_of, run_clips_grid, run_workspace_grid
+from cantaor.experiments.grid import (
+    GridPlan,
+    default_protocols,
+    plan_of,
+    run_clips_grid,
+    run_workspace_grid,
+)
 from cantaor.io.audio import write_audio
 from cantaor.learn.evaluation.grid import (
     Cell,
@@ -174,7 +183,57 @@ def test_clips_without_a_test_side_have_no_grid(tmp_path):
     clips = listed_clips(tmp_path)
     clips.write_text(clips.read_text().replace(",test", ",train"))
     with pytest.raises(SplitError, match="names no test side"):
-        run_clips_grid(read_manifest(clips), GridPlan(), TINY, tmp_path / "grid")
+        run_clips_grid(read_manifest(clips), GridPlan(protocols=("file",)), TINY, tmp_path / "grid")
+
+
+def clips_of_recordings(folder: Path) -> Path:
+    """Clips of three singers from two recordings in each of two source groups; no sides named."""
+    lines = ["path,start_s,end_s,singer,recording,group"]
+    for singer, group, number in product("abc", (0, 1), (0, 1)):
+        clips = singers(6, ord(singer) + 10 * group + number)
+        name = f"{singer}-{group}-{number}"
+        write_audio(folder / f"{name}.wav", clips.samples, 16_000)
+        for index in range(6):
+            start, end = clips.offsets[index : index + 2] / 16_000
+            lines.append(f"{name}.wav,{start:.6f},{end:.6f},{singer},{name},{singer}-{group}")
+    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
+    return folder / "clips.csv"
+
+
+def test_the_papers_protocols_are_cut_from_a_file_without_sides(tmp_path):
+    clips, out = clips_of_recordings(tmp_path), tmp_path / "grid"
+    command = ["evaluate", "--clips", str(clips), "--grid", "--out", str(out), "--json"]
+    command += ["--models", "residual50,crnn", "--features", "mfcc", "--data", "motifs"]
+    command += ["--width", "1", "--epochs", "2", "--device", "cpu", "--seed", "3"]
+    command += ["--protocols", "paper,audio,group"]
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.output
+    records = json.loads(first.stdout)
+    assert [(r["protocol"], r["model"]) for r in records] == list(
+        product(("paper", "audio", "group"), ("residual50", "crnn"))
+    )
+    by_protocol = {r["protocol"]: r["n"] for r in records}
+    assert by_protocol["group"] == 36  # One of two source groups of each singer.
+    for record in records:
+        assert record["date"] == str(datetime.date.today())
+        assert record["machine"]["torch"] == torch.__version__
+        assert record["seed"] == 3
+        assert record["epochs"] == len(record["history"]) == 2
+        assert record["seconds"] == sum(epoch["seconds"] for epoch in record["history"])
+    # Cheap networks first: the files of the second network are the younger ones.
+    born = {file.name: file.stat().st_mtime_ns for file in out.glob("*_*.json")}
+    last_cheap = max(time for name, time in born.items() if "crnn" in name)
+    assert last_cheap < min(time for name, time in born.items() if "residual50" in name)
+    again = CliRunner().invoke(app, command)
+    assert json.loads(again.stdout) == records
+
+
+def test_protocols_of_a_file_are_named(tmp_path):
+    manifest = read_manifest(listed_clips(tmp_path))
+    with pytest.raises(ArgumentError, match=r"paper, audio, recording, group, file; got album"):
+        run_clips_grid(manifest, GridPlan(protocols=("album",)), TINY, tmp_path / "grid")
+    assert default_protocols(manifest) == "file"
+    assert default_protocols(None) == "paper"
 
 
 def test_wrong_plans_are_named():

@@ -28,10 +28,9 @@ from cantaor.io.files import read_table
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.identification.identification import (
     ClipPredictions,
-    finder_arrays,
-    finder_facts,
     predict_clips,
 )
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +33,7 @@ from cantaor.workspace.workspace import (
     Workspace,
     begin,
     create_workspace,
+    is_locked,
     lock,
     open_workspace,
 )
@@ -127,3 +133,28 @@ def test_a_table_is_read_by_columns_and_rows(small_workspace: Workspace) -> None
     assert part["motif"].to_pylist() == rows
     none = pc.field("motif").isin(pa.array([], pa.string()))
     assert small_workspace.table("instances", where=none).num_rows == 0
+
+
+def test_the_lock_is_one_of_the_system_not_a_file(
+    small_workspace: Workspace, tmp_path: Path
+) -> None:
+    work = Workspace(Path(shutil.copytree(small_workspace.path, tmp_path / "w")))
+    assert (work.path / ".lock").exists()
+    assert not is_locked(work.path)
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from cantaor.workspace.workspace import Workspace, lock\n"
+        "with lock(Workspace(Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(work.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert is_locked(work.path)
+        with pytest.raises(WorkspaceError, match="another run"), lock(work):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    assert not is_locked(work.path)
+    with lock(work):
+        assert is_locked(work.path)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +28,7 @@ from cantaor.workspace import staging
 from cantaor.workspace.changes import changed_since, workspace_facts
 from cantaor.workspace.journal import read_status
 from cantaor.workspace.provenance import maker_of
-from cantaor.workspace.workspace import Workspace, is_locked, lock, open_workspace
+from cantaor.workspace.workspace import Workspace, open_workspace
 
 TABLES = ("recordings", "clusters", "motifs", "instances", "failures")
 SETTINGS: dict[str, Any] = {"min_length": 3, "min_support": 2}
@@ -360,28 +358,6 @@ def test_results_inside_a_corpus_are_passed_over_and_named(corpus: Path, tmp_pat
             mine(mixed / own, tmp_path / "other")
     urls = mine(f"file://{mixed}", tmp_path / "urls", clips=False, **SETTINGS)
     assert urls.table("motifs").equals(again.table("motifs"))
-
-
-def test_the_lock_is_one_of_the_system_not_a_file(work: Workspace) -> None:
-    assert (work.path / ".lock").exists()
-    assert not is_locked(work.path)
-    code = (
-        "import sys, time; from pathlib import Path; "
-        "from cantaor.workspace.workspace import Workspace, lock\n"
-        "with lock(Workspace(Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)"
-    )
-    command = [sys.executable, "-c", code, str(work.path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        assert is_locked(work.path)
-        with pytest.raises(WorkspaceError, match="another run"), lock(work):
-            pass
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
-    assert not is_locked(work.path)
-    with lock(work):
-        assert is_locked(work.path)
 
 
 GUARDED = 'if __name__ == "__main__":\n    run()\n'

@@ -45,12 +45,15 @@ OctaveEvidence::Above OctaveEvidence::strongest_above(int of, const float* cents
                                                       const float* strength, int count) {
   Above best{-1, 0};
   float most = 0;
-  for (int i = 0; i < count; ++i)
+  for (int i = 0; i < count; ++i) {
+    const float apart = cents[i] - cents[of];
+    if (!(apart > kMultiples[0].cents - kNear && strength[i] > most)) continue;
     for (const auto& [number, ratio] : kMultiples)
-      if (std::abs(cents[i] - cents[of] - ratio) < kNear && strength[i] > most) {
+      if (std::abs(apart - ratio) < kNear) {
         most = strength[i];
         best = {i, number};
       }
+  }
   return best;
 }
 

@@ -39,17 +39,29 @@ std::size_t highest_bin(const SalienceSettings& settings, double rate, int fft_s
   return static_cast<std::size_t>(std::min(settings.band_hz, rate / 2 - 2 * spacing) / spacing);
 }
 
-/// sum[i] = the weighted sum of eight shifted copies of the axis, added to what is there.
-CANTAOR_WIDE void add_shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
-                              const float* weight, std::size_t size) {
+/// sum[i] = the weighted sum of eight shifted copies of the axis, added to what is there or, the
+/// first time, in its place.
+template <bool kAdded>
+CANTAOR_INLINE void shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
+                            const float* weight, std::size_t size) {
   const float *a = axis + shift[0], *b = axis + shift[1], *c = axis + shift[2],
               *d = axis + shift[3], *e = axis + shift[4], *f = axis + shift[5],
               *g = axis + shift[6], *h = axis + shift[7];
   const float wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3], we = weight[4],
               wf = weight[5], wg = weight[6], wh = weight[7];
   for (std::size_t i = 0; i < size; ++i)
-    sum[i] += ((wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i])) +
-              ((we * e[i] + wf * f[i]) + (wg * g[i] + wh * h[i]));
+    sum[i] = (kAdded ? sum[i] : 0.0f) + (((wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i])) +
+                                         ((we * e[i] + wf * f[i]) + (wg * g[i] + wh * h[i])));
+}
+
+CANTAOR_WIDE void set_shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
+                              const float* weight, std::size_t size) {
+  shifted<false>(sum, axis, shift, weight, size);
+}
+
+CANTAOR_WIDE void add_shifted(float* __restrict sum, const float* axis, const std::size_t* shift,
+                              const float* weight, std::size_t size) {
+  shifted<true>(sum, axis, shift, weight, size);
 }
 
 CANTAOR_WIDE void powers(const float* __restrict pairs, float* __restrict out, std::size_t size) {
@@ -260,10 +272,10 @@ std::size_t Salience::find_peaks(float threshold, Workspace& work) const {
 }
 
 void Salience::sum_harmonics(Workspace& work) const {
-  std::fill(work.sum.begin(), work.sum.end(), 0.0f);
   for (std::size_t i = 0; i < offsets_.size(); i += kCopies)
-    add_shifted(work.sum.data(), work.axis.data(), offsets_.data() + i, weights_.data() + i,
-                sizes_[i / kCopies]);
+    (i == 0 ? set_shifted : add_shifted)(work.sum.data(), work.axis.data(), offsets_.data() + i,
+                                         weights_.data() + i, sizes_[i / kCopies]);
+  // What the band does not reach, which is the same in every frame, was 0 from the beginning.
 }
 
 void Salience::pick(Workspace& work, float* cents, float* strength) const {

@@ -30,29 +30,51 @@ constexpr float kFloorEnds = 5, kFloorReaches = 2;  // dB above the quietest fra
 // The strength that one candidate of noise in 200 passes falls by 0.06 (white) to 0.09 (pink) per
 // octave above this: few harmonics are in the band, and all must be there by chance.
 constexpr double kHighHz = 330;
-// A frame's octave is beyond doubt if it is harmonic, its harmonics are no subharmonics, and what
-// is an octave lower is weaker by so much.
-constexpr float kSure = 0.5f, kSureDb = -2, kSureGap = 0.1f;
-constexpr double kEnough = 0.7;     // s of such frames within look_s
-constexpr float kMostReach = 1.5f;  // of evidence for a pitch within the range
-constexpr float kOctave = 1200, kTwelfth = 1901.955f, kNear = 45;  // cents
+constexpr double kEnough = 0.7;             // s of such frames within look_s
+constexpr float kNear = 45;                 // cents
 constexpr std::size_t kSettleEvery = 1024;  // frames between two looks for a final part
 
-/// Whether two pitches are an octave or a twelfth apart.
-bool same_class(float cents, float other) {
-  const float apart = std::abs(cents - other);
-  return std::abs(apart - kOctave) < kNear || std::abs(apart - kTwelfth) < kNear;
-}
+static_assert(kMaxCandidates == kLanes);
 
 /// Cheapest way to each of eight candidates; `best` and `from` hold the way from "unvoiced".
 CANTAOR_WIDE void relax(const float* cost, const float* before, const float* cents, float jump,
-                        float* __restrict best, std::int32_t* __restrict from) {
-  for (std::int32_t k = 0; k < kMaxCandidates; ++k)
-    for (std::size_t to = 0; to < kMaxCandidates; ++to) {
-      const float way = cost[k] + jump * std::abs(cents[to] - before[k]);
-      from[to] = way < best[to] ? k : from[to];
-      best[to] = way < best[to] ? way : best[to];
-    }
+                        float* best, std::int32_t* from) {
+  FloatLanes least, here;
+  IntLanes source;
+  load_lanes(least, best);
+  load_lanes(here, cents);
+  load_lanes(source, from);
+  for (std::int32_t k = 0; k < kMaxCandidates; ++k) {
+    const FloatLanes away = here - before[k];
+    const FloatLanes way = cost[k] + jump * (away < 0 ? -away : away);
+    source = way < least ? IntLanes{} + k : source;
+    least = way < least ? way : least;
+  }
+  store_lanes(least, best);
+  store_lanes(source, from);
+}
+
+/// Adds what candidates of a frame cost, `voicing` where they are silent; those that are missing
+/// are never reached. Then takes the least of all costs away: only differences matter, and sums
+/// stay small, however long the search.
+CANTAOR_WIDE void add_local(const float* found, const float* strength, const float* cents,
+                            float voicing, float high, float high_cents, const float* next,
+                            float* cost) {
+  FloatLanes there, strong, above, sum;
+  load_lanes(there, found);
+  load_lanes(strong, strength);
+  load_lanes(above, cents);
+  load_lanes(sum, next);
+  above -= high_cents;
+  above = above > 0 ? above : FloatLanes{};
+  sum += voicing - strong - high * above;
+  const FloatLanes never = FloatLanes{} + kNever;
+  sum = (there > 0) & (sum < kNever) ? sum : never;
+  const float unvoiced = next[kMaxCandidates], least = -std::max(largest_lane(-sum), -unvoiced);
+  sum -= least;
+  sum = sum < kNever ? sum : never;
+  store_lanes(sum, cost);
+  cost[kMaxCandidates] = std::min(unvoiced - least, kNever);
 }
 
 }  // namespace
@@ -76,51 +98,41 @@ Tracker::Tracker(const TrackerSettings& settings, int candidates, double min_hz,
       slowest_(static_cast<float>(kSlowest * 2 * hop_s * static_cast<double>(beside_))),
       fastest_(static_cast<float>(kFastest * 2 * hop_s * static_cast<double>(beside_))),
       smoothing_(static_cast<float>(1 - std::exp(-hop_s / kSmooth))),
+      octaves_(settings),
       sharpener_(settings.glide_cents, settings.sharpening, min_hz, hop_s) {}
 
 void Tracker::push(const TrackerRows& rows, std::int64_t count) {
+  std::array<std::int8_t, kMaxCandidates> above;
+  Row between;
+  above.fill(-1);
+  between.fill(kUnknownDb);
   for (std::int64_t i = 0; i < count; ++i) {
-    Frame frame;
+    Frame& frame = frames_.emplace_back();
     std::copy_n(rows.cents + i * candidates_, candidates_, frame.cents.begin());
     std::copy_n(rows.strength + i * candidates_, candidates_, frame.strength.begin());
-    std::copy_n(rows.above + i * candidates_, candidates_, frame.above.begin());
-    note_octaves(rows.between_db + i * candidates_, frame);
+    std::copy_n(rows.above + i * candidates_, candidates_, above.begin());
+    std::copy_n(rows.between_db + i * candidates_, candidates_, between.begin());
+    frame.octaves = octaves_.read(frame.strength, {above.data(), between.data()});
     frame.level = rows.level_db[i];
     frame.drift = rows.drift[i];
-    take(frame);
+    take();
   }
 }
 
-/// Reads what stands between harmonics; candidates that have none above them tell nothing.
-void Tracker::note_octaves(const float* between_db, Frame& frame) const {
-  const auto harmonic = static_cast<float>(settings_.harmonic_db);
-  const auto subharmonic = static_cast<float>(settings_.subharmonic_db);
-  const auto overtone = static_cast<float>(settings_.overtone_db);
-  frame.sure = frame.strength[0] > kSure;
-  for (std::size_t k = 0; k < static_cast<std::size_t>(candidates_); ++k) {
-    if (frame.above[k] == 0) frame.sure &= frame.strength[0] - frame.strength[k] > kSureGap;
-    if (frame.above[k] < 0 || between_db[k] >= kUnknownDb) continue;
-    const float level = between_db[k];
-    frame.subharmonic[k] = std::clamp((harmonic - level) / (harmonic - subharmonic), 0.0f, 1.0f);
-    frame.overtone[k] = std::clamp((level - overtone) / std::max(-overtone, 0.1f), 0.0f, 1.0f);
-    frame.paired |= frame.subharmonic[k] > 0 || frame.overtone[k] > 0;
-    if (k == 0) frame.sure &= level > kSureDb;
-  }
-}
-
-void Tracker::take(Frame frame) {
+void Tracker::take() {
+  const std::size_t last = frames_.size() - 1;
+  Frame& frame = frames_[last];
   float loudest = frame.level;
-  for (std::size_t i = frames_.size() - std::min(before_, frames_.size()); i < frames_.size(); ++i)
+  for (std::size_t i = last - std::min(before_, last); i < last; ++i)
     loudest = std::max(loudest, frames_[i].level);
   frame.below = std::min(loudest - frame.level, kFarBelow);
-  frames_.push_back(frame);
   if (frame.level > kSilence) open_.low = std::min(open_.low, frame.level);
   open_.silent |= frame.level <= kSilence;
   open_.high = std::max(open_.high, frame.level);
-  if (frames_.size() > 2 * beside_) mark_fading(frames_.size() - 1 - beside_);
+  if (frames_.size() > 2 * beside_) mark_fading(last - beside_);
   smooth_ += smoothing_ * (frame.strength[0] - smooth_);
   open_.harmonic = std::max(open_.harmonic, smooth_);
-  if (frame.sure) {
+  if (frame.octaves.sure) {
     ++open_.sure;
     open_.sure_cents += static_cast<double>(frame.cents[0]);
   }
@@ -190,8 +202,8 @@ Tracker::Around Tracker::around(std::size_t block) const {
           // Noise never stops: between stretches of silence the quietest frames are sung.
           .at_floor = all.silent ? 0.0f : static_cast<float>(settings_.floor_voicing) * noisy,
           .reverberant = std::clamp((tails - kDry) / (kReverberant - kDry), 0.0f, 1.0f),
-          .usual_cents = static_cast<float>(all.sure_cents / std::max(1.0, sure)),
-          .known = std::min(static_cast<float>(sure) / enough_, 1.0f)};
+          .usual = {static_cast<float>(all.sure_cents / std::max(1.0, sure)),
+                    std::min(static_cast<float>(sure) / enough_, 1.0f)}};
 }
 
 /// Searches the frames of one block, whose window is all of blocks_.
@@ -224,84 +236,42 @@ float Tracker::voicing_at(std::size_t frame, const Around& window) const {
              std::clamp((kFloorEnds - above_floor) / (kFloorEnds - kFloorReaches), 0.0f, 1.0f);
 }
 
-/// Share of the evidence for a pitch that counts: less the further it leads away from the pitch of
-/// the frames around.
-float Tracker::reach(float from, float to, const Around& around) const {
-  const auto away = [&](float cents) { return std::abs(cents - around.usual_cents); };
-  const float weight = around.known * static_cast<float>(settings_.range_weight);
-  return std::clamp(1 - weight * (away(to) - away(from)) / kOctave, 0.0f, kMostReach);
-}
-
-/// Strengths after candidates that are but subharmonics have lost theirs to the ones above, and
-/// overtones theirs to the ones below. Without `around`, as the frame itself says.
-Tracker::Row Tracker::weigh_octaves(const Frame& frame, const Around* around) const {
-  Row strength = frame.strength;
-  if (!frame.paired) return strength;
-  Row lost{};
-  const auto lose = [&](std::size_t from, std::size_t to, float share, double cost) {
-    const float more = std::max(frame.strength[from] - frame.strength[to], 0.0f);
-    strength[to] = std::max(strength[to], frame.strength[to] + std::min(share, 1.0f) * more);
-    lost[from] += share * static_cast<float>(cost);
-  };
-  for (std::size_t k = 0; k < kMaxCandidates; ++k) {
-    const float below = frame.subharmonic[k], over = frame.overtone[k];
-    if (!(below > 0 || over > 0)) continue;
-    const auto above = static_cast<std::size_t>(frame.above[k]);
-    const float counts = around ? reach(frame.cents[k], frame.cents[above], *around) : 1.0f;
-    lose(k, above, below * counts, settings_.octave_cost);
-    lose(above, k, over, settings_.overtone_cost);
-  }
-  for (std::size_t k = 0; k < kMaxCandidates; ++k) strength[k] -= lost[k];
-  return strength;
-}
-
 void Tracker::viterbi_step(const Frame& frame, float voicing, const Around& around) {
   const float high = static_cast<float>(settings_.high_noise) * around.noisy / 1200;
-  const Row strength = weigh_octaves(frame, &around);
+  const WeighedStrengths strength =
+      octaves_.weigh(frame.cents, frame.strength, frame.octaves, around.usual);
   std::array<float, kStates> next;
   std::array<std::int32_t, kStates> from;
   from.fill(kUnvoiced);
   next.fill(cost_[kUnvoiced] + change_);
-  next[kUnvoiced] = cost_[kUnvoiced];
   relax(cost_.data(), previous_cents_.data(), frame.cents.data(), jump_, next.data(), from.data());
+  next[kUnvoiced] = cost_[kUnvoiced];
   for (std::size_t k = 0; k < kMaxCandidates; ++k)
     if (cost_[k] + change_ < next[kUnvoiced]) {
       next[kUnvoiced] = cost_[k] + change_;
       from[kUnvoiced] = static_cast<std::int32_t>(k);
     }
-  for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    next[k] = frame.strength[k] > 0
-                  ? std::min(next[k] + (voicing - strength[k] -
-                                        high * std::max(frame.cents[k] - high_cents_, 0.0f)),
-                             kNever)
-                  : kNever;
-  // Only differences matter; taking the least away keeps the sums small, however long the search.
-  const float least = *std::min_element(next.begin(), next.end());
-  for (std::size_t k = 0; k < kStates; ++k) cost_[k] = std::min(next[k] - least, kNever);
+  add_local(frame.strength.data(), strength.in_context.data(), frame.cents.data(), voicing, high,
+            high_cents_, next.data(), cost_.data());
   previous_cents_ = frame.cents;
   Step& step = steps_.emplace_back();
-  step = {frame.cents, frame.strength, weigh_octaves(frame, nullptr), frame.drift, {}};
+  step.cents = frame.cents;
+  step.strength = frame.strength;
+  step.alone = strength.alone;
+  step.drift = frame.drift;
   for (std::size_t k = 0; k < kStates; ++k) step.from[k] = static_cast<std::uint8_t>(from[k]);
   if (steps_.size() % kSettleEvery == 0) settle();
-}
-
-/// 1 if a candidate is octave_cost stronger than those an octave or a twelfth from it, 0 if weaker.
-float Tracker::octave_confidence(const Step& step, std::size_t chosen) const {
-  float other = 0;
-  for (std::size_t k = 0; k < kMaxCandidates; ++k)
-    if (step.strength[k] > 0 && same_class(step.cents[k], step.cents[chosen]))
-      other = std::max(other, step.evidence[k]);
-  const float margin = (step.evidence[chosen] - other) / static_cast<float>(settings_.octave_cost);
-  return std::clamp(0.5f + 0.5f * margin, 0.0f, 1.0f);
 }
 
 /// A candidate with its drift, which is known of the strongest one, or of the pitch class of it.
 PathFrame Tracker::path_frame(const Step& step, std::size_t chosen) const {
   const float cents = step.cents[chosen], strongest = step.cents[0];
   if (chosen == 0) return {cents, step.drift};
-  if (step.drift == 0 || !same_class(cents, strongest)) return {cents, 0};
-  const float ratio = std::abs(std::abs(cents - strongest) - kOctave) < kNear ? kOctave : kTwelfth;
-  return {cents, strongest + std::copysign(ratio, cents - strongest) + step.drift - cents};
+  const float apart = cents - strongest;
+  for (const float ratio : {kOctave, kTwelfth})
+    if (step.drift != 0 && std::abs(std::abs(apart) - ratio) < kNear)
+      return {cents, step.drift + std::copysign(ratio, apart) - apart};
+  return {cents, 0};
 }
 
 /// Hands out the part of the path that all surviving states share.
@@ -333,7 +303,7 @@ void Tracker::emit(std::size_t steps, int state) {
     if (state != kUnvoiced && step.cents[at] >= lowest_cents_ && step.cents[at] <= highest_cents_) {
       path[i] = path_frame(step, at);
       track_.strength[start + i] = step.strength[at];
-      track_.octave_confidence[start + i] = octave_confidence(step, at);
+      track_.octave_confidence[start + i] = octaves_.confidence(step.cents, step.alone, at);
     }
     state = steps_[i].from[at];
   }

@@ -14,7 +14,7 @@ import numpy as np
 from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.contour import segment_contour
 from cantaor.errors import AudioError
-from cantaor.io.arguments import Recording, as_audio
+from cantaor.io.audio import Recording, as_audio
 from cantaor.motifs.mining import find_occurrences
 from cantaor.pitch.tracker import PitchStream, extract_pitch
 from cantaor.settings import Settings

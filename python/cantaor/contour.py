@@ -27,6 +27,9 @@ from cantaor.units import hz_to_cents
 
 #: Limits between the interval classes of the authors' program, cents.
 AUTHORS_THRESHOLDS = (70.0, 112.0)
+#: How many times the last segment of a phrase counts for :func:`estimate_tonic`.
+TONIC_END = 4.0
+_TONIC_WIDTH = 33.0
 
 
 def segment_contour(
@@ -146,6 +149,47 @@ def step_sizes(contour: Contour) -> Float64Array:
     [702.0]
     """
     return np.abs(_steps(contour.cents, contour.segment_offsets))
+
+
+def estimate_tonic(contour: Contour) -> float | None:
+    """The pitch a recording comes to rest on, from how its phrases end and where it dwells.
+
+    The pitch class with most singing time, the last segment of every phrase counting
+    :data:`TONIC_END` times, smoothed by a third of a semitone; in the octave in which it is sung
+    most. An estimate: where a singer cadences on another degree it names that one.
+
+    Parameters
+    ----------
+    contour
+        Contour of one recording.
+
+    Returns
+    -------
+    Cents above 55 Hz, or None for a contour without segments.
+
+    Examples
+    --------
+    >>> hz = np.repeat(np.float32([110, 165, 110]), [10, 10, 20])
+    >>> track = PitchTrack(hz, np.ones_like(hz), 0.01)
+    >>> clusters = Clusters(np.array([1200.0, 1900.0]), np.array([1550.0]), 0.0, np.ones(2))
+    >>> round(estimate_tonic(segment_contour(track, clusters)))
+    1200
+    """
+    if contour.cents.size == 0:
+        return None
+    weight = contour.end_s - contour.start_s
+    last = contour.segment_offsets[1:] - 1
+    weight[last] *= TONIC_END
+    fold = np.arange(0.0, 1200.0, 5.0)
+    apart = np.abs((contour.cents[:, None] - fold + 600.0) % 1200.0 - 600.0)
+    strength = weight @ np.exp(-0.5 * (apart / _TONIC_WIDTH) ** 2)
+    peak = fold[np.argmax(strength)]
+    near = np.abs((contour.cents - peak + 600.0) % 1200.0 - 600.0) <= 2 * _TONIC_WIDTH
+    octave = np.round((contour.cents[near] - peak) / 1200.0)
+    best = max(set(octave.tolist()), key=lambda o: float(weight[near][octave == o].sum()))
+    chosen = near.copy()
+    chosen[near] = octave == best
+    return float(np.average(contour.cents[chosen], weights=weight[chosen]))
 
 
 _Found = tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]

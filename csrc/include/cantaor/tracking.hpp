@@ -22,13 +22,14 @@
 #include <vector>
 
 #include "cantaor/glides.hpp"
+#include "cantaor/octave_choice.hpp"
 #include "cantaor/salience.hpp"
 
 namespace cantaor {
 
 /// A frame may be voiced if its harmonic strength exceeds `voicing`, raised by its distance below
 /// the loudest frames around it.
-struct TrackerSettings {
+struct TrackerSettings : OctaveSettings {
   double voicing = 0.1;         // strength at which the loudest frames may be voiced
   double level_slope = 0.011;   // more of it per dB below the loudest frame within look_s
   double before_slope = 0.008;  // per dB below the loudest frame of the before_s before it
@@ -42,17 +43,10 @@ struct TrackerSettings {
                                     // than 6 below the loudest frame of the before_s before it
   double look_s = 4;                // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
-  double octave_jump_cost = 0.95;  // per octave and 10 ms
-  double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
-  double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
-  double sharpening = 0.5;         // share of the drift that a glide is moved
-  double octave_cost = 0.25;       // strength that a candidate loses which is but a subharmonic
-  double subharmonic_db = -13;  // level of what stands between the harmonics of the one above that
-  double harmonic_db = -8;      // surely makes it one, and that does not
-  double overtone_cost = 0.05;  // strength that the one above loses if it is but an overtone
-  double overtone_db = -3;      // level between its harmonics from which that may be
-  double range_weight = 1.25;   // share of the evidence that is lost per octave away from the pitch
-                                // of the frames around
+  double octave_jump_cost = 0.95;            // per octave and 10 ms
+  double voicing_cost = 0.26;                // per change between voiced and unvoiced and 10 ms
+  double glide_cents = 30;                   // least change of pitch within 23 ms that is a glide
+  double sharpening = 0.5;                   // share of the drift that a glide is moved
   double lowest_hz = 55, highest_hz = 1400;  // what is outside is unvoiced
 };
 
@@ -84,24 +78,20 @@ class Tracker {
   static constexpr int kStates = kMaxCandidates + 1;  // the last one is "unvoiced"
   static constexpr int kUnvoiced = kMaxCandidates;
 
-  using Row = std::array<float, kMaxCandidates>;
+  using Row = CandidateRow;
 
   struct Frame {
     Row cents{}, strength{};
-    Row subharmonic{};  // 0..1: how clearly a candidate is but a subharmonic of the one above
-    Row overtone{};     // 0..1: how clearly the one above is but an overtone of the candidate
-    std::array<std::int8_t, kMaxCandidates> above{};
+    OctaveNotes octaves;
     float level = 0, drift = 0;
     float below = 0;  // dB below the loudest frame of before_ before it
     bool fading = false;
-    bool paired = false;  // whether any candidate says something of another's octave
-    bool sure = false;    // whether the strongest one is the pitch, as far as one frame can tell
   };
   struct Step {
-    Row cents{}, strength{};
-    Row evidence{};  // strength after the evidence of this frame on octaves
-    float drift = 0;
-    std::array<std::uint8_t, kStates> from{};
+    Row cents, strength;
+    Row alone;  // strength by the frame's own evidence on octaves
+    float drift;
+    std::array<std::uint8_t, kStates> from;
   };
   struct Block {
     float low = std::numeric_limits<float>::max();  // levels, dB
@@ -116,14 +106,14 @@ class Tracker {
   /// What the window around a block says of its frames.
   struct Around {
     float loudest, quietest;
-    float noisy;               // 0..1
-    float voicing;             // strength that makes the loudest frames voiced
-    float at_floor;            // more of it at the quietest level
-    float reverberant;         // 0..1
-    float usual_cents, known;  // mean pitch of frames beyond doubt; 0..1: whether they are enough
+    float noisy;        // 0..1
+    float voicing;      // strength that makes the loudest frames voiced
+    float at_floor;     // more of it at the quietest level
+    float reverberant;  // 0..1
+    UsualPitch usual;
   };
 
-  void take(Frame frame);
+  void take();  // the last one of frames_
   static bool holds(const Frame& frame, float cents);
   void mark_fading(std::size_t frame);
   Block window_around(std::size_t block) const;
@@ -131,10 +121,6 @@ class Tracker {
   void close_block();
   void search_block(std::size_t index);
   float voicing_at(std::size_t frame, const Around& around) const;
-  void note_octaves(const float* between_db, Frame& frame) const;
-  float reach(float from, float to, const Around& around) const;
-  Row weigh_octaves(const Frame& frame, const Around* around) const;
-  float octave_confidence(const Step& step, std::size_t chosen) const;
   PathFrame path_frame(const Step& step, std::size_t chosen) const;
   void viterbi_step(const Frame& frame, float voicing, const Around& around);
   void settle();
@@ -159,6 +145,7 @@ class Tracker {
   std::array<float, kStates> cost_{};
   Row previous_cents_{};
   std::vector<Step> steps_;  // trace-back of what is not final
+  OctaveChoice octaves_;
   GlideSharpener sharpener_;
   Track track_;
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 // A marked function is compiled for AVX2 too and chosen when the program starts. Without fused
 // multiply-add in either version, both do the same operations in the same order and give the same
@@ -18,6 +20,30 @@
 namespace cantaor {
 
 inline constexpr std::size_t kLanes = 8;
+
+// Eight numbers as one value. Compilers unroll loops of eight before they would vectorise them.
+using FloatLanes __attribute__((vector_size(32))) = float;
+using IntLanes __attribute__((vector_size(32))) = std::int32_t;
+using ByteLanes __attribute__((vector_size(8))) = std::int8_t;
+
+template <typename Lanes, typename Value>
+CANTAOR_INLINE void load_lanes(Lanes& lanes, const Value* from) {
+  static_assert(sizeof(Lanes) == kLanes * sizeof(Value));
+  std::memcpy(&lanes, from, sizeof(Lanes));
+}
+
+template <typename Lanes, typename Value>
+CANTAOR_INLINE void store_lanes(const Lanes& lanes, Value* to) {
+  static_assert(sizeof(Lanes) == kLanes * sizeof(Value));
+  std::memcpy(to, &lanes, sizeof(Lanes));
+}
+
+/// The largest of eight values.
+CANTAOR_INLINE float largest_lane(const FloatLanes& lanes) {
+  float most = lanes[0];
+  for (std::size_t i = 1; i < kLanes; ++i) most = lanes[i] > most ? lanes[i] : most;
+  return most;
+}
 
 /// Sum over i of term(i), in a fixed order of additions that compilers can vectorise.
 template <typename Term>

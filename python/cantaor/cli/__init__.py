@@ -25,6 +25,7 @@ from cantaor.cli import (
     pages,
     patterns,
     recognition,
+    reproduction,
 )
 from cantaor.cli.app import app
 from cantaor.errors import CantaorError
@@ -34,7 +35,17 @@ from cantaor.report.terminal import plain_console
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, patterns, measuring)
+_COMMANDS = (
+    mining,
+    learning,
+    recognition,
+    enrolment,
+    corpora,
+    pages,
+    patterns,
+    reproduction,
+    measuring,
+)
 
 
 #: Where users say how OpenMP threads wait for work.

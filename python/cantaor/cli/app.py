@@ -109,3 +109,12 @@ def parse_gap(text: str) -> list[int] | str:
     if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
         raise ArgumentError(f'--gap must be "LO,HI" or "any", not {text!r}')
     return [int(part) for part in parts]
+
+
+def named_tonics(given: list[str] | None) -> dict[str, str]:
+    """Notes by recording from ``RECORDING=E3``; a note alone is that of all others, ``"*"``."""
+    found = {}
+    for text in given or []:
+        recording, _, note = text.rpartition("=")
+        found[recording or "*"] = note
+    return found

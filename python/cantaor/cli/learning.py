@@ -14,6 +14,7 @@ from cantaor.report.terminal import print_evaluation, show_progress
 from cantaor.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
+    from cantaor.corpus.manifest import Manifest
     from cantaor.experiments.grid import GridPlan
     from cantaor.learn.training.settings import TrainingSettings
 
@@ -129,7 +130,13 @@ def evaluate(
         str | None, typer.Option(help="Grid: features, separated by commas.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Grid: data sets, separated by commas.")] = None,
-    protocols: Annotated[str, typer.Option(help="Grid: splits, separated by commas.")] = "paper",
+    protocols: Annotated[
+        str | None,
+        typer.Option(
+            help="Grid: splits, separated by commas: paper, audio, recording, group; of --clips "
+            "also file, its column split. Not given: file where that names a test side, else paper."
+        ),
+    ] = None,
     fractions: Annotated[
         str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
     ] = "1",
@@ -151,10 +158,10 @@ def evaluate(
     """Test a model on its held-out clips or on other clips, or run the grid of Table 2.
 
     What a workspace's own model did on its held-out clips is kept there for the report. With
-    --grid, MODEL is a mined workspace, or --clips names clips with their sides; cells that
-    were run before are kept.
+    --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
+    kept, cheap networks are run first.
     """
-    from cantaor.experiments.grid import plan_of
+    from cantaor.experiments.grid import default_protocols, plan_of
     from cantaor.experiments.model_notes import model_notes
     from cantaor.experiments.train_evaluate import (
         clips_manifest,
@@ -165,10 +172,11 @@ def evaluate(
     from cantaor.learn.training.recipes import recipe_settings
 
     if grid:
-        plan = plan_of(models, features, data, protocols, fractions)
+        listed = _grid_clips(model, clips, max_clips, parse_channel(channel))
+        cut = protocols or default_protocols(listed)
+        plan = plan_of(models, features, data, cut, fractions)
         settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
-        listened = parse_channel(channel)
-        _evaluate_grid(model, clips, plan, settings, out, max_clips, minutes, listened, as_json)
+        _evaluate_grid(model, listed, plan, settings, out, max_clips, minutes, as_json)
         return
     if model is None:
         raise ArgumentError("evaluate needs a workspace or a model")
@@ -213,24 +221,33 @@ def export(
         typer.echo(f"written: {path}, {card}")
 
 
+def _grid_clips(
+    work: Path | None, clips: str | None, max_clips: int | None, channel: str | int | None
+) -> Manifest | None:
+    from cantaor.experiments.train_evaluate import clips_manifest
+
+    if (work is None) == (clips is None):
+        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
+    if clips is None:
+        return None
+    _refuse_with_clips({"--max-clips": max_clips})
+    return clips_manifest(clips, channel)
+
+
 def _evaluate_grid(
     work: Path | None,
-    clips: str | None,
+    clips: Manifest | None,
     plan: GridPlan,
     settings: TrainingSettings,
     out: Path | None,
     max_clips: int | None,
     minutes: float | None,
-    channel: str | int | None,
     as_json: bool,
 ) -> None:
     from cantaor.experiments.clip_splits import MAX_CLIPS
     from cantaor.experiments.grid import run_clips_grid, run_workspace_grid
-    from cantaor.experiments.train_evaluate import clips_manifest
     from cantaor.learn.evaluation.grid import NO_TIME
 
-    if (work is None) == (clips is None):
-        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
     folder = out if work is None else out or work / "grid"
     if folder is None:
         raise ArgumentError("evaluate --grid --clips needs --out for the results")
@@ -247,10 +264,8 @@ def _evaluate_grid(
             )
         else:
             assert clips is not None
-            _refuse_with_clips({"--max-clips": max_clips})
-            manifest = clips_manifest(clips, channel)
             records = run_clips_grid(
-                manifest, plan, settings, folder, minutes=minutes, progress=progress
+                clips, plan, settings, folder, minutes=minutes, progress=progress
             )
     if as_json:
         print_json(records)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Json, app, print_json
+from cantaor.cli.app import Json, app, named_tonics, print_json
 from cantaor.report.terminal import show_progress
 from cantaor.workspace.workspace import open_workspace
 
@@ -19,8 +19,12 @@ def report(
     audit: Annotated[
         bool, typer.Option(help="Include an audit for copies and shared audio.")
     ] = True,
-    motifs: Annotated[int, typer.Option(help="Maximum number of motifs shown per singer.")] = 8,
+    motifs: Annotated[int, typer.Option(help="Maximum number of families shown per singer.")] = 8,
     recordings: Annotated[int, typer.Option(help="Maximum number of recordings drawn.")] = 24,
+    tonic: Annotated[
+        list[str] | None,
+        typer.Option(help="Tonic, as E3, or RECORDING=E3 (repeat); default: an estimate."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page with motifs (drawn and playable), contours, metrics and settings."""
@@ -37,7 +41,12 @@ def report(
                 manifest, progress=lambda done: progress("audit", done, len(manifest))
             )
     path = write_report(
-        workspace, out, audit=found, motifs_per_singer=motifs, recordings=recordings
+        workspace,
+        out,
+        audit=found,
+        motifs_per_singer=motifs,
+        recordings=recordings,
+        tonics=named_tonics(tonic),
     )
     if as_json:
         print_json({"path": str(path)})

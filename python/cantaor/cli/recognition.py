@@ -151,7 +151,7 @@ def _find_inputs(audio: list[str]) -> list[Input]:
 
 def _with_settings(schema: pa.Schema, bundle: Bundle) -> pa.Schema:
     """A schema that names what the model's motifs were mined with."""
-    from cantaor.learn.identification.identification import finder_facts, finder_from_bundle
+    from cantaor.learn.identification.saved_finder import finder_facts, finder_from_bundle
 
     settings = finder_facts(finder_from_bundle(bundle))["settings"]
     return schema.with_metadata({**schema.metadata, "cantaor.settings": json_text(settings)})

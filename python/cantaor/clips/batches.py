@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from cantaor._gather import gather_rows
 from cantaor.clips.spans import clip_bounds
 from cantaor.errors import ArgumentError
-from cantaor.io.arguments import Recording, as_audio
+from cantaor.io.audio import Recording, as_audio
 from cantaor.types import Float32Array, Int64Array
 
 Sample = TypeVar("Sample", bound=np.generic)

@@ -28,6 +28,7 @@ from cantaor.clips.batches import cut_blocks
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError
 from cantaor.io.audio import open_audio
+from cantaor.io.locations import printable
 from cantaor.types import Float32Array, Float64Array, Int64Array
 
 #: Audio whose largest sample stays below is called silent: -60 dB of full scale.
@@ -204,8 +205,8 @@ def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
     Entries of the others keep the keys that they have.
     """
     hashed = list(manifest.entries)
-    unread = []
-    for location, indices in _by_file(manifest).items():
+    unread, files = [], _by_file(manifest)
+    for location, indices in files.items():
         try:
             source, contents = _hash_file(location, [hashed[i] for i in indices], manifest.channel)
         except AudioError:
@@ -213,7 +214,7 @@ def hash_readable(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
             continue
         for index, content in zip(indices, contents, strict=True):
             hashed[index] = replace(hashed[index], content_hash=content, source_hash=source)
-    note = f"{len(unread)} files cannot be read: copies of them are not recognised"
+    note = f"{len(unread)} of {len(files)} files cannot be read: copies of them are not recognised"
     return replace(manifest, entries=tuple(hashed)), (note,) if unread else ()
 
 
@@ -252,13 +253,13 @@ def _hash_file(
             pass
     if first and max(first) >= whole.samples:
         late = max(first) / rate
-        raise AudioError(f"{location}: span from {late:.3f} s lies past its end")
+        raise AudioError(f"{printable(location)}: span from {late:.3f} s lies past its end")
     for index in set(range(len(entries))) - set(spans):
         contents[index] = whole.key()
     return whole.key(), contents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Places:
     """Where clips lie on the audio they come from.
 
@@ -275,6 +276,14 @@ class Places:
     tracks: tuple[str, ...]
     shifts_s: Float64Array
     contents: tuple[str, ...]
+
+    def times(self, times_s: Sequence[float]) -> Float64Array:
+        """Times on the tracks, seconds, of one time in the source of each clip.
+
+        They are rounded to a nanosecond: clips that touch do so after the shift as well.
+        """
+        shifted: Float64Array = np.round(np.asarray(times_s, np.float64) + self.shifts_s, 9)
+        return shifted
 
 
 def place_clips(

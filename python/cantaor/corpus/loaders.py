@@ -141,6 +141,31 @@ def read_flamenco_motifs(folder: str | os.PathLike[str]) -> Manifest:
     return _read_matching(Path(folder), _PUBLISHED, "SINGER/SET_MOTIF_UUID.wav")
 
 
+def published_motif(path: str) -> tuple[int, ...]:
+    """Steps of the motif that a file of the published data set names.
+
+    Parameters
+    ----------
+    path
+        As in the entries of :func:`read_flamenco_motifs`.
+
+    Raises
+    ------
+    CorpusError
+        The name holds no steps.
+
+    Examples
+    --------
+    >>> published_motif("AM/M1038_intervals_-1 1 2 -1 1_0ab3.wav")
+    (-1, 1, 2, -1, 1)
+    """
+    match = _PUBLISHED.fullmatch(path)
+    steps = re.findall(r"[-+]?\d+", match["motif"]) if match else []
+    if not steps:
+        raise CorpusError(f"{path} does not follow SINGER/SET_MOTIF_UUID.wav: no motif in it")
+    return tuple(int(step) for step in steps)
+
+
 def read_mirdata(
     dataset: Any, data_home: str | os.PathLike[str] | None = None, version: str = "default"
 ) -> Manifest:

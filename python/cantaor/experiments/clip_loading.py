@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cantaor.clips.batches import cut_blocks
-from cantaor.corpus.identity import unique_recordings
+from cantaor.corpus.identity import plain_name, unique_recordings
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import CorpusError
 from cantaor.io.audio import AudioStream, open_audio
@@ -67,7 +67,7 @@ def load_clipset(
             progress("clips", done, len(by_file))
     named = unique_recordings(clips).entries
     recordings, recording = np.unique(
-        np.array([(by_group and e.group) or e.recording for e in named], dtype=str),
+        np.array([(by_group and plain_name(e.group)) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
     return ClipSet.from_arrays(

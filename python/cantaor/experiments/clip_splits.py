@@ -385,8 +385,13 @@ def _cut_clips(
         "labels": [e.singer for e in entries],
         "recordings": [e.recording for e in entries],
         "groups": [e.group for e in entries],
-        "starts_s": [e.span[0] + one.shift_s for e, one in zip(entries, owners, strict=True)],
-        "ends_s": [e.span[1] + one.shift_s for e, one in zip(entries, owners, strict=True)],
+        # To a nanosecond: clips that touch do so after the shift as well.
+        "starts_s": np.round(
+            [e.span[0] + o.shift_s for e, o in zip(entries, owners, strict=True)], 9
+        ),
+        "ends_s": np.round(
+            [e.span[1] + o.shift_s for e, o in zip(entries, owners, strict=True)], 9
+        ),
         "sources": [one.track for one in owners],
     }
     return _CutClips(entries, columns)

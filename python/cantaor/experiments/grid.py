@@ -7,15 +7,19 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.splits.columns import clip_columns
+from cantaor.corpus.splits.protocols import PROTOCOLS, split_clips
 from cantaor.errors import ArgumentError, ModelError, SplitError
-from cantaor.experiments.clip_splits import DISJOINT, MINED_FIRST, prepare_clips
-from cantaor.experiments.learnt_audio import name_subsets, shared_in
+from cantaor.experiments.clip_splits import mark_sides, prepare_clips, side_manifest
+from cantaor.experiments.learnt_audio import checked_clips, name_subsets, shared_in
 from cantaor.experiments.train_evaluate import clip_subsets
 from cantaor.io.files import write_json, write_text
 from cantaor.learn.data.subsets import ClipSubsets
@@ -35,6 +39,8 @@ _FILES = ("grid.json", "grid.md", "curves.png")
 
 #: What the paper combines as channels of one network beside its single features.
 COMBINED = ("log-mel+mfcc",)
+#: Protocol of clips whose file names their sides.
+FILE = "file"
 
 
 #: What test and validation clips share with training, by data set and protocol.
@@ -121,31 +127,81 @@ def run_clips_grid(
     minutes: float | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """The grid over clips that a file names, with the sides that the file names.
+    """The grid over clips that a file names.
 
-    The file's clips are the data set ``motifs`` under the protocol ``file``; the other data sets
-    need a workspace, and their cells say so. Arguments and result as in
+    The file's clips are the data set ``motifs``; the other data sets need a workspace, and their
+    cells say so. Under the protocol :data:`FILE` clips are on the sides that the file names; under
+    every other they are cut anew, whatever it names. Arguments and result as in
     :func:`run_workspace_grid`.
 
     Raises
     ------
     SplitError
-        The file names no test clips.
+        The protocol :data:`FILE` is asked for and the file names no test clips.
+    ArgumentError
+        A protocol is unknown.
     """
-    if not any(entry.split.strip().lower() == "test" for entry in clips.entries):
-        raise SplitError("the file of clips names no test side: its column split must say test")
+    known = (*PROTOCOLS[:-1], FILE)
+    unknown = [name for name in plan.protocols if name not in known]
+    if unknown:
+        raise ArgumentError(f"protocols must be of {', '.join(known)}; got {', '.join(unknown)}")
+    if FILE in plan.protocols and not _names_test(clips):
+        raise SplitError(
+            "the file of clips names no test side: its column split must say test; or cut one "
+            f"by --protocols {','.join(PROTOCOLS[:-1])}"
+        )
     shares: Shares = {}
-    named: list[Manifest] = []
+    named: dict[str, Manifest] = {}
+
+    @cache
+    def hashed() -> Manifest:
+        return hash_entries(checked_clips(clips))
+
+    def sides_under(protocol: str) -> Manifest:
+        if protocol == FILE:
+            return name_subsets(clips, settings)[0]
+        return cut_sides(hashed(), protocol, settings.seed)
 
     def load_subsets(data: str, protocol: str, sample_rate: int) -> ClipSubsets:
         if data != DATA[0]:
             raise SplitError("a list of clips does not say what else was sung; mine a workspace")
-        if not named:
-            named.append(name_subsets(clips, settings)[0])
-        shares[data, protocol] = shared_in(named[0])
-        return clip_subsets(named[0], sample_rate)
+        if protocol not in named:
+            named[protocol] = sides_under(protocol)
+        shares[data, protocol] = shared_in(named[protocol])
+        return clip_subsets(named[protocol], sample_rate)
 
     return _run(plan, load_subsets, shares, settings, out, minutes, progress)
+
+
+def cut_sides(clips: Manifest, protocol: str, seed: int = 0) -> Manifest:
+    """Clips with their sides filled in by a protocol; those that would reach across are left out.
+
+    Parameters
+    ----------
+    clips
+        Clips with the keys of their audio, see :func:`cantaor.corpus.identity.hash_entries`.
+    protocol
+        One of :data:`cantaor.corpus.splits.protocols.PROTOCOLS`.
+    seed
+        Decides the split.
+
+    Raises
+    ------
+    SplitError
+        There is too little for the split; the message names who lacks what.
+    """
+    columns = clip_columns(clips)
+    split = split_clips(**columns, protocol=protocol, seed=seed)
+    return side_manifest(clips, mark_sides(columns, split, seed)[0])
+
+
+def default_protocols(clips: Manifest | None) -> str:
+    """What is run unless protocols are named: the file's own sides where it has any."""
+    return FILE if clips is not None and _names_test(clips) else "paper"
+
+
+def _names_test(clips: Manifest) -> bool:
+    return any(entry.split.strip().lower() == "test" for entry in clips.entries)
 
 
 def plan_of(
@@ -168,7 +224,7 @@ def plan_of(
         _parse("models", models, MODELS, MODELS),
         _known_features(_parse("features", features, FEATURES + COMBINED)),
         _parse("data", data, DATA, DATA),
-        _parse("protocols", protocols, (), (*MINED_FIRST, *DISJOINT, "file")),
+        _parse("protocols", protocols, (), (*PROTOCOLS[:-1], FILE)),
         tuple(_fraction(text) for text in _parse("fractions", fractions, ())),
     )
 
@@ -219,7 +275,7 @@ def _run(
 
     def subsets(*wanted: *tuple[str, str, int]) -> ClipSubsets:
         if wanted not in kept:
-            kept.clear()  # Cells come data set by data set; one at a time is held in memory.
+            kept.clear()  # One data set at a time is held in memory.
             kept[wanted] = load_subsets(*wanted)
         return kept[wanted]
 

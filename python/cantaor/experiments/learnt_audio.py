@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cantaor.corpus.identity import hash_entries, hash_readable, unique_recordings
+from cantaor.corpus.identity import hash_entries, hash_readable, plain_name, unique_recordings
 from cantaor.corpus.manifest import Manifest, side_of
 from cantaor.corpus.manifest_files import read_clips
 from cantaor.corpus.splits.columns import clip_columns, clip_table
@@ -23,9 +23,13 @@ CLIPS = "clips.csv"
 
 
 def checked_clips(clips: Manifest) -> Manifest:
-    """Clips whose sides are known ones, and whose recordings have names of their own."""
+    """Clips whose sides are known ones, with one spelling of every singer and name of recording."""
     entries = tuple(
-        replace(entry, split=side_of(entry.split, f"clip {number} ({entry.path})"))
+        replace(
+            entry,
+            singer=plain_name(entry.singer),
+            split=side_of(entry.split, f"clip {number} ({entry.path})"),
+        )
         for number, entry in enumerate(clips.entries)
     )
     return unique_recordings(replace(clips, entries=entries))
@@ -90,12 +94,15 @@ def share_with(model: Path, tested: Manifest) -> dict[str, float]:
         for entry in own.entries
         if entry.split in ("train", "validation")
     ]
+    unread: tuple[str, ...] = ()
     if not all(entry.source_hash for entry in learnt):
         # Listed by an earlier version: the audio itself has to tell, as far as it is there.
-        learnt = list(hash_readable(replace(own, entries=tuple(learnt)))[0].entries)
+        found, unread = hash_readable(replace(own, entries=tuple(learnt)))
+        learnt = list(found.entries)
     hashed = hash_entries(tested)
     asked = [replace(e, path=tested.location(e), split="test") for e in hashed.entries]
-    return {"test": shared_in(Manifest((*asked, *learnt), own.root)).get("test", 0.0)}
+    share = shared_in(Manifest((*asked, *learnt), own.root)).get("test", 0.0)
+    return {} if unread and share == 0 else {"test": share}
 
 
 def shared_in(clips: Manifest) -> dict[str, float]:

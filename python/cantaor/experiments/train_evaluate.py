@@ -47,7 +47,7 @@ from cantaor.learn.export.bundle import (
     save_bundle,
 )
 from cantaor.learn.identification.enrolment import ScoringBackend, backend_parts, make_backend
-from cantaor.learn.identification.identification import finder_arrays, finder_facts
+from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.networks.ensemble import PROFILE
 from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train

@@ -170,7 +170,7 @@ def infer_recordings(
     ModelError
         The bundle holds no motif dictionary.
     """
-    from cantaor.learn.identification.identification import finder_from_bundle
+    from cantaor.learn.identification.saved_finder import finder_from_bundle
     from cantaor.learn.training.settings import pick_device
 
     finder, kind = finder_from_bundle(bundle), str(bundle.extra["data"])

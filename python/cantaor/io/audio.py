@@ -12,25 +12,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import FileIO
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cantaor.errors import ArgumentError, AudioError
 from cantaor.io.channels import Channel, ChannelLevels, channel_index
-from cantaor.io.decoding import LENGTH_TOLERANCE_S, Decoder, length_warning
-from cantaor.io.decoding import AudioInfo as AudioInfo
+from cantaor.io.decoders.decoder import LENGTH_TOLERANCE_S, Decoder, length_warning
+from cantaor.io.decoders.decoder import AudioInfo as AudioInfo
+from cantaor.io.decoders.libsndfile import SoundfileDecoder
 from cantaor.io.encoding import write_audio as write_audio
 from cantaor.io.formats import EXTENSIONS as EXTENSIONS
 from cantaor.io.formats import HEAD, conversion_hint, has_ffmpeg, needs_ffmpeg, recognise
 from cantaor.io.locations import Location, open_local, printable, stamp_of
 from cantaor.io.resampling import resample as resample
 from cantaor.io.resampling import resampled as resampled
-from cantaor.io.soundfile_decoder import SoundfileDecoder
 from cantaor.settings import check_channel
 from cantaor.types import Audio, Float32Array
 
 # Frames decoded at a time: bounds the memory that a many-channel file needs before it is mono.
 _BLOCK = 1 << 18
+
+
+#: A recording: in memory, a file or URL, or samples (n,) that come with a sample rate.
+Recording: TypeAlias = "Audio | str | os.PathLike[str] | ArrayLike"
 
 
 def probe(path: Location) -> AudioInfo:
@@ -326,6 +332,46 @@ def _choose(handle: FileIO, name: str) -> Decoder:
 
 def _ffmpeg(handle: FileIO, name: str) -> Decoder:
     # Loaded when first needed: it takes longer than a short file takes to decode.
-    from cantaor.io.av_decoder import AvDecoder
+    from cantaor.io.decoders.ffmpeg import AvDecoder
 
     return AvDecoder(handle, name)
+
+
+def as_audio(recording: Recording, sample_rate: int | None = None) -> Audio:
+    """The recording in memory, whichever way it was given.
+
+    Parameters
+    ----------
+    recording
+        Audio, a path or URL, or samples (n,) at ``sample_rate``; full scale is -1..1.
+    sample_rate
+        Hz, of samples; left out with audio and with files, which state their own.
+
+    Raises
+    ------
+    ArgumentError
+        Samples come without a rate, or a rate comes with what already has one.
+    AudioError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> as_audio([0.0, 0.5], sample_rate=8_000).duration_s
+    0.00025
+    """
+    if isinstance(recording, Audio):
+        if sample_rate not in (None, recording.sample_rate):
+            raise ArgumentError(
+                f"sample_rate ({sample_rate}) must match that of audio ({recording.sample_rate}); "
+                "leave it out"
+            )
+        return recording
+    if isinstance(recording, (str, os.PathLike)):
+        if sample_rate is not None:
+            raise ArgumentError(f"sample_rate is for samples; {recording} states its own rate")
+        return read_audio(recording)
+    if sample_rate is None:
+        raise ArgumentError(
+            f"sample_rate must be given with samples; got a {type(recording).__name__} without one"
+        )
+    return Audio(np.asarray(recording, dtype=np.float32), sample_rate)

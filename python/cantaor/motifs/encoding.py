@@ -32,7 +32,7 @@ AnySequences: TypeAlias = (
 _LOOKED_AT = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class EncodedSequences:
     """Ragged symbols and what they stand for.
 

@@ -26,7 +26,7 @@ MEMBER = 2 / 3
 SHARED = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Families:
     """The families of one singer's motifs.
 
@@ -143,9 +143,17 @@ def _moments(runs: _Runs, motifs: int, moments: int) -> tuple[Int64Array, Int64A
     motif, start, end = runs
     lengths = end - start
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    cells = np.unique(np.repeat(motif, lengths) * moments + np.repeat(start, lengths) + within)
+    cells = _distinct(np.repeat(motif, lengths) * moments + np.repeat(start, lengths) + within)
     of_motif, moment = np.divmod(cells, max(moments, 1))
     return moment, np.searchsorted(of_motif, np.arange(motifs + 1))
+
+
+def _distinct(values: Int64Array) -> Int64Array:
+    """Distinct values, ascending; numpy's own hashes them, which is slower for so many."""
+    values.sort()
+    first = np.ones(values.size, np.bool_)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return values[first]
 
 
 def _join_motifs(
@@ -170,7 +178,12 @@ def _common(owners: Int64Array, lasts: Float64Array) -> tuple[Int64Array, Float6
     taken = owners >= 0
     if not taken.any():
         return np.zeros(0, np.int64), np.zeros(0, np.float64)
-    known, place = np.unique(owners[taken], return_inverse=True)
+    named = owners[taken]
+    if named.max() < 8 * named.size:  # counting is faster than sorting
+        common = np.bincount(named, lasts[taken]).astype(np.float64)
+        known = np.flatnonzero(common).astype(np.int64)
+        return known, common[known]
+    known, place = np.unique(named, return_inverse=True)
     return known, np.bincount(place, lasts[taken]).astype(np.float64)
 
 
@@ -178,7 +191,7 @@ class _SideBySide:
     """Groups of moments that were admitted, none sharing too much with another."""
 
     def __init__(self, rows: Int64Array, groups: Int64Array, count: int, weights: Float64Array):
-        cells = np.unique(groups * weights.size + rows)
+        cells = _distinct(groups * weights.size + rows)
         group, self._rows = np.divmod(cells, max(weights.size, 1))
         self._bounds = np.searchsorted(group, np.arange(count + 1))
         self._weights = weights

@@ -79,6 +79,11 @@ def lost_recordings(workspace: Workspace, manifest: Manifest) -> list[dict[str, 
         rows = read_table(path, ["singer", "recording", "pitch_key"]).to_pylist()
     except WorkspaceError as error:
         raise WorkspaceError(f"{error}; with --prune the run goes on without it") from error
+    if rows and rows[0].keys() != {"singer", "recording", "pitch_key"}:
+        raise WorkspaceError(
+            f"{path}: lacks columns, found {', '.join(rows[0])}; with --prune the run goes on "
+            "without it"
+        )
     there = {(entry.singer, entry.recording) for entry in manifest.entries}
     return [row for row in rows if (row["singer"], row["recording"]) not in there]
 

@@ -39,7 +39,7 @@ _EXCERPTS, _EXCERPT_S, _HOP = 4, 8.0, 256
 _EXPLAINED = 0.8
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class MonophonyProbe:
     """Collects moments of a recording as it is decoded; :meth:`explained` judges them.
 

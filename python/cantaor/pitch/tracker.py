@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cantaor import _core
 from cantaor.errors import ArgumentError
-from cantaor.io.arguments import Recording, as_audio
+from cantaor.io.audio import Recording, as_audio
 from cantaor.pitch.arguments import (
     check_audio,
     check_hop,

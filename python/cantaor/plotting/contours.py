@@ -14,7 +14,7 @@ from cantaor.errors import require_extra
 from cantaor.io.files import replacing
 from cantaor.plotting.text import plain_text, short_label
 from cantaor.types import Contour, PitchTrack
-from cantaor.units import hz_to_cents
+from cantaor.units import clock, hz_to_cents, note_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +82,7 @@ def plot_contour(
     """
     require_extra("matplotlib", "plot")
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MultipleLocator
 
     end_s = float(track.times[-1]) if to_s is None else to_s
     figure = Figure(figsize=(12, 4.5), layout="constrained")
@@ -97,8 +98,13 @@ def plot_contour(
     axes.set_axisbelow(True)
     axes.set_xlim(from_s, end_s)
     _limit_pitch(axes, track, from_s, end_s, len(names))
-    axes.set_xlabel("time (s)")
-    axes.set_ylabel("pitch (cents above 55 Hz)")
+    axes.set_xlabel("time (minutes:seconds)")
+    axes.xaxis.set_major_formatter(
+        lambda seconds, _: clock(seconds, 0 if end_s - from_s > 8 else 1)
+    )
+    axes.set_ylabel("pitch (A4 = 440 Hz)")
+    axes.yaxis.set_major_locator(MultipleLocator(_note_step(axes)))
+    axes.yaxis.set_major_formatter(lambda cents, _: note_name(cents))
     axes.set_title(short_label(title, 120), loc="left", color=INK)
     axes.grid(axis="y", color=GRID)
     axes.spines[["top", "right"]].set_visible(False)
@@ -146,6 +152,12 @@ def _draw_lane(axes: Axes, lane: int, spans: Sequence[MotifSpan]) -> None:
         linewidth=1.0,
         label=short_label(spans[0].name),
     )
+
+
+def _note_step(axes: Axes) -> int:
+    """Cents between two named notes: at most a dozen names."""
+    low, high = axes.get_ylim()
+    return next((step for step in (100, 200, 300, 600) if (high - low) / step <= 12), 1200)
 
 
 def _limit_pitch(axes: Axes, track: PitchTrack, from_s: float, to_s: float, lanes: int) -> None:

@@ -18,13 +18,13 @@ _FEATURES = ("-", "--", ":", "-.")
 
 
 def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Figure:
-    """Loss and accuracy over the epochs of a training.
+    """Loss and accuracy over the epochs of a training, as far as they were written down.
 
     Parameters
     ----------
     history
-        One mapping for each epoch: ``epoch``, ``loss``, ``accuracy`` and, where clips were
-        validation clips, ``validation_loss`` and ``validation_accuracy``.
+        One mapping for each epoch: ``epoch`` and, of ``loss``, ``accuracy``, ``validation_loss``
+        and ``validation_accuracy``, what there is; a figure that no epoch has gets no axes.
     title
         Heading of the figure.
 
@@ -35,11 +35,17 @@ def plot_training(history: Sequence[Mapping[str, float]], title: str = "") -> Fi
 
     Raises
     ------
+    ArgumentError
+        No epoch has any of them.
     MissingExtraError
         matplotlib is not installed.
     """
-    figure, axes = _two_axes(title)
-    for place, name in zip(axes, ("loss", "accuracy"), strict=True):
+    known = {key for one in history for key in one}
+    names = [name for name in ("loss", "accuracy") if known & {name, f"validation_{name}"}]
+    if not names:
+        raise ArgumentError("history: no epoch has a loss or an accuracy")
+    figure, axes = _axes_beside(len(names), title)
+    for place, name in zip(axes, names, strict=True):
         for key, label, colour in (
             (name, "learned from", _TRAINING),
             (f"validation_{name}", "validation", _VALIDATION),
@@ -137,13 +143,13 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _two_axes(title: str) -> tuple[Figure, Sequence[Axes]]:
+def _axes_beside(count: int, title: str) -> tuple[Figure, Sequence[Axes]]:
     require_extra("matplotlib", "plot")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(5 * count, 4), layout="constrained")
     figure.suptitle(title)
-    return figure, figure.subplots(1, 2)
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
 def _frame(axes: Axes) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from cantaor.metrics.paper_table import paper_figures
 from cantaor.report.foreign import naming, number_or_none
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
 from cantaor.workspace.workspace import Workspace
 
 # Settings of the cell itself, and those that change no figure.
@@ -45,7 +46,7 @@ def grid_section(workspace: Workspace) -> GridSection:
     """
     folder = workspace.path / "grid"
     cells = []
-    for path in sorted(folder.glob("*.json")):
+    for path in own_files(workspace.path, "grid/*.json"):
         found = _read(path)
         if isinstance(found, dict) and all(name in found for name in _CELL):
             with naming(path):

@@ -23,6 +23,7 @@ from cantaor.plotting.learning_curves import plot_training
 from cantaor.plotting.svg import figure_markup
 from cantaor.report.foreign import naming, number_or_none
 from cantaor.workspace.changes import changed_state
+from cantaor.workspace.confinement import own_files
 from cantaor.workspace.provenance import maker_of
 from cantaor.workspace.workspace import Workspace
 
@@ -86,7 +87,7 @@ def tested_models(workspace: Workspace) -> list[TestedModel]:
         A file holds something else; the message names it.
     """
     tested = []
-    for path in sorted(workspace.path.glob("evaluation-*.json")):
+    for path in own_files(workspace.path, "evaluation-*.json"):
         with naming(path):
             tested.append(_tested(workspace, path))
     return tested
@@ -95,12 +96,15 @@ def tested_models(workspace: Workspace) -> list[TestedModel]:
 def learning_drawings(workspace: Workspace) -> list[Drawing]:
     """Learning curves of every model in a workspace."""
     drawings = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
+    for path in own_files(workspace.path, "model*/model.json"):
         with naming(path):
-            history = _read(path)["history"]
+            history = _read(path).get("history") or []
             name = path.parent.name
-            if history:
-                label = f"Loss and accuracy of {name} over {len(history)} epochs"
+            measured = [key for key in ("loss", "accuracy") if any(key in one for one in history)]
+            if measured:
+                label = (
+                    f"{' and '.join(measured).capitalize()} of {name} over {len(history)} epochs"
+                )
                 curves = plot_training([_numbers(epoch) for epoch in history])
                 drawings.append(Drawing(name, figure_markup(curves, label, f"learning-{name}")))
     return drawings
@@ -109,7 +113,7 @@ def learning_drawings(workspace: Workspace) -> list[Drawing]:
 def model_changes(workspace: Workspace) -> list[str]:
     """Sentences on the models of a workspace that changed since they were trained on it."""
     notes = []
-    for path in sorted(workspace.path.glob("model*/model.json")):
+    for path in own_files(workspace.path, "model*/model.json"):
         facts = _read(path).get("extra", {})
         facts = facts.get("workspace") if isinstance(facts, Mapping) else None
         changed = changed_state(workspace, facts) if isinstance(facts, Mapping) else ""
@@ -152,7 +156,7 @@ def _tested(workspace: Workspace, path: Path) -> TestedModel:
     protocol = path.stem.removeprefix("evaluation-")
     drawings = [_confusion(figures, protocol)] if len(figures["classes"]) <= _MAX_CLASSES else []
     held_out = workspace.path / f"heldout-{protocol}.parquet"
-    if not held_out.exists():
+    if held_out not in own_files(workspace.path, "heldout-*.parquet"):
         return TestedModel(protocol, figures, None, tuple(drawings), _changed(workspace, figures))
     table = read_table(held_out)
     maker = maker_of(table.schema)

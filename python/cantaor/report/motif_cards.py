@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
 from cantaor.report.templates import shown
+from cantaor.units import note_name
 from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
@@ -24,6 +26,7 @@ _SKETCH = (150, 44)
 _RATE = 16_000
 _MAX_DURATION_S = 4.0
 _INSTANCES = 2
+_SLACK_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class MotifCard:
         Its first instances, one a recording where there are several.
     members
         Symbols of the family's other motifs, the longest first.
+    notes
+        Names of the notes of its first instance.
     """
 
     name: str
@@ -70,6 +75,7 @@ class MotifCard:
     sketch: str
     examples: tuple[Example, ...]
     members: tuple[tuple[int, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
@@ -77,8 +83,9 @@ def motif_cards(workspace: Workspace, count: int) -> dict[str, list[MotifCard]]:
     chosen = {name: rows[:count] for name, rows in family_rows(workspace).items()}
     names = {row["motif"] for kept in chosen.values() for row in kept}
     examples = _examples(workspace, names)
+    notes = _Notes(workspace)
     return {
-        singer: [_card(row, examples.get(row["motif"], ())) for row in kept]
+        singer: [_card(row, examples.get(row["motif"], ()), notes) for row in kept]
         for singer, kept in sorted(chosen.items())
     }
 
@@ -106,7 +113,27 @@ def sketch_points(symbols: Sequence[int]) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
+class _Notes:
+    """Note names of stretches of recordings, each contour read once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        rows = workspace.table("recordings").to_pylist()
+        self._rows = {(row["singer"], row["recording"]): row for row in rows}
+        self._read = lru_cache(maxsize=64)(workspace.contour)
+
+    def __call__(self, singer: str, example: Example) -> tuple[str, ...]:
+        row = self._rows.get((singer, example.recording))
+        if row is None:
+            return ()
+        offset = row["start_s"] or 0.0
+        contour = self._read(row["contour_key"])
+        inside = (contour.start_s >= example.start_s - offset - _SLACK_S) & (
+            contour.end_s <= example.end_s - offset + _SLACK_S
+        )
+        return tuple(note_name(cents, exact=False) for cents in contour.cents[inside].tolist())
+
+
+def _card(row: dict[str, Any], examples: Sequence[Example], notes: _Notes) -> MotifCard:
     return MotifCard(
         row["motif"],
         tuple(row["symbols"]),
@@ -116,6 +143,7 @@ def _card(row: dict[str, Any], examples: Sequence[Example]) -> MotifCard:
         sketch_points(row["symbols"]),
         tuple(examples),
         tuple(tuple(member) for member in row["members"]),
+        notes(row["singer"], examples[0]) if examples else (),
     )
 
 

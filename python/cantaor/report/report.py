@@ -21,6 +21,7 @@ from cantaor.report.motif_cards import motif_cards, sounds_of
 from cantaor.report.templates import page_file, require_own_page, write_page
 from cantaor.report.viewer_data import choose_recordings, track_data
 from cantaor.settings import settings_to_plain
+from cantaor.units import clock, note_cents
 from cantaor.workspace.summary import motif_rows
 from cantaor.workspace.workspace import Workspace
 
@@ -34,6 +35,7 @@ def write_report(
     audit: AuditReport | None = None,
     motifs_per_singer: int = 8,
     recordings: int = 24,
+    tonics: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report of a workspace.
 
@@ -49,6 +51,9 @@ def write_report(
         Most motifs shown of each singer, by how strongly they mark the singer.
     recordings
         Most recordings drawn, evenly over the singers; the page says how many there are.
+    tonics
+        Notes such as ``"E3"`` by name of recording, ``"*"`` for all others; where none is given
+        the tonic is estimated.
 
     Returns
     -------
@@ -66,7 +71,11 @@ def write_report(
     require_own_page(Path(path))
     cards = motif_cards(workspace, motifs_per_singer)
     shown = {card.name for kept in cards.values() for card in kept}
-    tracks = [track_data(workspace, row, shown) for row in choose_recordings(workspace, recordings)]
+    known = {name: note_cents(note) for name, note in (tonics or {}).items()}
+    tracks = [
+        track_data(workspace, row, shown, known.get(row["recording"], known.get("*")))
+        for row in choose_recordings(workspace, recordings)
+    ]
     return write_page(
         path,
         "report.html",
@@ -88,6 +97,7 @@ def write_report(
         grid=grid_section(workspace),
         made_by=str(workspace.made_by or "code that did not name itself"),
         settings=settings_to_plain(workspace.settings),
+        clock=clock,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cantaor.contour import estimate_tonic
 from cantaor.report.templates import shown
 from cantaor.types import Contour, PitchTrack
 from cantaor.units import hz_to_cents
@@ -31,7 +32,9 @@ def choose_recordings(workspace: Workspace, count: int) -> list[dict[str, Any]]:
     return [rows[index] for index in sorted(index for _, index in sorted(ranked)[:count])]
 
 
-def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str]) -> dict[str, Any]:
+def track_data(
+    workspace: Workspace, row: dict[str, Any], distinctive: set[str], tonic: float | None = None
+) -> dict[str, Any]:
     """One recording for the viewer.
 
     Parameters
@@ -42,17 +45,21 @@ def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str])
         Its row of the table ``recordings``.
     distinctive
         Motifs whose instances are marked.
+    tonic
+        Its tonic in cents above 55 Hz where that is known; None estimates it.
 
     Returns
     -------
     dict
         ``name``, ``singer``, ``seconds``, ``offset`` (s, of the entry in its file), ``hop`` (s),
-        ``cents`` (int16 in base 64, -1 = unvoiced), ``segments`` ([start, end, cents]) and
-        ``spans`` ([start, end, motif]); times in seconds within the entry.
+        ``cents`` (int16 in base 64, -1 = unvoiced), ``segments`` ([start, end, cents]),
+        ``spans`` ([start, end, motif]), ``tonic`` (cents or None) and ``tonic_by`` (who says so);
+        times in seconds within the entry.
     """
     track = workspace.track(row["pitch_key"])
     stride = max(1, math.ceil(track.hz.size / _MAX_FRAMES))
     offset = row["start_s"] or 0.0
+    contour = workspace.contour(row["contour_key"])
     return {
         "name": shown(row["recording"]),
         "singer": shown(row["singer"]),
@@ -60,7 +67,9 @@ def track_data(workspace: Workspace, row: dict[str, Any], distinctive: set[str])
         "offset": round(offset, 3),
         "hop": track.hop_s * stride,
         "cents": _packed_cents(track, stride),
-        "segments": _segments(workspace.contour(row["contour_key"])),
+        "segments": _segments(contour),
+        "tonic": estimate_tonic(contour) if tonic is None else tonic,
+        "tonic_by": "estimated" if tonic is None else "given",
         "spans": _spans(workspace, row["recording"], offset, distinctive),
     }
 

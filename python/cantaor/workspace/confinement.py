@@ -61,6 +61,20 @@ def path_to_read(folder: Path, room: str, name: str) -> Path:
     return found
 
 
+def own_files(folder: Path, pattern: str) -> list[Path]:
+    """Files of a workspace by a pattern, sorted; none that is a link to somewhere else."""
+    root = folder.resolve()
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        try:
+            inside = path.resolve().is_relative_to(root)
+        except (OSError, RuntimeError):
+            continue
+        if inside and path.is_file():
+            found.append(path)
+    return found
+
+
 def table_path(folder: Path, room: str, key: str) -> Path:
     """A keyed table of a workspace.
 

@@ -23,6 +23,8 @@ from cantaor.workspace.provenance import CANTAOR
 from cantaor.workspace.workspace import is_locked
 
 _PROGRESS, _JOURNAL = "progress.json", "journal.jsonl"
+# What is told of a recording that was noted.
+_NOTED = ("path", "recording", "stage", "reason")
 # Seconds between two states on disk.
 _EVERY = 1.0
 
@@ -253,6 +255,8 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise WorkspaceError(f"{place}: no run to report on (no {_PROGRESS})") from error
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{place / _PROGRESS}: not readable: {error}") from error
+    if not _is_state(state):
+        raise WorkspaceError(f"{place / _PROGRESS}: is not the state of a run")
     if state["state"] == "running" and not is_locked(place):
         state["state"] = "killed"
     current: dict[str, Any] = state["stages"][-1] if state["stages"] else {}
@@ -272,21 +276,34 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
+def _is_state(state: object) -> bool:
+    """Whether a file that may be anybody's has what :class:`RunLog` writes."""
+    if not isinstance(state, dict) or not {"state", "reason", "stages"} <= state.keys():
+        return False
+    stages, names = state["stages"], ("total", "done", "failed")
+    return isinstance(stages, list) and all(
+        isinstance(one, dict) and all(isinstance(one.get(name, 0), int) for name in names)
+        for one in stages
+    )
+
+
 def _noted_in_last_run(folder: Path, kind: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     try:
         lines = (folder / _JOURNAL).read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return found
     for line in lines:
         try:
             event = json.loads(line)
-        except ValueError:
+            noted = event["event"]
+            facts = {name: str(event.get(name, "")) for name in _NOTED}
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # the line that a killed run did not finish
-        if event["event"] == "start":
+        if noted == "start":
             found = []
-        elif event["event"] == kind:
-            found.append({name: event[name] for name in ("path", "recording", "stage", "reason")})
+        elif noted == kind:
+            found.append(facts)
     return found
 
 

@@ -110,7 +110,7 @@ def audit(
         ignored=manifest.ignored,
     )
     given |= {name: (split,) for name, split in (splits or {}).items()}
-    spans = clip_table(manifest)
+    spans = _span_table(manifest)
     figures = tuple(_leaks(report, clips, spans, name, draws) for name, draws in given.items())
     return replace(report, leaks=figures)
 
@@ -187,6 +187,12 @@ def _lay_clips(manifest: Manifest, sounds: list[AudioInspection]) -> ClipTable:
     )
 
 
+def _span_table(manifest: Manifest) -> ClipTable:
+    """The entries as spans of their files, whatever keys the manifest has of the samples."""
+    plain = tuple(replace(e, content_hash="", source_hash="") for e in manifest.entries)
+    return clip_table(replace(manifest, entries=plain))
+
+
 def _key(sound: AudioInspection, index: int) -> str:
     # Silences are alike without being copies of each other.
     return sound.content if sound.content and sound.fault != "silent" else f"own {index}"
@@ -213,7 +219,7 @@ def _sources(
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Name of every entry's source group, and the entries whose label its group contradicts."""
     linked = join_pairs(len(clips), [pair.one for pair in near], [pair.other for pair in near])
-    spans = audio_components(clip_table(manifest))
+    spans = audio_components(_span_table(manifest))
     sound = merge_partitions(clips.tracks, clips.contents, linked, spans)
     group = merge_partitions(sound, clips.recordings, clips.groups)
     owner = _owners(clips, group)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
 
-from cantaor.io.arguments import Recording, as_audio
+from cantaor.io.audio import Recording, as_audio
 from cantaor.types import Float32Array, Int32Array, Int64Array
 
 UInt64Array: TypeAlias = NDArray[np.uint64]

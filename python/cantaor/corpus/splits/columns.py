@@ -39,13 +39,12 @@ def clip_columns(manifest: Manifest) -> dict[str, Any]:
         [entry.content_hash for entry in entries],
         [entry.span[0] for entry in entries],
     )
-    shifts = places.shifts_s.tolist()
     return {
         "labels": [entry.singer for entry in entries],
         "recordings": [entry.recording for entry in entries],
         "groups": [entry.group for entry in entries],
-        "starts_s": [e.span[0] + shift for e, shift in zip(entries, shifts, strict=True)],
-        "ends_s": [e.span[1] + shift for e, shift in zip(entries, shifts, strict=True)],
+        "starts_s": places.times([entry.span[0] for entry in entries]),
+        "ends_s": places.times([entry.span[1] for entry in entries]),
         "content": list(places.contents),
         "sources": list(places.tracks),
     }

@@ -19,7 +19,7 @@ OUTPUTS, DECISION_OUTPUTS = ("probabilities", "embeddings"), ("calibrated", "unk
 _SPARE_FRAMES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Decision:
     """How the probabilities of a clip are read; fitted after training.
 

@@ -140,8 +140,7 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip is empty, or has more than ``frames`` frames and ``crop`` is False; there are not
-            as many lengths as clips, or one exceeds the samples.
+            A clip is empty, too long for ``frames`` without ``crop``, or its length does not match.
         """
         flat, lengths = self.check(waveforms, lengths, frames, crop)
         rows = self.rows_of(self.levels(flat, lengths))
@@ -187,9 +186,9 @@ class BandLevels(nn.Module):
             return self._decibels(self._power_of(waveforms))
         after = torch.arange(waveforms.shape[-1], device=waveforms.device) >= lengths.unsqueeze(-1)
         power = self._power_of(waveforms.masked_fill(after, 0.0))
-        return self._decibels(power.masked_fill(~self.real_frames(power, lengths), 0.0))
+        return self._decibels(power.masked_fill(~self.valid_frames(power, lengths), 0.0))
 
-    def real_frames(self, rows: Tensor, lengths: Tensor) -> Tensor:
+    def valid_frames(self, rows: Tensor, lengths: Tensor) -> Tensor:
         """Which frames of ``rows`` (clips, 128, frames) are real, bool (clips, 1, frames)."""
         frame = torch.arange(rows.shape[-1], device=rows.device)
         return (frame < self.frame_counts(lengths).unsqueeze(-1)).unsqueeze(1)
@@ -225,7 +224,7 @@ class BandLevels(nn.Module):
         """Give clips their number of frames and the shape of the input; pad with silence."""
         silent = self.silence.unsqueeze(0)
         if lengths is not None:
-            rows = rows.where(self.real_frames(rows, lengths), silent)
+            rows = rows.where(self.valid_frames(rows, lengths), silent)
         rows = rows[..., :frames]
         missing = frames - rows.shape[-1]
         if missing > 0:
@@ -240,18 +239,16 @@ class BandLevels(nn.Module):
         Raises
         ------
         ArgumentError
-            A clip is empty, or has more than ``frames`` frames and ``crop`` is False; there are not
-            as many lengths as clips, or one exceeds the samples.
+            A clip is empty, too long for ``frames`` without ``crop``, or its length does not match.
         """
         samples = waveforms.shape[-1]
         if samples == 0:
             raise ArgumentError("a clip must have at least one sample; got none")
         flat = waveforms.reshape(-1, samples)
         if lengths is not None:
-            if lengths.numel() != flat.shape[0]:
-                raise ArgumentError(
-                    f"length of lengths ({lengths.numel()}) must match clips ({flat.shape[0]})"
-                )
+            given, clips = lengths.numel(), flat.shape[0]
+            if given != clips:
+                raise ArgumentError(f"length of lengths ({given}) must match clips ({clips})")
             lengths = lengths.reshape(-1)
             self._check_lengths(lengths, samples)
         if not crop and 1 + samples // self.hop_length > frames:

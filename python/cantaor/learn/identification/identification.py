@@ -31,9 +31,7 @@ from cantaor.learn.identification.enrolment import (
     backend_from_bundle,
     merge_enrolled,
 )
-from cantaor.learn.identification.finders import finder_arrays as finder_arrays
-from cantaor.learn.identification.finders import finder_facts as finder_facts
-from cantaor.learn.identification.finders import finder_from_bundle as finder_from_bundle
+from cantaor.learn.identification.saved_finder import finder_from_bundle
 from cantaor.types import Audio, Float32Array, Float64Array
 
 _EVIDENCE = 5

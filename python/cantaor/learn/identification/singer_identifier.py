@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cantaor.errors import ArgumentError
-from cantaor.io.arguments import Recording, as_audio
-from cantaor.io.audio import resample
+from cantaor.io.audio import Recording, as_audio, resample
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.evaluation import predict
 from cantaor.learn.export.bundle import Bundle, load_bundle

@@ -38,6 +38,16 @@
   };
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const lane = (motif) => track.motifs.indexOf(motif);
+  const notes = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+  const note = (cents) => {
+    const number = Math.round(cents / 100), beside = Math.round(cents - 100 * number), midi = 33 + number;
+    return notes[midi % 12] + (Math.floor(midi / 12) - 1) + (beside ? (beside > 0 ? " +" : " ") + beside : "");
+  };
+  const clock = (seconds, decimals) => {
+    const units = Math.round(Math.max(0, seconds) * 10 ** decimals), rest = units % (60 * 10 ** decimals);
+    const text = (rest / 10 ** decimals).toFixed(decimals);
+    return (units - rest) / (60 * 10 ** decimals) + ":" + text.padStart(decimals ? decimals + 3 : 2, "0");
+  };
   const spansShown = () => track.spans.filter((span) => span[1] > from && span[0] < to);
 
   const draw = () => {
@@ -80,19 +90,23 @@
   };
   const axes = (pen, x, y, low, high, left, right, top, base) => {
     pen.fillStyle = colour("--soft-ink"); pen.strokeStyle = colour("--line"); pen.lineWidth = 1;
-    const step = [50, 100, 200, 300, 600, 1200].find((s) => (high - low) / s <= 7) || 1200;
+    const step = [100, 200, 300, 600, 1200].find((s) => (high - low) / s <= 12) || 1200;
     pen.textAlign = "right"; pen.textBaseline = "middle";
     for (let c = Math.ceil(low / step) * step; c <= high; c += step) {
       pen.beginPath(); pen.moveTo(left, y(c)); pen.lineTo(right, y(c)); pen.stroke();
-      pen.fillText(c, left - 6, y(c));
+      pen.fillText(note(c), left - 6, y(c));
+    }
+    if (track.tonic !== null && track.tonic > low && track.tonic < high) {
+      pen.save(); pen.setLineDash([6, 4]); pen.strokeStyle = colour("--accent");
+      pen.beginPath(); pen.moveTo(left, y(track.tonic)); pen.lineTo(right, y(track.tonic)); pen.stroke(); pen.restore();
     }
     const tick = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1800].find((s) => (to - from) / s <= 10) || 3600;
     pen.textAlign = "center"; pen.textBaseline = "top";
     for (let t = Math.ceil(from / tick) * tick; t <= to; t += tick) {
       pen.beginPath(); pen.moveTo(x(t), base); pen.lineTo(x(t), base + 4); pen.stroke();
-      pen.fillText((t + track.offset).toFixed(tick < 1 ? 1 : 0) + " s", x(t), base + 7);
+      pen.fillText(clock(t + track.offset, tick < 1 ? 1 : 0), x(t), base + 7);
     }
-    pen.save(); pen.translate(4, (top + base) / 2); pen.rotate(-Math.PI / 2); pen.fillText("cents above 55 Hz", 0, 0); pen.restore();
+    pen.save(); pen.translate(4, (top + base) / 2); pen.rotate(-Math.PI / 2); pen.fillText("pitch (A4 = 440 Hz)", 0, 0); pen.restore();
   };
   const tell = (visible) => {
     const keys = byId("legend");
@@ -103,8 +117,9 @@
       return item;
     }));
     const n = spansShown().length;
-    status.textContent = track.name + " (" + track.singer + "), " + (from + track.offset).toFixed(1) + " to " + (to + track.offset).toFixed(1) +
-      " s: " + n + (n === 1 ? " instance" : " instances") + " of marking motifs";
+    status.textContent = track.name + " (" + track.singer + "), " + clock(from + track.offset, 1) + " to " + clock(to + track.offset, 1) +
+      ": " + n + (n === 1 ? " instance" : " instances") + " of the families above" +
+      (track.tonic === null ? "" : "; tonic " + note(track.tonic) + " (" + track.tonic_by + ", broken line)");
   };
   const show = (start, end) => {
     const length = Math.min(track.seconds, Math.max(0.3, end - start));
@@ -122,7 +137,7 @@
     const rows = track.spans.map(([a, b, motif]) => {
       const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td"), button = document.createElement("button");
       head.scope = "row"; head.textContent = motif;
-      button.textContent = (a + track.offset).toFixed(2) + " to " + (b + track.offset).toFixed(2) + " s";
+      button.textContent = clock(a + track.offset, 2) + " to " + clock(b + track.offset, 2);
       button.setAttribute("aria-label", "Show " + motif + " at " + button.textContent);
       button.addEventListener("click", () => show(a - 1, b + 1));
       cell.append(button); row.append(head, cell);
@@ -171,5 +186,8 @@
   canvas.addEventListener("pointerup", () => { grabbed = null; });
   new ResizeObserver(() => draw()).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  choose(0);
+  // The first recording that has something to show, where that begins.
+  const opening = Math.max(0, tracks.findIndex((one) => one.spans.length));
+  const begin = tracks[opening].spans.length ? Math.max(0, Math.min(...tracks[opening].spans.map((span) => span[0])) - 1) : 0;
+  choose(opening, begin, begin + 12);
 })();

@@ -20,8 +20,8 @@ from cantaor.io.containers.flac import ended_header, flac_end
 from cantaor.io.containers.mpeg import MpegPart, broken_frames, mpeg_parts, repaired
 from cantaor.io.containers.ogg import OggLayout, ogg_layout
 from cantaor.io.containers.wav import WavLayout, closed_header, wav_layout
-from cantaor.io.decoding import LENGTH_TOLERANCE_S, AudioInfo, length_warning
-from cantaor.io.parts import Part, PartsReader, unnamed_copy
+from cantaor.io.decoders.decoder import LENGTH_TOLERANCE_S, AudioInfo, length_warning
+from cantaor.io.decoders.parts import Part, PartsReader, unnamed_copy
 from cantaor.types import Float32Array
 
 # Others land near the sample that was asked for: they are decoded from the start.
@@ -35,7 +35,7 @@ _SHORTER = re.compile(r"(?:SSND|BODY|Data Size|riff)\s*: (\d+) \(should be (\d+)
 
 
 class SoundfileDecoder:
-    """A recording that libsndfile decodes; see :class:`cantaor.io.decoding.Decoder`."""
+    """A recording that libsndfile decodes; see :class:`cantaor.io.decoders.decoder.Decoder`."""
 
     def __init__(self, handle: IO[bytes], name: str) -> None:
         self._handle = handle

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from cantaor.io.remarks import native_remarks
+from cantaor.io.decoders.remarks import native_remarks
 from cantaor.types import Float32Array
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cantaor.errors import AudioError, require_extra
-from cantaor.io.decoding import AudioInfo
+from cantaor.io.decoders.decoder import AudioInfo
 from cantaor.types import Float32Array
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ _SEEKABLE = ("mov", "matroska")
 _STATING = ("mov", "matroska", "asf", "avi", "flv", "wav", "w64", "caf", "aiff", "au", "tta", "wv")
 # Containers that keep no word of an encoder's delay, and the delay that a coding itself has,
 # samples: the transform's overlap; for MP3 with what nearly all encoders add.
-_SILENT_ON_DELAY = ("aac", "avi", "ac3", "eac3", "mpegts", "mpeg", "flv", "loas")
-_OWN_DELAY = {"aac": 1024, "mp3": 1105, "mp3float": 1105, "ac3": 256, "eac3": 256}
+_SILENT_ON_DELAY = ("aac", "amr", "avi", "ac3", "eac3", "mpegts", "mpeg", "flv", "loas")
+_OWN_DELAY = {"aac": 1024, "mp3": 1105, "mp3float": 1105, "ac3": 256, "eac3": 256, "amrnb": 40}
+# FFmpeg's decoder of these drops two frames, which its own encoder is late by only one.
+_HALF_DELAY, _DROP_NOTHING = ("wmav1", "wmav2"), 1 << 29
 # Nearer than this to the start nothing is sought; a coder is given time to settle before a span.
 _FAR_S, _SETTLE_S = 30.0, 1.0
 # Time stamps are rounded; a smaller hole between two frames is no hole. A larger one than the
@@ -49,7 +51,7 @@ _LARGE = 4 << 20
 
 
 class AvDecoder:
-    """A recording that FFmpeg decodes; see :class:`cantaor.io.decoding.Decoder`."""
+    """A recording that FFmpeg decodes; see :class:`cantaor.io.decoders.decoder.Decoder`."""
 
     def __init__(self, handle: FileIO, name: str) -> None:
         self._av: Any = require_extra("av", "formats")
@@ -59,6 +61,7 @@ class AvDecoder:
         self._primed = 0
         self._channels = 0
         self._damaged = self._filled = 0
+        self._drops_frame = False
         self._resampler: Any = None
         self._layout: tuple[str, int] | None = None
         self._origin: int | None = None
@@ -191,17 +194,18 @@ class AvDecoder:
         return float((self._container.duration or 0) / self._av.time_base)
 
     def _reset(self) -> None:
+        codec = self._stream.codec_context
+        writer = str(self._container.metadata.get("encoder", ""))
+        self._drops_frame = codec.name in _HALF_DELAY and writer.startswith("Lavf")
+        if self._drops_frame:
+            codec.flags2 |= _DROP_NOTHING
         self._packets: Iterator[Any] = self._container.demux(self._stream)
         self._waiting: list[Float32Array] = []
         self._waiting_frames = 0
         self._position = 0
         self._next: int | None = None
         self._is_done = False
-        self._to_drop = (
-            _OWN_DELAY.get(self._stream.codec_context.name, 0)
-            if self._demuxer in _SILENT_ON_DELAY
-            else 0
-        )
+        self._to_drop = _OWN_DELAY.get(codec.name, 0) if self._demuxer in _SILENT_ON_DELAY else 0
 
     def _restart(self, stamp: int | None = None) -> None:
         """Go on from the packet before a time stamp, or from the very start.
@@ -274,6 +278,8 @@ class AvDecoder:
             self._next += hole
             self._keep(np.zeros((block.shape[0], hole), np.float32))
         self._next += block.shape[1]
+        if self._drops_frame:
+            self._drops_frame, self._to_drop = False, block.shape[1]
         if self._to_drop:
             dropped = min(self._to_drop, block.shape[1])
             self._to_drop -= dropped

@@ -1,0 +1,1 @@
+"""The paper's figures from the clips that its authors publish."""

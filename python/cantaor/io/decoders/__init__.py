@@ -1,0 +1,1 @@
+"""What turns the bytes of a recording into samples: libsndfile, and FFmpeg."""

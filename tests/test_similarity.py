@@ -1,0 +1,83 @@
+"""Approximate matching of figures: equal to its definition, and fast over long corpora."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cantaor.errors import ArgumentError
+from cantaor.motifs.similarity import default_distance, match_figure
+from tests.reference.similarity import distance, nearest_ending_at
+
+STEPS = st.sampled_from([-2, -1, 1, 2])
+TEXT = st.lists(st.one_of(STEPS, STEPS, STEPS, st.just(0)), max_size=30)
+FIGURE = st.lists(STEPS, min_size=1, max_size=7)
+
+
+@given(TEXT, FIGURE, st.integers(0, 3))
+def test_matches_equal_the_definition(text, figure, most):
+    most = min(most, len(figure) - 1)
+    found = match_figure(np.array(text, np.int32), figure, most)
+    best = [nearest_ending_at(text, figure, end) for end in range(1, len(text) + 1)]
+    for start, end, far in zip(found.start, found.end, found.distance, strict=True):
+        assert 0 not in text[start:end]
+        assert distance(figure, text[start:end]) == far == best[end - 1] <= most
+    covered = np.zeros(len(text) + 1, int)
+    for start, end in zip(found.start, found.end, strict=True):
+        covered[start:end] += 1
+    assert covered.max() <= 1
+    assert found.distance.tolist() == sorted(found.distance.tolist())
+    # Nothing near is left out: every stretch near enough touches a match.
+    for end, far in enumerate(best, 1):
+        if far <= most and text[end - 1] != 0:
+            assert covered[max(0, end - len(figure) - most) : end].any()
+
+
+@pytest.mark.parametrize("edit", ["insert", "delete", "swap", "replace"])
+def test_a_planted_figure_is_found_with_one_edit(edit):
+    random = np.random.default_rng(3)
+    found = 0
+    for _ in range(100):
+        figure = random.choice([-3, -2, -1, 1, 2, 3], 8)
+        sung = list(figure)
+        place = int(random.integers(1, 7))
+        if edit == "insert":
+            sung.insert(place, int(random.choice([-3, 3])))
+        elif edit == "delete":
+            del sung[place]
+        elif edit == "swap":
+            sung[place - 1 : place + 1] = sung[place - 1 : place + 1][::-1]
+        else:
+            sung[place] = -sung[place]
+        text = random.choice([-3, -2, -1, 1, 2, 3], 400).astype(np.int32)
+        text[::37] = 0
+        text[101 : 101 + len(sung)] = sung
+        text[[100, 101 + len(sung)]] = 0
+        matches = match_figure(text, figure, default_distance(8))
+        inside = (matches.start < 101 + len(sung)) & (matches.end > 101)
+        found += bool(np.any(matches.distance[inside] <= 1))
+    assert found >= 95
+
+
+def test_rhythm_counts_where_it_is_asked_for():
+    text = np.array([1, 2, 3, 0, 1, 2, 3], np.int32)
+    rhythm = np.array([0.0, 1.0, -1.0, 0.0, 0.0, 0.0, 0.0])
+    found = match_figure(text, [1, 2, 3], 2, rhythm=rhythm, figure_rhythm=[0.0, 1.0, -1.0])
+    assert found.distance.tolist() == [0.0, 1.0]
+    assert found.start.tolist() == [0, 4]
+
+
+def test_a_limit_keeps_the_nearest():
+    text = np.array([1, 2, 4, 0, 1, 2, 3, 0, 1, 2, 3], np.int32)
+    assert match_figure(text, [1, 2, 3], 1, limit=2).start.tolist() == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("figure", "most", "message"),
+    [([], 0, "figure"), ([1, 0], 1, "step of 0"), ([1] * 65, 1, "64"), ([1], 1, "max_distance")],
+)
+def test_bad_figures_are_named(figure, most, message):
+    with pytest.raises(ArgumentError, match=message):
+        match_figure(np.array([1], np.int32), np.array(figure, int), most)
