@@ -22,7 +22,7 @@ from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
 from cantaor.learn.export.formats import export_model
 from cantaor.learn.export.model_card import model_card, write_model_card
 from cantaor.learn.identification.enrolment import backend_from_bundle
-from cantaor.learn.identification.identification import (
+from cantaor.learn.identification.saved_finder import (
     finder_arrays,
     finder_facts,
     finder_from_bundle,
