@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.groups import committee, read_windows
+from benchmarks.groups import ensemble, read_windows
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import prepare_clips
@@ -46,7 +46,7 @@ def of_groups(folder: Path) -> dict[str, list[tuple[Floats, int]]]:
     """Votes of held-out source groups: clips' probabilities and the true singer."""
     windows = read_windows(folder)
     draws = windows.draws(3)
-    shares = np.exp(committee(5)(windows, draws))
+    shares = np.exp(ensemble(5)(windows, draws))
     votes: dict[str, list[tuple[Floats, int]]] = {"20 windows": [], "whole group": []}
     for row, draw in zip(shares, draws, strict=True):
         for group in draw:

@@ -171,7 +171,7 @@ def _spread_out(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
     clip = row["clip"] if row["clip"] and _is_there(workspace, row["clip"]) else ""
-    return Example(row["recording"], row["start_s"], row["end_s"], clip)
+    return Example(shown(row["recording"]), row["start_s"], row["end_s"], clip)
 
 
 def _is_there(workspace: Workspace, clip: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from cantaor.corpus.audit.landmarks import Landmarks
 from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
+from cantaor.corpus.audit.measuring import exact_hash as exact_hash
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
 from cantaor.corpus.identity import SILENT_PEAK, match_keys
 from cantaor.corpus.manifest import Manifest
