@@ -14,6 +14,7 @@ from rich.console import Console
 from cantaor.cli import (
     corpora,
     enrolment,
+    find,
     learning,
     measuring,
     mining,
@@ -27,7 +28,7 @@ from cantaor.errors import CantaorError
 __all__ = ["app", "main"]
 
 #: Imported for the commands that they add.
-_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, patterns, measuring)
+_COMMANDS = (mining, learning, recognition, enrolment, corpora, pages, find, patterns, measuring)
 
 
 #: Where users say how OpenMP threads wait for work.

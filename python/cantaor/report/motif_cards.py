@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from cantaor.io.audio import read_audio
+from cantaor.types import Float32Array
 from cantaor.units import note_name
 from cantaor.workspace.summary import family_rows
 from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
 #: A clip in the page is mono, 16 bit, at this rate in Hz: half a second is 16 kB.
-_RATE = 16_000
+SOUND_RATE = 16_000
 _MAX_DURATION_S = 4.0
 _INSTANCES = 2
 _SLACK_S = 1e-6
@@ -169,14 +170,17 @@ def _one(workspace: Workspace, row: dict[str, Any]) -> Heard:
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(workspace.path / "clips" / clip, _RATE).samples[
-        : int(_MAX_DURATION_S * _RATE)
-    ]
-    whole = np.rint(np.clip(samples, -1, 1) * 32_767).astype("<i2")
+    return wav_text(read_audio(workspace.path / "clips" / clip, SOUND_RATE).samples)
+
+
+def wav_text(samples: Float32Array) -> str:
+    """The first four seconds of samples at :data:`SOUND_RATE` as a WAV file in base 64."""
+    kept = samples[: int(_MAX_DURATION_S * SOUND_RATE)]
+    whole = np.rint(np.clip(kept, -1, 1) * 32_767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(_RATE)
+        file.setframerate(SOUND_RATE)
         file.writeframes(whole.tobytes())
     return base64.b64encode(buffer.getvalue()).decode()
