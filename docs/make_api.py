@@ -23,7 +23,7 @@ PAGES = {
     "learn": ["learn"],
     "mining": ["workspace", "pipeline"],
     "models": ["inference", "experiments"],
-    "report": ["plotting", "report"],
+    "report": ["plotting", "annotation", "report"],
     "bench": ["bench"],
 }
 Definition = ast.FunctionDef | ast.ClassDef

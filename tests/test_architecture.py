@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("inference",),
     ("experiments",),
     ("bench",),
-    ("report",),
+    ("annotation", "report"),
     ("demo",),
     ("cli",),
     ("__main__", ""),

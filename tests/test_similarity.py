@@ -69,6 +69,19 @@ def test_rhythm_counts_where_it_is_asked_for():
     assert found.start.tolist() == [0, 4]
 
 
+def test_long_texts_are_searched_in_pieces():
+    random = np.random.default_rng(0)
+    text = random.choice([-2, -1, 1, 2], 200_000).astype(np.int32)
+    text[random.integers(0, text.size, 5_000)] = 0
+    found = match_figure(text, [3, -3, 3], 0)
+    assert len(found) == 0
+    places = random.choice(text.size // 10, 50, replace=False) * 10
+    for place in places:
+        text[place : place + 5] = [0, 3, -3, 3, 0]
+    found = match_figure(text, [3, -3, 3], 0)
+    assert found.start.tolist() == sorted((places + 1).tolist())
+
+
 def test_a_limit_keeps_the_nearest():
     text = np.array([1, 2, 4, 0, 1, 2, 3, 0, 1, 2, 3], np.int32)
     assert match_figure(text, [1, 2, 3], 1, limit=2).start.tolist() == [4, 8]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cantaor.motifs import find_occurrences as find_occurrences
     from cantaor.motifs import mine_closed as mine_closed
     from cantaor.motifs import mine_right_closed as mine_right_closed
+    from cantaor.pipeline.figures import find_similar as find_similar
     from cantaor.pipeline.mine import mine as mine
     from cantaor.pitch import extract_pitch as extract_pitch
     from cantaor.types import Audio as Audio
@@ -51,6 +52,7 @@ _HOME = {
     "find_occurrences": "cantaor.motifs",
     "MotifDictionary": "cantaor.motifs",
     "cut_clips": "cantaor.clips",
+    "find_similar": "cantaor.pipeline.figures",
     "mine": "cantaor.pipeline.mine",
     "identify": "cantaor.learn.identification.identification",
     "SingerIdentifier": "cantaor.learn.identification.singer_identifier",

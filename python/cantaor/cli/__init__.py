@@ -19,6 +19,7 @@ from rich.text import Text
 from cantaor.cli import (
     corpora,
     enrolment,
+    find,
     learning,
     measuring,
     mining,
@@ -42,6 +43,7 @@ _COMMANDS = (
     enrolment,
     corpora,
     pages,
+    find,
     patterns,
     reproduction,
     measuring,

@@ -1,4 +1,4 @@
-"""`report`: an HTML page about a workspace."""
+"""`report` and `annotate`: pages for people, and files for the programs they use."""
 
 from __future__ import annotations
 
@@ -52,3 +52,27 @@ def report(
         print_json({"path": str(path)})
     else:
         typer.echo(f"written: {path}")
+
+
+@app.command(epilog="Example: `cantaor annotate work --format textgrid --out textgrids`")
+def annotate(
+    work: Annotated[Path, typer.Argument(help="A mined workspace.")],
+    form: Annotated[
+        str,
+        typer.Option("--format", help="textgrid, sonic-visualiser, midi, elan, csv or jams."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for one file a recording.")],
+    tonic: Annotated[
+        list[str] | None,
+        typer.Option(help="Tonic, as E3, or RECORDING=E3 (repeat); else it is estimated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write f0, notes and families of every recording for another program."""
+    from cantaor.annotation.write import annotate as write_annotations
+
+    files = write_annotations(open_workspace(work), form, out, tonics=named_tonics(tonic))
+    if as_json:
+        print_json({"files": [str(file) for file in files]})
+    else:
+        typer.echo(f"written: {len(files)} files in {out}")

@@ -16,6 +16,7 @@ Communications of the ACM 7 (exchanges; as optimal string alignment, no part is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,9 +29,11 @@ MAX_STEPS = 64
 # Costs are counted in thousandths of an edit, in the upper bits of a key whose lower bits hold
 # where the match starts: the least key is the cheapest match, the latest start among equals.
 _EDIT = 1000
-_SHIFT = 40
+_SHIFT = 24
 _ONE = np.int64(_EDIT) << _SHIFT
 _STARTS = (np.int64(1) << _SHIFT) - 1
+# Places worked on at a time, whole phrases of them: they stay in the processor's cache.
+_TOGETHER = 1 << 15
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,13 +106,54 @@ def match_figure(
     """
     sought = _checked(figure, max_distance, rhythm, figure_rhythm)
     rhythms = None if figure_rhythm is None else np.asarray(figure_rhythm, np.float64)
-    keys = _last_row(text, sought, rhythm, rhythms)
+    most = round(max_distance * _EDIT)
+    if most == 0 and rhythm is None:
+        starts = _exact(text, sought)
+        return _apart(starts, starts + sought.size, np.zeros(starts.size, np.int64), limit)
+    found: list[tuple[Int64Array, Int64Array, Int64Array]] = []
+    for first, last in _pieces(text):
+        part = None if rhythm is None else rhythm[first:last]
+        near = _near(text[first:last], sought, most, part, rhythms)
+        found.append((near[0] + first, near[1] + first, near[2]))
+    none = np.zeros(0, np.int64)
+    starts, ends, cost = (np.concatenate([none, *side]) for side in zip(*found, strict=True))
+    return _apart(starts, ends, cost, limit)
+
+
+def _pieces(text: Int32Array) -> list[tuple[int, int]]:
+    """Runs of whole phrases, each about as long as is worked on at a time."""
+    between = np.flatnonzero(text == 0)
+    bounds = [0]
+    while bounds[-1] + _TOGETHER < text.size:
+        place = np.searchsorted(between, bounds[-1] + _TOGETHER)
+        bounds.append(int(between[place]) + 1 if place < between.size else text.size)
+    if bounds[-1] < text.size or len(bounds) == 1:
+        bounds.append(text.size)
+    return list(pairwise(bounds))
+
+
+def _exact(text: Int32Array, figure: Int64Array) -> Int64Array:
+    starts = np.flatnonzero(text == figure[0])
+    for place, step in enumerate(figure[1:].tolist(), 1):
+        starts = starts[starts < text.size - place]
+        starts = starts[text[starts + place] == step]
+    return starts.astype(np.int64)
+
+
+def _near(
+    text: Int32Array,
+    figure: Int64Array,
+    most: int,
+    rhythm: Float64Array | None,
+    figure_rhythm: Float64Array | None,
+) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Start, end and cost of the cheapest match at every place where one ends that is near."""
+    keys = _last_row(text, figure, rhythm, figure_rhythm)
     cost = keys >> _SHIFT
-    ends = np.flatnonzero(cost <= round(max_distance * _EDIT))
-    ends = ends[text[ends] != 0]
+    ends = np.flatnonzero((cost <= most) & (text != 0)).astype(np.int64)
     starts = _STARTS - (keys[ends] & _STARTS)
     kept = starts <= ends  # everything deleted is no match
-    return _apart(starts[kept], ends[kept] + 1, cost[ends[kept]], text.size, limit)
+    return starts[kept], ends[kept] + 1, cost[ends[kept]]
 
 
 def _checked(
@@ -181,12 +225,10 @@ def _replacing(
     return cost.astype(np.int64) << _SHIFT
 
 
-def _apart(
-    starts: Int64Array, ends: Int64Array, cost: Int64Array, size: int, limit: int | None
-) -> Matches:
+def _apart(starts: Int64Array, ends: Int64Array, cost: Int64Array, limit: int | None) -> Matches:
     """The nearest matches that do not overlap, those at the same distance in order of place."""
     order = np.lexsort((starts, cost))
-    taken = np.zeros(size, np.bool_)
+    taken = np.zeros(int(ends.max(initial=0)), np.bool_)
     kept: list[int] = []
     for row in order.tolist():
         first, last = starts[row], ends[row]

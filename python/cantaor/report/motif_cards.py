@@ -16,6 +16,7 @@ from cantaor.clips.batches import encode_wav, to_16_bits
 from cantaor.errors import AudioError, WorkspaceError
 from cantaor.io.audio import read_audio
 from cantaor.report.templates import shown
+from cantaor.types import Float32Array
 from cantaor.units import note_name
 from cantaor.workspace.confinement import path_to_read
 from cantaor.workspace.summary import family_rows
@@ -23,7 +24,7 @@ from cantaor.workspace.workspace import Workspace
 
 _SKETCH = (150, 44)
 #: A clip in the page is mono, 16 bit, at this rate in Hz: half a second is 16 kB.
-_RATE = 16_000
+SOUND_RATE = 16_000
 _MAX_DURATION_S = 4.0
 _INSTANCES = 2
 _SLACK_S = 1e-6
@@ -177,13 +178,17 @@ def _one(workspace: Workspace, row: dict[str, Any]) -> Example:
 def _is_there(workspace: Workspace, clip: str) -> bool:
     """Whether a clip can be put into the page: one of the workspace's own that can be read."""
     try:
-        read_audio(path_to_read(workspace.path, "clips", clip), _RATE)
+        read_audio(path_to_read(workspace.path, "clips", clip), SOUND_RATE)
     except (WorkspaceError, AudioError):
         return False
     return True
 
 
 def _wav(workspace: Workspace, clip: str) -> str:
-    samples = read_audio(path_to_read(workspace.path, "clips", clip), _RATE).samples
-    start = to_16_bits(samples[: int(_MAX_DURATION_S * _RATE)])
-    return base64.b64encode(encode_wav(start, _RATE)).decode()
+    return wav_text(read_audio(path_to_read(workspace.path, "clips", clip), SOUND_RATE).samples)
+
+
+def wav_text(samples: Float32Array) -> str:
+    """The first four seconds of samples at :data:`SOUND_RATE` as a WAV file in base 64."""
+    kept = to_16_bits(samples[: int(_MAX_DURATION_S * SOUND_RATE)])
+    return base64.b64encode(encode_wav(kept, SOUND_RATE)).decode()

@@ -1,0 +1,1 @@
+"""What was mined of a recording, for the programs that musicians and phoneticians use."""
