@@ -195,6 +195,7 @@ def test_json_holds_everything(planted: tuple[Manifest, AuditReport]) -> None:
         "silent": 2,
         "too short": 1,
         "label": 0,
+        "warned": 0,
     }
     assert {"leaks", "groups", "faults", "duplicates", "conflicts", "near"} <= set(document)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -113,14 +114,14 @@ def test_decoders_may_raise_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     made = hostile_corpus(tmp_path / "c", 0, files=0)
-    read = audio_files.AudioStream._read
+    decoded = audio_files.AudioStream._decoded
 
-    def broken(self: audio_files.AudioStream, frames: int) -> np.ndarray:
+    def broken(self: audio_files.AudioStream, first: int, last: int | None) -> Iterator[np.ndarray]:
         if "GOOD-1" in self._name:
             raise error
-        return read(self, frames)
+        return decoded(self, first, last)
 
-    monkeypatch.setattr(audio_files.AudioStream, "_read", broken)
+    monkeypatch.setattr(audio_files.AudioStream, "_decoded", broken)
     workspace = mine(tmp_path / "c", tmp_path / "w", **SETTINGS)
     (failure,) = workspace.table("failures").to_pylist()
     assert failure["path"] == str(made[1])

@@ -16,8 +16,8 @@ from cantaor.io.files import json_text, write_table
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.evaluation import plot_confusion, plot_embeddings
 from cantaor.plotting.svg import figure_markup
+from cantaor.report import model_section
 from cantaor.report.grid_section import grid_section
-from cantaor.report.model_section import learning_drawings, tested_models
 from cantaor.report.report import write_report
 from cantaor.report.templates import shown, write_page
 from cantaor.report.terminal import print_evaluation, print_rows
@@ -150,7 +150,14 @@ def test_wrong_files_of_a_workspace_are_named(tmp_path: Path, file: str, text: s
     (tmp_path / file).write_text(text, encoding="latin-1")
     workspace = Workspace(tmp_path)
     with pytest.raises(WorkspaceError, match=re.escape(str(tmp_path / file))):
-        tested_models(workspace), learning_drawings(workspace), grid_section(workspace)
+        read_all(workspace)
+
+
+def read_all(workspace: Workspace) -> None:
+    """Everything of models and grids that a page shows."""
+    model_section.tested_models(workspace)
+    model_section.learning_drawings(workspace)
+    grid_section(workspace)
 
 
 def test_pages_replace_their_own_only(small_workspace: Workspace, tmp_path: Path) -> None:

@@ -122,7 +122,8 @@ def test_enrolled_singers_are_in_the_file(bundle, waveforms, tmp_path):
         probabilities, embeddings = bundle.trained.module(*waveforms)
     more = enrol(bundle, "new", [embeddings[2:4].numpy()])
     exported = torch.jit.load(export_bundle(more, tmp_path / "model.ts"))
-    calibrated = exported(*waveforms)[2]
+    with torch.inference_mode():
+        calibrated = exported(*waveforms)[2]
     backend = backend_from_bundle(more)
     expected = [
         merge_enrolled(apply_temperature(p, backend.calibration.temperature), e, more_gallery)

@@ -123,7 +123,7 @@ def test_what_cannot_be_reproduced_is_named(tree, tmp_path):
         reproduce("groups", tree, tmp_path, models=("crnn",))
     with pytest.raises(ArgumentError, match=r"protocols must be of paper.*got 'album'"):
         reproduce("table2", tree, tmp_path, TINY, protocols=("album",))
-    with pytest.raises(CorpusError, match="no audio in"):
+    with pytest.raises(CorpusError, match="no folder at"):
         reproduce("groups", tmp_path / "nothing", tmp_path)
     write_clip(tmp_path / "few", "S0", "M1_1 -1 1_ab01", voice(0, 0, 0.3, rng))
     with pytest.raises(SplitError, match="no singer has two source groups"):

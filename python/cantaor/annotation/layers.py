@@ -55,7 +55,7 @@ class Span:
     end_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Layers:
     """All layers of one recording, times in seconds of its file.
 

@@ -29,7 +29,7 @@ _MARGIN_S = 1.5
 _INDEX, _FACTS = "figures.parquet", b"cantaor.figures"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Figure:
     """What is sought.
 
