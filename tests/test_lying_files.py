@@ -96,6 +96,13 @@ def test_lies_are_read_to_the_end_and_said(lie: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(part, audio.samples[rate : 2 * rate])
 
 
+def test_an_unknown_coding_is_an_error_by_name(tmp_path: Path) -> None:
+    data = encoded(tmp_path, "wav", SAMPLES)
+    (tmp_path / "strange.wav").write_bytes(patch(data, 20, b"\x34\x12"))
+    with pytest.raises(AudioError, match=r"strange\.wav: not readable as audio: [^0-9]*$"):
+        read_audio(tmp_path / "strange.wav")
+
+
 def test_a_streamed_flac_has_the_same_samples(tmp_path: Path) -> None:
     data = encoded(tmp_path, "flac", SAMPLES)
     (tmp_path / "a.flac").write_bytes(data)

@@ -150,6 +150,8 @@ class AvDecoder:
         sounds = self._container.streams.audio
         if not sounds:
             raise AudioError(f"{self._name}: holds no sound (no audio stream)")
+        if sounds[0].codec_context is None:
+            raise AudioError(f"{self._name}: its sound is coded in a way that FFmpeg does not know")
         if len(sounds) > 1:
             self._warnings.append(f"{len(sounds)} sound tracks: the first is read")
         self._stream = sounds[0]

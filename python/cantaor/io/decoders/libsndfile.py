@@ -50,7 +50,9 @@ class SoundfileDecoder:
         try:
             self._reader, frames = self._open(kind)
         except (soundfile.SoundFileError, OSError, TypeError, RuntimeError) as error:
-            raise AudioError(f"{name}: not readable as audio: {error}") from error
+            # Its message begins with the number of a file descriptor.
+            reason = re.sub(r"^Error opening \d+: ", "", str(error))
+            raise AudioError(f"{name}: not readable as audio: {reason}") from error
         sound = self._reader.sound
         self.info = AudioInfo(
             sound.samplerate, sound.channels, frames, sound.format, sound.subtype, "libsndfile"
