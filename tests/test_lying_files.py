@@ -99,7 +99,7 @@ def test_lies_are_read_to_the_end_and_said(lie: str, tmp_path: Path) -> None:
 def test_an_unknown_coding_is_an_error_by_name(tmp_path: Path) -> None:
     data = encoded(tmp_path, "wav", SAMPLES)
     (tmp_path / "strange.wav").write_bytes(patch(data, 20, b"\x34\x12"))
-    with pytest.raises(AudioError, match=r"strange\.wav: not readable as audio: [^0-9]*$"):
+    with pytest.raises(AudioError, match=r"strange\.wav: not readable as audio: (?!Error opening)"):
         read_audio(tmp_path / "strange.wav")
 
 
