@@ -17,7 +17,8 @@ from cantaor.pipeline.workers import checked_workers, workers_for
 from cantaor.workspace.journal import Failure
 
 # Estimates, not calibrated on this machine: seconds of audio that all stages together get through
-# in a second on one core (earlier runs of mine gave 400 to 700), and a recording's cost beside that.
+# in a second on one core (earlier runs of mine gave 400 to 700), and what a recording costs beside
+# its length.
 _TIMES_REAL_TIME = 400.0
 _SECONDS_EACH = 0.02
 # Bytes of tables for a second of audio, and of clips where three of each motif are written.
