@@ -375,27 +375,3 @@ def test_the_page_shows_every_kind_of_finding(
         assert path in page
     assert "http" not in page
     assert len(manifest) == report.summary()["entries"]
-
-
-@pytest.mark.parametrize(
-    ("column", "reason"),
-    [
-        (["train", "", "test", "train"], "split of clip 1 must be train, test or validation, not"),
-        (["train", "dev", "test", "train"], "not 'dev'"),
-        (["train"] * 4, "the split column marks no clip as test"),
-    ],
-)
-def test_a_split_column_that_cannot_be_used_is_left_out_with_the_reason(
-    tmp_path: Path, rng: np.random.Generator, column: list[str], reason: str
-) -> None:
-    entries = []
-    for number, side in enumerate(column):
-        soundfile.write(tmp_path / f"{number}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
-        entries.append(ManifestEntry(f"{number}.wav", "AE"[number % 2], f"r{number}", split=side))
-    report = audit(Manifest(tuple(entries), tmp_path))
-    assert [figures.split for figures in report.leaks] == ["random 80/20, 5 draws"]
-    ((name, why),) = report.left_out
-    assert name == "split column"
-    assert reason in why
-    assert report.tables()["left_out"] == [{"split": name, "reason": why}]
-    assert json.loads(json.dumps(report.to_json()))
