@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.types import Float32Array, Int64Array
 
+# Candidates kept while the graph is built and searched: twice the library's own, for recall.
+INDEX_EXPANSION = 256
+
 
 def nearest(
     embeddings: ArrayLike, queries: ArrayLike, count: int = 10, method: str = "exact"
@@ -79,8 +82,15 @@ def _indexed(
     base: Float32Array, asked: Float32Array, count: int
 ) -> tuple[Int64Array, Float32Array]:
     library: Any = require_extra("usearch.index", "search")
-    index = library.Index(ndim=base.shape[1], metric="cos", dtype="f32")
-    index.add(np.arange(len(base)), base)
+    index = library.Index(
+        ndim=base.shape[1],
+        metric="cos",
+        dtype="f32",
+        expansion_add=INDEX_EXPANSION,
+        expansion_search=max(INDEX_EXPANSION, 4 * count),
+    )
+    # Several threads link the graph in an order of their own: other neighbours on every run.
+    index.add(np.arange(len(base)), base, threads=1)
     found = index.search(asked, count)
     keys = np.asarray(found.keys, dtype=np.int64).reshape(len(asked), count)
     distances = np.asarray(found.distances, dtype=np.float32).reshape(len(asked), count)
