@@ -83,8 +83,7 @@ def _record(
     model: str, protocol: str, split: ClipSubsets, settings: TrainingSettings, out: Path
 ) -> dict[str, Any]:
     cell = Cell(model, settings.features, "motifs", protocol)
-    subsets = split.train, split.validation, split.test
-    return run_grid([cell], lambda *_: subsets, settings, out)[0]
+    return run_grid([cell], lambda *_: split, settings, out)[0]
 
 
 def svm_accuracies(split: ClipSubsets, names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -124,8 +124,8 @@ class BitmapEngine {
   BitmapEngine(const Index& index, InterruptPoller& poller)
       : index_(index), poller_(poller), everything_(Set::all_below(index.alphabet)) {}
 
-  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
-               bool grow, Arena& arena, std::vector<Branch>& children) {
+  bool expand(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+              bool grow, Arena& arena, std::vector<Branch>& children) {
     count(branch.entries, static_cast<std::uint64_t>(threshold));
     const Set frequent = at_least(static_cast<std::uint64_t>(threshold));
     Set everywhere = at_least(branch.support);

@@ -59,8 +59,8 @@ class ListEngine {
         outputs_(index.alphabet, nullptr),
         marks_(index.alphabet, 0) {}
 
-  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
-               bool grow, Arena& arena, std::vector<Branch>& children) {
+  bool expand(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+              bool grow, Arena& arena, std::vector<Branch>& children) {
     const std::size_t first_child = children.size();
     const bool extends_forward = count(branch, threshold, children);
     grow = grow && children.size() > first_child;

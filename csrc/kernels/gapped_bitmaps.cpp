@@ -92,8 +92,8 @@ class BitmapEngine {
   BitmapEngine(const Index& index, InterruptPoller& poller)
       : index_(index), poller_(poller), all_(CodeSet<1>::all_below(index.alphabet).words[0]) {}
 
-  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
-               bool grow, Arena& arena, std::vector<Branch>& children) {
+  bool expand(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+              bool grow, Arena& arena, std::vector<Branch>& children) {
     look_behind(branch.entries, index_.followers[branch.code]);
     count();
     const Word frequent = support_.at_least(static_cast<Word>(threshold));

@@ -72,8 +72,8 @@ class GappedEngine {
         outputs_(index.alphabet + 1u, nullptr),
         marks_(index.alphabet + 1u, 0) {}
 
-  bool examine(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
-               bool grow, Arena& arena, std::vector<Branch>& children) {
+  bool expand(std::span<const std::uint32_t> pattern, const Branch& branch, std::int64_t threshold,
+              bool grow, Arena& arena, std::vector<Branch>& children) {
     const std::size_t first_child = children.size();
     const auto& candidates = index_.followers[branch.code];
     bool closed = true;

@@ -95,7 +95,8 @@ void IntervalTree::close_above(std::uint32_t length, std::uint32_t last) {
 }
 
 void IntervalTree::keep(const Open& done, std::uint32_t last, std::uint32_t support) {
-  found_.push_back({done.first, last, done.length, support, judge(done, last, support)});
+  found_.push_back(
+      {done.first, last, done.length, support, classify_left_side(done, last, support)});
 }
 
 // With a least support of 1, a suffix that occurs once ends at its sequence's end and so is
@@ -113,7 +114,8 @@ void IntervalTree::add_leaf(std::uint32_t j, std::uint32_t next_common) {
 // One code to the left of every occurrence extends the pattern. Where no sequence holds the
 // pattern twice, nothing else can. Otherwise a code must stand there as often as there are
 // sequences, which a look at some of the occurrences mostly rules out.
-LeftSide IntervalTree::judge(const Open& done, std::uint32_t last, std::uint32_t support) {
+LeftSide IntervalTree::classify_left_side(const Open& done, std::uint32_t last,
+                                          std::uint32_t support) {
   if (closure_ == Closure::right_side) return LeftSide::closed;
   if (done.left != kMixed) return LeftSide::extends;
   if (done.repeats == 0) return LeftSide::closed;

@@ -44,7 +44,7 @@ class IntervalTree {
   void close_above(std::uint32_t length, std::uint32_t last);
   void keep(const Open& done, std::uint32_t last, std::uint32_t support);
   void add_leaf(std::uint32_t j, std::uint32_t next_common);
-  LeftSide judge(const Open& done, std::uint32_t last, std::uint32_t support);
+  LeftSide classify_left_side(const Open& done, std::uint32_t last, std::uint32_t support);
   bool may_look(std::uint64_t looks);
   void count_left(std::uint32_t first, std::uint32_t size, std::uint32_t support);
   bool stands_left(std::uint32_t code, std::uint32_t first, std::uint32_t last,

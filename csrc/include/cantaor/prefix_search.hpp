@@ -6,7 +6,7 @@
 //     Engine(const Index&, InterruptPoller&);
 //     // Appends the children worth growing (ascending codes) and says whether the pattern is
 //     // closed. `threshold`: least support of interest. `grow`: whether children are wanted.
-//     bool examine(std::span<const std::uint32_t> pattern, const Branch& branch,
+//     bool expand(std::span<const std::uint32_t> pattern, const Branch& branch,
 //                  std::int64_t threshold, bool grow, Arena&, std::vector<Branch>& children);
 //   };
 //
@@ -216,8 +216,8 @@ class SearchWorker {
     poller_.control().advance();
     poller_.control().check_limit();
     const Frame frame{children_.size(), children_.size(), 0, arena_.mark()};
-    const bool closed = engine_.examine(pattern_, branch, collector_.threshold(),
-                                        collector_.may_grow(pattern_.size()), arena_, children_);
+    const bool closed = engine_.expand(pattern_, branch, collector_.threshold(),
+                                       collector_.may_grow(pattern_.size()), arena_, children_);
     if (closed) collector_.add(chunks_.back(), spelled_, branch.support);
     frames_.push_back(frame);
     frames_.back().last = children_.size();

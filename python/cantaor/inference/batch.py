@@ -1,10 +1,10 @@
-"""Thousands of recordings through one model: found by worker processes, judged in one.
+"""Inference over thousands of recordings: workers find the clips, one process runs the network.
 
-Workers decode, track and find the known motifs; a recording's voice at the model's rate waits in
-a scratch file, so neither process holds more than the recordings under way. This process gathers
-clips of several recordings for the network: on a GPU one gathering after the other, on a CPU one
-in each of as many threads as there are workers. Nothing here loads torch until it is needed: the
-workers never do.
+Workers decode a recording, track its pitch and find the known motifs. Its samples at the model's
+rate wait in a scratch file, so no process holds more than the recordings in progress. This process
+batches clips of several recordings for the network: one batch at a time on a GPU, one in each of as
+many threads as there are workers on a CPU. torch is loaded when it is first needed, and never in a
+worker.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One recording to listen to.
+    """One recording, or a span of it, to be identified.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def infer_recordings(
     device: str = "auto",
     channel: str | int | None = None,
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
-    """Hear many recordings with one model; the answers are those of one-by-one calls.
+    """Predict the clips of many recordings with one model, as single calls would.
 
     Parameters
     ----------
@@ -159,11 +159,11 @@ def infer_recordings(
     device
         Where the network runs.
     channel
-        Which channel is listened to; None: that of the model's recordings.
+        Which channel is read; None: that of the model's recordings.
 
     Yields
     ------
-    Each recording with its judged clips, or with the error it ended in, as they come.
+    Each recording with its predictions, or with the error it ended in, as they come.
 
     Raises
     ------
@@ -204,7 +204,7 @@ def content_of(location: Location, channel: str | int) -> str:
 
 
 def locate_recording_clips(job: InferenceJob) -> LocatedClips:
-    """Find the clips of one recording, and leave its voice in the scratch file.
+    """Find the clips of one recording, and leave its samples in the scratch file.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def _writer(write: Callable[[bytes], object]) -> Callable[[Float32Array], object
 
 @dataclass(frozen=True, slots=True)
 class InferenceBatcher:
-    """Where the clips of found recordings are judged."""
+    """Runs the network over the clips of recordings, and deletes their scratch files."""
 
     bundle: Bundle
     submitted: list[Input]
@@ -264,7 +264,7 @@ class InferenceBatcher:
     device: str
 
     def predict(self, group: list[Found]) -> Predicted:
-        """Let the network judge some recordings, and drop their voices; errors pass."""
+        """Predict some recordings and delete their scratch files; errors are passed on."""
         from cantaor.learn.identification.identification import LocatedRecording, predict_recordings
 
         located = [
@@ -290,7 +290,7 @@ class InferenceBatcher:
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """Threads that judge, each alone with one native thread; None: this one does."""
+    """Threads that run the network, each with one native thread; None: this thread runs it."""
 
     threads: ThreadPoolExecutor | None
     number: int
