@@ -11,6 +11,7 @@ calibration error). Platt, J. (1999). Probabilistic outputs for support vector m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from cantaor.learn.evaluation.evaluation import aggregate_probabilities
+from cantaor.learn.networks.ensemble import MLPEnsemble
 from cantaor.learn.training.ensemble_training import (
     WindowFeatures,
     balanced_sampling_probabilities,
@@ -27,12 +29,14 @@ from cantaor.learn.training.ensemble_training import (
 )
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.metrics.verification import equal_error_rate
-from cantaor.types import Float64Array, Int64Array
+from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 #: Windows averaged for one decision, about the motif clips of half a minute of singing.
 WINDOWS_PER_DECISION = 20
+# Networks that are trained to leave out singers: so many at most, whatever the number of singers.
+_PARTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
     """Temperature and threshold, by training on parts of the training clips, tested on the rest.
 
     Every singer with two or more source groups gives up one of them in turn, and every singer is
-    left out once.
+    left out once: alone, or where there are more than ten, with as many others as make ten parts.
 
     Parameters
     ----------
@@ -132,14 +136,14 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
     singers = np.unique(profiles.labels)
     if not held.any() or singers.size < 3:
         return None
-    left = np.stack([profiles.labels == singer for singer in singers])
-    again = held[np.arange(singers.size) % len(held)]
-    unseen = np.concatenate([held, again | left])
-    probabilities = _held_out_probabilities(profiles, unseen, n_classes, seed)
-    known, labels = _decisions(profiles, probabilities[: len(held)], held)
+    left = _left_out(profiles, singers)
+    again = held[np.arange(len(left)) % len(held)]
+    ensemble = _fit_without(profiles, np.concatenate([held, again | left]), n_classes, seed)
+    members = [ensemble.member(row) for row in range(len(held) + len(left))]
+    known, labels = _decisions(profiles, members[: len(held)], held)
     temperature = fit_temperature(known, labels, np.unique(profiles.groups[held.any(0)]).size)
-    same, _ = _decisions(profiles, probabilities[len(held) :], again & ~left)
-    other, _ = _decisions(profiles, probabilities[len(held) :], left)
+    same, _ = _decisions(profiles, members[len(held) :], again & ~left)
+    other, _ = _decisions(profiles, members[len(held) :], left)
     point = equal_error_rate(same.max(axis=1), other.max(axis=1))
     right = known.argmax(axis=1) == labels
     return Calibration(
@@ -175,30 +179,38 @@ def held_out(profiles: WindowFeatures) -> BoolArray:
     return np.stack(rows) if rows else np.zeros((1, profiles.labels.size), np.bool_)
 
 
-def _held_out_probabilities(
+def _left_out(profiles: WindowFeatures, singers: Int32Array) -> BoolArray:
+    """bool (parts, n): each part leaves out some singers, and every singer is in one part."""
+    parts = [singers[first::_PARTS] for first in range(min(_PARTS, singers.size))]
+    return np.stack([np.isin(profiles.labels, part) for part in parts])
+
+
+def _fit_without(
     profiles: WindowFeatures, unseen: BoolArray, n_classes: int, seed: int
-) -> Float64Array:
-    """Probabilities (draws, n, singers) by networks that know nothing of what is unseen."""
+) -> MLPEnsemble:
+    """A perceptron for each row, trained on nothing of what is unseen in it."""
     sampling = np.zeros(unseen.shape)
     for row, kept in zip(sampling, ~unseen, strict=True):
         row[kept] = balanced_sampling_probabilities(profiles.labels[kept], profiles.groups[kept])
-    ensemble, _ = fit_ensemble(profiles, sampling, n_classes, seed)
-    with torch.inference_mode():
-        values = torch.from_numpy(profiles.values).expand(len(unseen), -1, -1)
-        logits, _ = ensemble(values)
-        probabilities: Float64Array = logits.softmax(-1).double().numpy()
-    return probabilities
+    return fit_ensemble(profiles, sampling, n_classes, seed)[0]
 
 
 def _decisions(
-    profiles: WindowFeatures, probabilities: Float64Array, wanted: BoolArray
+    profiles: WindowFeatures, members: Sequence[MLPEnsemble], wanted: BoolArray
 ) -> tuple[Float64Array, Int64Array]:
-    """Decisions on the wanted windows, group by group, and their singers."""
+    """Each member's decisions on the windows wanted of it, group by group, and their singers."""
     decisions, labels = [], []
-    for predicted, mask in zip(probabilities, wanted, strict=True):
+    for member, mask in zip(members, wanted, strict=True):
         for group in np.unique(profiles.groups[mask]):
             mine = mask & (profiles.groups == group)
-            runs = split_into_decisions(predicted[mine])
+            runs = split_into_decisions(_probabilities(member, profiles.values[mine]))
             decisions.append(runs)
             labels += [int(profiles.labels[mine][0])] * len(runs)
     return np.concatenate(decisions), np.asarray(labels, np.int64)
+
+
+def _probabilities(member: MLPEnsemble, values: Float32Array) -> Float64Array:
+    with torch.inference_mode():
+        logits, _ = member(torch.from_numpy(values)[None])
+        probabilities: Float64Array = logits[0].softmax(-1).double().numpy()
+    return probabilities

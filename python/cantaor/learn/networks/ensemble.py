@@ -29,7 +29,19 @@ PROFILE = "profile"
 _WINDOW, _HOP, _POINTS, _BANDS = 551, 220, 1024, 40
 # Coefficients 0 to 3 are level, tilt and broad colour.
 _FIRST_COEFFICIENT = 4
-_HIDDEN = 64
+# Singers up to which the smaller hidden layer tells them apart.
+_FEW_SINGERS = 5
+
+
+def hidden_units(n_classes: int) -> int:
+    """Units of the hidden layer for so many singers: 64, or 128 for more than five.
+
+    Examples
+    --------
+    >>> hidden_units(5), hidden_units(40)
+    (64, 128)
+    """
+    return 64 if n_classes <= _FEW_SINGERS else 128
 
 
 class MeanSpectralFeatures(nn.Module):
@@ -132,6 +144,8 @@ class MLPEnsemble(nn.Module):
         Singers to tell apart.
     members
         Number of perceptrons.
+    hidden
+        Units of the hidden layer; :func:`hidden_units` of the singers unless given.
 
     Attributes
     ----------
@@ -143,27 +157,36 @@ class MLPEnsemble(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_classes: int, members: int) -> None:
+    def __init__(self, n_classes: int, members: int, hidden: int | None = None) -> None:
         super().__init__()
         size = MeanSpectralFeatures.size
+        units = hidden_units(n_classes) if hidden is None else hidden
         self.register_buffer("mean", torch.zeros(members, 1, size))
         self.register_buffer("scale", torch.ones(members, 1, size))
-        self.first = nn.Parameter(torch.randn(members, size, _HIDDEN) * (2 / size) ** 0.5)
-        self.first_bias = nn.Parameter(torch.zeros(members, 1, _HIDDEN))
-        self.second = nn.Parameter(torch.randn(members, _HIDDEN, n_classes) * 0.5 / _HIDDEN**0.5)
+        self.first = nn.Parameter(torch.randn(members, size, units) * (2 / size) ** 0.5)
+        self.first_bias = nn.Parameter(torch.zeros(members, 1, units))
+        self.second = nn.Parameter(torch.randn(members, units, n_classes) * 0.5 / units**0.5)
         self.second_bias = nn.Parameter(torch.zeros(members, 1, n_classes))
         self.drop_inputs = nn.Dropout(0.1)
         self.drop_hidden = nn.Dropout(0.3)
 
     def forward(self, profiles: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (members, clips, n_classes) and hidden units (members, clips, 64).
+        """Logits (members, clips, n_classes) and hidden units (members, clips, units).
 
-        WindowFeatures are float32 (members, clips, 96), each member's own batch.
+        Profiles are float32 (members, clips, 96), each member's own batch.
         """
         scaled = (profiles - self.mean) * self.scale
         first = torch.baddbmm(self.first_bias, self.drop_inputs(scaled), self.first)
         hidden = self.drop_hidden(torch.relu(first))
         return torch.baddbmm(self.second_bias, hidden, self.second), hidden
+
+    def member(self, row: int) -> "MLPEnsemble":
+        """One perceptron as an ensemble of its own, in evaluation mode."""
+        _, units, n_classes = self.second.shape
+        with torch.random.fork_rng(devices=[]):
+            alone = MLPEnsemble(n_classes, 1, units)
+        alone.load_state_dict({name: value[[row]] for name, value in self.state_dict().items()})
+        return alone.eval()
 
 
 class EnsembleClassifier(nn.Module):
@@ -175,6 +198,8 @@ class EnsembleClassifier(nn.Module):
         Singers to tell apart.
     members
         Perceptrons, whose probabilities are averaged.
+    hidden
+        Units of their hidden layer; :func:`hidden_units` of the singers unless given.
 
     Attributes
     ----------
@@ -195,10 +220,10 @@ class EnsembleClassifier(nn.Module):
     embedding_size = MeanSpectralFeatures.size
     max_samples = 10 * PROFILE_RATE
 
-    def __init__(self, n_classes: int, members: int) -> None:
+    def __init__(self, n_classes: int, members: int, hidden: int | None = None) -> None:
         super().__init__()
         self.profile = MeanSpectralFeatures()
-        self.ensemble = MLPEnsemble(n_classes, members)
+        self.ensemble = MLPEnsemble(n_classes, members, hidden)
         self.register_buffer("centre", torch.zeros(self.embedding_size))
         self.register_buffer("whitening", torch.eye(self.embedding_size))
 

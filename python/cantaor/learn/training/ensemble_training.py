@@ -1,8 +1,9 @@
 """Training of :mod:`cantaor.learn.networks.ensemble`: every source group weighs the same.
 
 A batch draws a singer, then one of the singer's source groups, then a window of it, so that
-neither long recordings nor many motifs decide. There is no early stopping: the number of steps is
-fixed.
+neither long recordings nor many motifs decide. There is no early stopping: the number of steps
+grows with the number of singers, so that each is drawn about as often whatever their number.
+``benchmarks/ladder.py`` measures it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ MEMBERS = 5
 #: Samples of a training window, 0.2 s: clips are cut into windows, so their length says nothing.
 WINDOW = PROFILE_RATE // 5
 
-_STEPS, _BATCH = 400, 96
+# Up to five singers 400 steps of 96 windows; above that 80 steps of 192 for every singer.
+_STEPS, _STEPS_EACH, _BATCH = 400, 80, 96
 _LR, _DECAY, _SMOOTHING = 0.003, 0.02, 0.05
 _REPORT_EVERY = 100
 _RIDGE = 0.3
@@ -131,6 +133,18 @@ def fit_ensemble_classifier(
     return singer.eval(), history
 
 
+def training_effort(n_classes: int) -> tuple[int, int]:
+    """Steps and windows of a batch for so many singers.
+
+    Examples
+    --------
+    >>> training_effort(2), training_effort(5), training_effort(40)
+    ((400, 96), (400, 96), (3200, 192))
+    """
+    steps = max(_STEPS, _STEPS_EACH * n_classes)
+    return steps, _BATCH if steps == _STEPS else 2 * _BATCH
+
+
 def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
     """Within-class covariance normalisation: embedding = (profile - centre) @ whitening.
 
@@ -223,13 +237,12 @@ def _fit(
     values = torch.from_numpy(profiles.values)
     labels = torch.from_numpy(profiles.labels.astype(np.int64))
     optimiser = torch.optim.AdamW(ensemble.parameters(), lr=_LR, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, _LR, total_steps=_STEPS, pct_start=0.1
-    )
+    steps, batch = training_effort(ensemble.second.shape[-1])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LR, total_steps=steps, pct_start=0.1)
     reached = np.cumsum(sampling, axis=1)
     history: list[Mapping[str, float]] = []
-    for step in range(1, _STEPS + 1):
-        chosen = _draw(reached, rng)
+    for step in range(1, steps + 1):
+        chosen = _draw(reached, batch, rng)
         loss = _loss(ensemble, values[chosen], labels[chosen])
         optimiser.zero_grad()
         # Each member has its own loss; their sum has the gradient of each.
@@ -239,13 +252,13 @@ def _fit(
         if step % _REPORT_EVERY == 0:
             history.append({"epoch": step, "loss": loss.item()})
             if progress is not None:
-                progress(step, _STEPS, history[-1])
+                progress(step, steps, history[-1])
     return history
 
 
-def _draw(reached: Float64Array, rng: np.random.Generator) -> Tensor:
+def _draw(reached: Float64Array, batch: int, rng: np.random.Generator) -> Tensor:
     """A batch of windows for each member, int64 (members, batch), by summed chances."""
-    level = rng.random((len(reached), _BATCH)) * reached[:, -1:]
+    level = rng.random((len(reached), batch)) * reached[:, -1:]
     rows = zip(reached, level, strict=True)
     return torch.from_numpy(np.stack([np.searchsorted(one, at, "right") for one, at in rows]))
 

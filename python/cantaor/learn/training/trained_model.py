@@ -35,11 +35,14 @@ class TrainedModel:
 
 
 def build_classifier(
-    settings: TrainingSettings, n_classes: int
+    settings: TrainingSettings, n_classes: int, hidden: int | None = None
 ) -> SingerClassifier | EnsembleClassifier:
-    """The untrained module of some settings; its weights follow torch's random state."""
+    """The untrained module of some settings; its weights follow torch's random state.
+
+    ``hidden`` is for an ensemble whose layer is not of the size that its singers get today.
+    """
     if settings.model == PROFILE:
-        return EnsembleClassifier(n_classes, MEMBERS)
+        return EnsembleClassifier(n_classes, MEMBERS, hidden)
     return _build_network(settings, n_classes)
 
 
