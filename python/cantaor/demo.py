@@ -10,10 +10,12 @@ from typing import Any
 
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import WorkspaceError
+from cantaor.experiments.clip_splits import MAX_CLIPS as MAX_TRAINING_CLIPS
 from cantaor.experiments.clip_splits import prepare_clips
 from cantaor.experiments.train_evaluate import evaluate_workspace, train_workspace
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.export.formats import export_model
+from cantaor.learn.training.recipes import recipe_settings
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.pipeline.mine import Progress, mine
 from cantaor.report.contour_figure import draw_distinctive_contour
@@ -22,10 +24,12 @@ from cantaor.workspace.workspace import Workspace
 
 #: Small enough to train in seconds on two cores; the paper's width is 128.
 WIDTH = 8
-#: Training clips of one singer.
+#: Training clips of one singer for the network.
 MAX_CLIPS = 150
 #: Passes over them at most.
 EPOCHS = 12
+#: Recordings never heard, with the recipe that is built for them.
+ROBUST = "recording, robust"
 
 
 def run_demo(
@@ -36,7 +40,10 @@ def run_demo(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make a corpus, mine it, train and test under two splits, and draw a contour.
+    """Make a corpus, mine it, train and test in three ways, and draw a contour.
+
+    The paper's network under the paper's random split, the same network on recordings never heard,
+    and the recipe ``robust`` on the same recordings; the model of the last one is kept.
 
     Parameters
     ----------
@@ -66,8 +73,8 @@ def run_demo(
         "mine", lambda: mine(folder / "corpus", folder / "work", workers=workers, progress=report)
     )
     splits = {
-        split: _train_and_test(workspace, split, seed, device, report, timed)
-        for split in ("paper", "recording")
+        name: _train_and_test(workspace, name, seed, device, report, timed)
+        for name in ("paper", "recording", ROBUST)
     }
     model = workspace.path / "model"
     trained = load_bundle(model).trained
@@ -98,23 +105,32 @@ class _Stopwatch:
 
 def _train_and_test(
     workspace: Workspace,
-    split: str,
+    name: str,
     seed: int,
     device: str,
     progress: Progress,
     timed: _Stopwatch,
 ) -> dict[str, Any]:
-    settings = TrainingSettings(width=WIDTH, epochs=EPOCHS, seed=seed, device=device)
+    def stage(step: str, done: int, total: int) -> None:
+        progress(f"{step} {name}", done, total)
 
-    def stage(name: str, done: int, total: int) -> None:
-        progress(f"{name} {split}", done, total)
-
-    prepared = prepare_clips(workspace, split, max_clips=MAX_CLIPS, seed=seed)
-    # The last split, `recording`, keeps the workspace's own model; the other stands beside it.
-    folder = None if split == "recording" else workspace.path / f"model-{split}"
+    robust = name == ROBUST
+    prepared = prepare_clips(
+        workspace,
+        "recording" if robust else name,
+        max_clips=MAX_TRAINING_CLIPS if robust else MAX_CLIPS,
+        seed=seed,
+    )
+    settings = (
+        recipe_settings("robust", seed=seed, device=device)
+        if robust
+        else TrainingSettings(width=WIDTH, epochs=EPOCHS, seed=seed, device=device)
+    )
+    # The last one is the workspace's own model; the others stand beside it.
+    folder = None if robust else workspace.path / f"model-{name}"
     model = timed(
-        f"train ({split})",
+        f"train ({name})",
         lambda: train_workspace(workspace, prepared, settings, folder, stage),
     )
-    result = timed(f"evaluate ({split})", lambda: evaluate_workspace(workspace, model, stage))
+    result = timed(f"evaluate ({name})", lambda: evaluate_workspace(workspace, model, stage))
     return dict(result.to_json())
