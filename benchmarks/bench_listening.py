@@ -41,7 +41,7 @@ from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.mine import mine
-from cantaor.pipeline.workers import available_cores, open_pool
+from cantaor.parallel.workers import available_cores, open_pool
 
 WIDTH = 8
 

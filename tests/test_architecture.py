@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("types",),
     ("settings", "units"),
     ("io",),
+    ("parallel",),
     ("pitch", "clustering", "contour", "clips", "motifs", "metrics"),
     ("chain",),
     ("corpus",),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cantaor.errors import ArgumentError, AudioError, WorkerError, WorkspaceError
-from cantaor.pipeline.workers import (
+from cantaor.parallel.workers import (
     WorkerPool,
     available_cores,
     map_recordings,

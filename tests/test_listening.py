@@ -34,7 +34,7 @@ from cantaor.learn.identification.saved_finder import finder_arrays, finder_fact
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
-from cantaor.pipeline.workers import WorkerPool
+from cantaor.parallel.workers import WorkerPool
 from cantaor.workspace.workspace import Workspace
 
 _MANY = 60

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Channel, Json, Seed, Strict, app, print_json
+from cantaor.cli.app import Channel, Json, Seed, Strict, Workers, app, print_json
 from cantaor.errors import ArgumentError
 from cantaor.io.channels import parse_channel
 from cantaor.report.templates import require_own_page
@@ -26,6 +26,15 @@ def audit(
         str, typer.Option(help="Layout of a folder: flamenco-motifs, or a file-name pattern.")
     ] = "",
     html: Annotated[Path | None, typer.Option(help="Write an HTML page to this file.")] = None,
+    workers: Workers = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, or local, instead of processes."),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps what was measured; the next audit goes on from it."),
+    ] = None,
     channel: Channel = None,
     strict: Strict = False,
     seed: Seed = 0,
@@ -53,6 +62,9 @@ def audit(
             manifest,
             seed=seed,
             strict=strict,
+            workers=workers,
+            dask=dask,
+            cache=cache,
             progress=lambda done: progress("audit", done, len(manifest)),
         )
     if fix is not None:

@@ -31,7 +31,7 @@ from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.channels import parse_channel
 from cantaor.io.files import json_text
 from cantaor.io.locations import printable
-from cantaor.pipeline.workers import open_pool, workers_for
+from cantaor.parallel.workers import open_pool, workers_for
 from cantaor.report.terminal import print_rows, show_stages
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from cantaor.io.locations import (
     parent_of,
     printable,
 )
-from cantaor.pipeline.workers import WorkerPool, map_recordings
+from cantaor.parallel.workers import WorkerPool, map_recordings
 from cantaor.types import Float32Array
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError
 from cantaor.io.audio import AudioInfo, probe
 from cantaor.io.locations import is_url
-from cantaor.pipeline.workers import checked_workers, workers_for
+from cantaor.parallel.workers import checked_workers, workers_for
 from cantaor.workspace.journal import Failure
 
 # Estimates, not calibrated on this machine: seconds of audio that all stages together get through

@@ -21,6 +21,7 @@ from cantaor.corpus.loaders import read_corpus
 from cantaor.corpus.manifest import Manifest, require_unique_recordings, select_singers
 from cantaor.errors import ArgumentError, require_extra
 from cantaor.motifs.dictionary import MotifDictionary
+from cantaor.parallel.workers import open_pool, workers_for
 from cantaor.pipeline.clip_files import Rows
 from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
@@ -37,7 +38,6 @@ from cantaor.pipeline.stages import (
     reduce_contours,
     track_pitch,
 )
-from cantaor.pipeline.workers import open_pool, workers_for
 from cantaor.settings import Settings, make_settings, read_settings
 from cantaor.types import Contour
 from cantaor.workspace import staging

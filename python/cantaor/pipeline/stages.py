@@ -19,6 +19,7 @@ from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
 from cantaor.io.locations import Stamp, printable
 from cantaor.motifs.dictionary import MotifDictionary
+from cantaor.parallel.workers import WorkerPool, map_recordings, pieces_together
 from cantaor.pipeline.clip_files import ClipJob, Rows, choose_examples, cut_recording
 from cantaor.pipeline.instances import InstanceJob, locate_recording
 from cantaor.pipeline.recordings import (
@@ -35,7 +36,6 @@ from cantaor.pipeline.singers import (
     mine_singer,
     write_union,
 )
-from cantaor.pipeline.workers import WorkerPool, map_recordings, pieces_together
 from cantaor.settings import Settings
 from cantaor.types import Clusters
 from cantaor.workspace.clip_notes import note_name

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 
 import numpy as np
@@ -36,7 +37,8 @@ from cantaor.corpus.splits.overlap import (
 )
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.errors import CorpusError, SplitError
-from cantaor.io.locations import is_url
+from cantaor.io.locations import is_url, require_local
+from cantaor.parallel.workers import open_pool, workers_for
 from cantaor.types import Float64Array, Int64Array
 
 _DRAWS = 5
@@ -50,6 +52,10 @@ def audit(
     min_shared: int | None = None,
     seed: int = 0,
     strict: bool = False,
+    workers: int | None = 1,
+    executor: Executor | None = None,
+    dask: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> AuditReport:
     """Compare every entry of a corpus with every other, in time linear in their total length.
@@ -72,6 +78,12 @@ def audit(
         Fixes the random splits.
     strict
         Whether an entry with a warning counts as unreadable.
+    workers, executor, dask
+        Processes, an executor of one's own, or the address of a Dask scheduler, as for
+        :func:`cantaor.mine`. The report does not depend on them.
+    cache
+        Folder for what is measured of each file, by its content: an audit that was interrupted
+        goes on from there, and a second one reads no audio again. Workers elsewhere must see it.
     progress
         Called with the number of entries read.
 
@@ -79,6 +91,19 @@ def audit(
     ------
     CorpusError
         The corpus cannot be read or has no entries, or ``min_shared`` is below 32.
+    ArgumentError
+        ``workers`` is below 1, or an executor and an address are both given.
+    WorkspaceError
+        The cache cannot be written, the executor broke, or no Dask scheduler answers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cantaor.corpus.synthetic.corpus import make_corpus
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     corpus = make_corpus(folder, voices=1, recordings=2, seconds=8.0)
+    ...     audit(corpus.folder).faults
+    ()
     """
     if not isinstance(manifest, Manifest):
         manifest = read_corpus(manifest) if is_url(manifest) else read_entries(manifest)
@@ -88,7 +113,13 @@ def audit(
     if run < 32:
         raise CorpusError(f"min_shared must be at least 32 samples, not {run}")
     given, left_out = _own_splits(manifest, seed)
-    sounds = inspect_entries(manifest, min_shared=run, near=near, progress=progress)
+    kept = None if cache is None else require_local(cache, "a cache")
+    files = len({entry.path for entry in manifest.entries})
+    number = workers_for(files) if workers is None and dask is None else workers
+    with open_pool(number, executor, dask) as pool:
+        sounds = inspect_entries(
+            manifest, min_shared=run, near=near, progress=progress, pool=pool, cache=kept
+        )
     clips = _lay_clips(manifest, sounds)
     copies = _near_entries(clips, sounds)
     groups, doubtful = _sources(manifest, clips, sounds, copies)

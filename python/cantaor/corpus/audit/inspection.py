@@ -7,18 +7,22 @@ the length of the recordings.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from cantaor.corpus.audit.landmarks import Landmarks
+from cantaor.corpus.audit.measurement_files import measure_or_load
 from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
 from cantaor.corpus.audit.measuring import exact_hash as exact_hash
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
 from cantaor.corpus.identity import SILENT_PEAK, match_keys
 from cantaor.corpus.manifest import Manifest
-from cantaor.errors import AudioError, blame
+from cantaor.errors import AudioError, CantaorError, WorkspaceError, blame
 from cantaor.io.audio import probe
+from cantaor.parallel.workers import WorkerPool, map_recordings
 
 #: Shorter audio is called too short, in seconds: it holds no motif.
 MIN_DURATION_S = 0.05
@@ -89,12 +93,18 @@ class AudioInspection:
     warnings: tuple[str, ...] = ()
 
 
+#: What does the work of :func:`inspect_entries`: workers, or None for this process.
+Pool: TypeAlias = WorkerPool | Executor | None
+
+
 def inspect_entries(
     manifest: Manifest,
     *,
     min_shared: int = MIN_SHARED,
     near: bool = True,
     progress: Callable[[int], object] | None = None,
+    pool: Pool = None,
+    cache: Path | None = None,
 ) -> list[AudioInspection]:
     """Read every entry once and compute its hashes, anchors and fingerprint.
 
@@ -108,6 +118,15 @@ def inspect_entries(
         Whether to take fingerprints for near copies.
     progress
         Called with the number of entries done.
+    pool
+        Who reads the files; None: this process. The result does not depend on it.
+    cache
+        Folder of measurements by content; what is there is not measured again.
+
+    Raises
+    ------
+    WorkspaceError
+        The cache cannot be written, or the pool broke.
     """
     seen: set[str] = set()
     sounds: dict[int, AudioInspection] = {}
@@ -115,16 +134,76 @@ def inspect_entries(
     by_file: dict[str, list[int]] = {}
     for index in sorted(range(len(manifest)), key=lambda index: manifest.entries[index].path):
         by_file.setdefault(manifest.entries[index].path, []).append(index)
-    for indices in by_file.values():
-        for index, measured in zip(
-            indices, measure_entries(manifest, indices, min_shared, near, seen), strict=True
-        ):
-            sounds[index] = _sound(measured, seen)
-            if progress is not None:
-                progress(len(sounds))
-    found = [sounds[index] for index in range(len(manifest))]
-    contents = match_keys([sound.content for sound in found])
-    return [replace(one, content=key) for one, key in zip(found, contents, strict=True)]
+    files = list(by_file.values())
+    in_process = pool is None or (isinstance(pool, WorkerPool) and pool.executor is None)
+    measured: Iterator[Sequence[Measured | CantaorError]]
+    if in_process and cache is None:
+        # Samples that were met before need no second search.
+        measured = (measure_entries(manifest, one, min_shared, near, seen) for one in files)
+    else:
+        measured = _measured_elsewhere(manifest, files, min_shared, near, pool, cache)
+    for indices, found in zip(files, measured, strict=True):
+        for index, one in zip(indices, found, strict=True):
+            sounds[index] = _sound(one, seen)
+        if progress is not None:
+            progress(len(sounds))
+    inspected = [sounds[index] for index in range(len(manifest))]
+    contents = match_keys([sound.content for sound in inspected])
+    return [replace(one, content=key) for one, key in zip(inspected, contents, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _FileJob:
+    """The entries of one file, for a worker."""
+
+    manifest: Manifest
+    min_shared: int
+    near: bool
+    cache: Path | None
+
+    @property
+    def name(self) -> str:
+        return self.manifest.entries[0].path
+
+
+def _measure(job: _FileJob) -> list[Measured | AudioError]:
+    return measure_or_load(job.manifest, job.min_shared, job.near, job.cache)
+
+
+def _measured_elsewhere(
+    manifest: Manifest,
+    files: Sequence[Sequence[int]],
+    min_shared: int,
+    near: bool,
+    pool: Pool,
+    cache: Path | None,
+) -> Iterator[Sequence[Measured | CantaorError]]:
+    """Measurements file by file in their order, whoever is done first."""
+    jobs = (
+        _FileJob(
+            Manifest(
+                tuple(manifest.entries[index] for index in indices),
+                manifest.root,
+                channel=manifest.channel,
+            ),
+            min_shared,
+            near,
+            cache,
+        )
+        for indices in files
+    )
+    waiting: dict[int, Sequence[Measured | CantaorError]] = {}
+    number = 0
+    for done, outcome in map_recordings(_measure, jobs, pool, lambda job: job.name):
+        if isinstance(outcome, WorkspaceError):
+            raise outcome
+        if isinstance(outcome, CantaorError):
+            waiting[done] = [outcome] * len(files[done])
+        else:
+            waiting[done] = outcome
+        while number in waiting:
+            yield waiting.pop(number)
+            number += 1
 
 
 def validate(manifest: Manifest) -> tuple[Fault, ...]:
@@ -182,9 +261,9 @@ def total_samples(manifest: Manifest) -> int:
     return total
 
 
-def _sound(measured: Measured | AudioError, seen: set[str]) -> AudioInspection:
+def _sound(measured: Measured | CantaorError, seen: set[str]) -> AudioInspection:
     """What is kept of an entry; anchors and fingerprints only of the first with its samples."""
-    if isinstance(measured, AudioError):
+    if isinstance(measured, CantaorError):
         return AudioInspection(
             "", "", 0.0, 0, True, no_anchors(0), NO_PRINTS, "unreadable", str(measured)
         )

@@ -29,6 +29,9 @@ from cantaor.pitch.monophony import (
 )
 from cantaor.types import Audio, Float32Array, Int64Array
 
+#: Raised when any measurement of the same samples changes: kept ones are then made anew.
+AUDIT_VERSION = 1
+
 # Samples of an entry that is held; longer ones are measured as they pass.
 _HELD = 1 << 19
 # A sample that no recording reaches.

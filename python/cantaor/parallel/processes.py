@@ -23,7 +23,7 @@ from typing import Any
 from cantaor.errors import ArgumentError
 
 # What workers share; none of it loads torch. They load the main module again: the command line.
-_SHARED = ("cantaor.pipeline.stages", "cantaor.inference.batch")
+_SHARED = ("cantaor.pipeline.stages", "cantaor.inference.batch", "cantaor.corpus.audit.audit")
 _COMMAND_LINE = "cantaor.cli"
 _SERVER = "forkserver"
 

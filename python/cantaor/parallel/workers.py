@@ -24,7 +24,7 @@ from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
 from cantaor.errors import ArgumentError, CantaorError, WorkerError, WorkspaceError, require_extra
-from cantaor.pipeline.processes import open_processes, require_main_guard, start_server
+from cantaor.parallel.processes import open_processes, require_main_guard, start_server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -1,0 +1,1 @@
+"""Work on many recordings at once: worker processes, executors, Dask."""
