@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cantaor._core import find_near_figures
 from cantaor.errors import ArgumentError
 from cantaor.motifs.similarity import default_distance, match_figure
-from tests.reference.similarity import distance, nearest_ending_at
+from tests.reference.similarity import distance, latest_start, nearest_ending_at
 
 STEPS = st.sampled_from([-2, -1, 1, 2])
 TEXT = st.lists(st.one_of(STEPS, STEPS, STEPS, st.just(0)), max_size=30)
@@ -33,6 +34,43 @@ def test_matches_equal_the_definition(text, figure, most):
     for end, far in enumerate(best, 1):
         if far <= most and text[end - 1] != 0:
             assert covered[max(0, end - len(figure) - most) : end].any()
+
+
+@given(TEXT, FIGURE, st.integers(0, 4))
+def test_steps_alone_are_as_steps_in_one_rhythm(text, figure, most):
+    most = min(most, len(figure) - 1)
+    steps = np.array(text, np.int32)
+    alone = match_figure(steps, figure, most)
+    even = match_figure(
+        steps, figure, most, rhythm=np.zeros(steps.size), figure_rhythm=np.zeros(len(figure))
+    )
+    assert alone.start.tolist() == even.start.tolist()
+    assert alone.end.tolist() == even.end.tolist()
+    assert alone.distance.tolist() == even.distance.tolist()
+
+
+@given(TEXT, FIGURE, st.integers(0, 4))
+def test_the_kernel_gives_the_latest_start_of_every_end(text, figure, most):
+    most = min(most, len(figure) - 1)
+    steps, sought = np.array(text, np.int32), np.array(figure, np.int32)
+    starts, ends, edits = find_near_figures(steps, sought, most)
+    expected = [
+        (latest_start(text, figure, end), end, nearest_ending_at(text, figure, end))
+        for end in range(1, len(text) + 1)
+        if text[end - 1] != 0 and nearest_ending_at(text, figure, end) <= most
+    ]
+    assert list(zip(starts, ends, edits, strict=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("figure", "most", "message"),
+    [([], 0, "1 to 64 steps, not 0"), ([1, 0], 0, "step of 0"), ([1, 2], 2, "below the 2 steps")],
+)
+def test_the_kernel_refuses_what_it_cannot_search(figure, most, message):
+    with pytest.raises(ValueError, match=message):
+        find_near_figures(np.ones(3, np.int32), np.array(figure, np.int32), most)
+    with pytest.raises(TypeError, match="int32"):
+        find_near_figures(np.ones(3), np.ones(1, np.int32), 0)
 
 
 @pytest.mark.parametrize("edit", ["insert", "delete", "swap", "replace"])
@@ -89,7 +127,7 @@ def test_a_limit_keeps_the_nearest():
 
 @pytest.mark.parametrize(
     ("figure", "most", "message"),
-    [([], 0, "figure"), ([1, 0], 1, "step of 0"), ([1] * 65, 1, "64"), ([1], 1, "max_distance")],
+    [([], 0, "figure"), ([1, 0], 1, "step of 0"), ([1] * 65, 1, "64"), ([1], 1, "max_distance"), ([1 << 31], 0, "32 bits")],
 )
 def test_bad_figures_are_named(figure, most, message):
     with pytest.raises(ArgumentError, match=message):

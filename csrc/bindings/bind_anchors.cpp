@@ -7,11 +7,11 @@ void bind_anchors(py::module_& m) {
   m.def(
       "find_anchors",
       [](const py::array& samples, std::int64_t window, std::int64_t spread,
-         std::int64_t least_values) {
+         std::int64_t min_values) {
         const auto signal = view<float>(samples, "samples");
         if (window < 1) throw py::value_error("window must be at least 1");
         if (spread < 1) throw py::value_error("spread must be at least 1");
-        if (least_values < 0) throw py::value_error("least_values must not be negative");
+        if (min_values < 0) throw py::value_error("min_values must not be negative");
         const py::object no_progress = py::none();
         Anchors found;
         {
@@ -20,11 +20,11 @@ void bind_anchors(py::module_& m) {
           Control control(keep_responsive(no_progress));
           found = find_anchors(signal, static_cast<std::size_t>(window),
                                static_cast<std::size_t>(spread),
-                               static_cast<std::size_t>(least_values), control);
+                               static_cast<std::size_t>(min_values), control);
         }
         return py::make_tuple(take(std::move(found.hashes)), take(std::move(found.positions)));
       },
-      py::arg("samples"), py::arg("window"), py::arg("spread"), py::arg("least_values"));
+      py::arg("samples"), py::arg("window"), py::arg("spread"), py::arg("min_values"));
 }
 
 }  // namespace cantaor::python

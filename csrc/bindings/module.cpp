@@ -10,6 +10,7 @@ void bind_anchors(py::module_& m);
 void bind_contour(py::module_& m);
 void bind_motifs(py::module_& m);
 void bind_pitch(py::module_& m);
+void bind_similarity(py::module_& m);
 }  // namespace cantaor::python
 
 PYBIND11_MODULE(_core, m) {
@@ -23,4 +24,5 @@ PYBIND11_MODULE(_core, m) {
   cantaor::python::bind_contour(m);
   cantaor::python::bind_motifs(m);
   cantaor::python::bind_pitch(m);
+  cantaor::python::bind_similarity(m);
 }

@@ -67,7 +67,7 @@ struct Candidate {
 }  // namespace
 
 Anchors find_anchors(std::span<const float> samples, std::size_t window, std::size_t spread,
-                     std::size_t least_values, Control& control) {
+                     std::size_t min_values, Control& control) {
   Anchors found;
   if (window == 0 || spread == 0 || samples.size() < window) return found;
   const std::size_t positions = samples.size() - window + 1;
@@ -81,7 +81,7 @@ Anchors find_anchors(std::span<const float> samples, std::size_t window, std::si
     rolling.push(samples[i]);
     if (!rolling.full()) continue;
     const std::size_t position = i + 1 - window;
-    if (rolling.values() >= least_values) {
+    if (rolling.values() >= min_values) {
       const auto hash = rolling.hash();
       while (!smallest.empty() && smallest.back().hash >= hash) smallest.pop_back();
       smallest.push_back({hash, position});

@@ -18,6 +18,7 @@
 #include "cantaor/gapped.hpp"
 #include "cantaor/occurrences.hpp"
 #include "cantaor/salience.hpp"
+#include "cantaor/similarity.hpp"
 #include "cantaor/tracking.hpp"
 
 namespace {
@@ -233,6 +234,17 @@ Work anchors() {
   };
 }
 
+Work similarity() {
+  Numbers number;
+  std::vector<std::int32_t> text(100'000);
+  for (auto& step : text) step = static_cast<std::int32_t>(number(7)) - 3;
+  return [=] {
+    const std::vector<std::int32_t> figure{2, -1, 3, -2, 1, -3, 1, 2};
+    Control control;
+    return find_near_figures(text, figure, 3, control).ends.size();
+  };
+}
+
 std::map<std::string, std::function<Work()>> kernels() {
   return {
       {"anchors", anchors},
@@ -248,6 +260,7 @@ std::map<std::string, std::function<Work()>> kernels() {
       {"occurrences", occurrences},
       {"period", period},
       {"salience", salience},
+      {"similarity", similarity},
       {"tracking", tracking},
   };
 }

@@ -27,3 +27,11 @@ def nearest_ending_at(text: Sequence[int], figure: Sequence[int], end: int) -> i
         start -= 1
         best = min(best, distance(figure, text[start:end]))
     return best
+
+
+def latest_start(text: Sequence[int], figure: Sequence[int], end: int) -> int:
+    """Where the shortest stretch before ``end`` begins that is as near as any."""
+    best, start = nearest_ending_at(text, figure, end), end
+    while distance(figure, text[start:end]) != best:
+        start -= 1
+    return start

@@ -26,8 +26,8 @@ struct Anchors {
 ///
 /// Samples are compared bit for bit (0 and -0 are equal). A window with few different values
 /// (silence, a constant, the last bits of a converter) would match by chance and is never kept:
-/// its values must fall into at least `least_values` of 64 classes.
+/// its values must fall into at least `min_values` of 64 classes.
 Anchors find_anchors(std::span<const float> samples, std::size_t window, std::size_t spread,
-                     std::size_t least_values, Control& control);
+                     std::size_t min_values, Control& control);
 
 }  // namespace cantaor

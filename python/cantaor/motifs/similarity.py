@@ -1,14 +1,17 @@
 """Where something like a figure stands in long rows of steps: approximate matching.
 
 The distance between two figures is the least number of edits that make one the other; an edit
-inserts, deletes or replaces a step, or exchanges two neighbours. A match may begin anywhere: the
-classic recurrence with a first row of zeros, one row a step of the figure, each computed for all
-places at once.
+inserts, deletes or replaces a step, or exchanges two neighbours. A match may begin anywhere. Steps
+alone are searched by the native kernel, a column of the table of distances in the bits of a word.
+Where rhythm counts too, the classic recurrence with a first row of zeros is computed for all places
+at once, one row a step of the figure.
 
 References
 ----------
 Sellers, P. H. (1980). The theory and computation of evolutionary distances: pattern recognition.
 Journal of Algorithms 1.
+Hyyrö, H. (2003). A bit-vector algorithm for computing Levenshtein and Damerau edit distances.
+Nordic Journal of Computing 10.
 Damerau, F. J. (1964). A technique for computer detection and correction of spelling errors.
 Communications of the ACM 7 (exchanges; as optimal string alignment, no part is edited twice).
 """
@@ -21,6 +24,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cantaor._core import find_near_figures
 from cantaor.errors import ArgumentError
 from cantaor.types import Float64Array, Int32Array, Int64Array
 
@@ -110,10 +114,14 @@ def match_figure(
     if most == 0 and rhythm is None:
         starts = _exact(text, sought)
         return _apart(starts, starts + sought.size, np.zeros(starts.size, np.int64), limit)
+    if rhythm is None or rhythms is None:
+        near_figures = find_near_figures(
+            np.ascontiguousarray(text, np.int32), sought.astype(np.int32), most // _EDIT
+        )
+        return _apart(near_figures[0], near_figures[1], near_figures[2] * _EDIT, limit)
     found: list[tuple[Int64Array, Int64Array, Int64Array]] = []
     for first, last in _pieces(text):
-        part = None if rhythm is None else rhythm[first:last]
-        near = _near(text[first:last], sought, most, part, rhythms)
+        near = _near(text[first:last], sought, most, rhythm[first:last], rhythms)
         found.append((near[0] + first, near[1] + first, near[2]))
     none = np.zeros(0, np.int64)
     starts, ends, cost = (np.concatenate([none, *side]) for side in zip(*found, strict=True))
@@ -144,8 +152,8 @@ def _near(
     text: Int32Array,
     figure: Int64Array,
     most: int,
-    rhythm: Float64Array | None,
-    figure_rhythm: Float64Array | None,
+    rhythm: Float64Array,
+    figure_rhythm: Float64Array,
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Start, end and cost of the cheapest match at every place where one ends that is near."""
     keys = _last_row(text, figure, rhythm, figure_rhythm)
@@ -167,6 +175,8 @@ def _checked(
         raise ArgumentError(f"figure must be 1 to {MAX_STEPS} whole steps, not {figure!r}")
     if np.any(sought == 0):
         raise ArgumentError("figure must not hold a step of 0: neighbouring segments differ")
+    if np.any(np.abs(sought.astype(np.float64)) > np.iinfo(np.int32).max):
+        raise ArgumentError(f"steps of the figure must fit into 32 bits: {figure!r}")
     if not 0 <= max_distance < sought.size:
         raise ArgumentError(
             f"max_distance must be from 0 to below the {sought.size} steps of the figure, "
@@ -180,8 +190,8 @@ def _checked(
 def _last_row(
     text: Int32Array,
     figure: Int64Array,
-    rhythm: Float64Array | None,
-    figure_rhythm: Float64Array | None,
+    rhythm: Float64Array,
+    figure_rhythm: Float64Array,
 ) -> Int64Array:
     """Key of the cheapest match of the whole figure that ends at each place."""
     size = text.size
@@ -213,13 +223,11 @@ def _last_row(
 def _replacing(
     text: Int32Array,
     step: int,
-    rhythm: Float64Array | None,
-    figure_rhythm: Float64Array | None,
+    rhythm: Float64Array,
+    figure_rhythm: Float64Array,
     place: int,
 ) -> NDArray[np.int64]:
     """What it costs to match one step of the figure with each place."""
-    if rhythm is None or figure_rhythm is None:
-        return np.where(text == step, np.int64(0), _ONE)
     apart = np.minimum(np.abs(rhythm - figure_rhythm[place]) / 2, 1.0)
     cost = np.where(text == step, np.rint(apart * _EDIT), _EDIT)
     return cost.astype(np.int64) << _SHIFT

@@ -16,6 +16,7 @@ STAGES = {
     "clusters": "",
     "contour": "",
     "motifs": "",
+    "find": "",
     "clips": "",
     "features": "learn",
     "networks": "learn",
