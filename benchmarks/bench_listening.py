@@ -40,8 +40,8 @@ from cantaor.learn.identification.saved_finder import finder_arrays, finder_fact
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from cantaor.motifs.dictionary import MotifDictionary
-from cantaor.pipeline.mine import mine
 from cantaor.parallel.workers import available_cores, open_pool
+from cantaor.pipeline.mine import mine
 
 WIDTH = 8
 

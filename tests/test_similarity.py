@@ -127,7 +127,13 @@ def test_a_limit_keeps_the_nearest():
 
 @pytest.mark.parametrize(
     ("figure", "most", "message"),
-    [([], 0, "figure"), ([1, 0], 1, "step of 0"), ([1] * 65, 1, "64"), ([1], 1, "max_distance"), ([1 << 31], 0, "32 bits")],
+    [
+        ([], 0, "figure"),
+        ([1, 0], 1, "step of 0"),
+        ([1] * 65, 1, "64"),
+        ([1], 1, "max_distance"),
+        ([1 << 31], 0, "32 bits"),
+    ],
 )
 def test_bad_figures_are_named(figure, most, message):
     with pytest.raises(ArgumentError, match=message):

@@ -10,7 +10,7 @@ import typer
 from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.io.channels import parse_channel
-from cantaor.report.terminal import print_evaluation, show_progress
+from cantaor.report.terminal import print_evaluation, print_left_out, show_progress
 from cantaor.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -137,7 +137,13 @@ def evaluate(
     ] = None,
     clips: Annotated[str | None, typer.Option(help="CSV of clips to test on.")] = None,
     grid: Annotated[bool, typer.Option("--grid", help="Train and test a grid of models.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Grid: folder of the results.")] = None,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(help="Leave out every group or recording in turn: train without it, ask."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Grid, leave-out: folder of the results.")
+    ] = None,
     models: Annotated[str | None, typer.Option(help="Grid: networks, separated by commas.")] = None,
     features: Annotated[
         str | None, typer.Option(help="Grid: features, separated by commas.")
@@ -153,12 +159,18 @@ def evaluate(
     fractions: Annotated[
         str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
     ] = "1",
-    recipe: Recipe = "paper",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Grid, leave-out: named training settings, paper, accurate or robust; not given: "
+            "paper in a grid, robust where something is left out."
+        ),
+    ] = None,
     width: Width = None,
     epochs: Epochs = None,
     max_clips: Annotated[
         int | None,
-        typer.Option(help="Grid: maximum training clips per singer (1000); 0: no limit."),
+        typer.Option(help="Grid, leave-out: maximum training clips a singer (1000); 0: no limit."),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Grid: start no new cell after this many minutes.")
@@ -172,7 +184,8 @@ def evaluate(
 
     What a workspace's own model did on its held-out clips is kept there for the report. With
     --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
-    kept, cheap networks are run first.
+    kept, cheap networks are run first. With --leave-out, every group or recording of a workspace
+    or of --clips is asked of a model that never met it.
     """
     from cantaor.experiments.grid import default_protocols, plan_of
     from cantaor.experiments.model_notes import model_notes
@@ -184,11 +197,22 @@ def evaluate(
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.training.recipes import recipe_settings
 
+    if grid and leave_out is not None:
+        raise ArgumentError("give --grid or --leave-out, not both")
+    if leave_out is not None:
+        settings = recipe_settings(
+            recipe or "robust", width=width, epochs=epochs, seed=seed, device=device
+        )
+        listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--leave-out")
+        _leave_out(model, listed, settings, leave_out, data, max_clips, out, as_json)
+        return
     if grid:
-        listed = _grid_clips(model, clips, max_clips, parse_channel(channel))
+        listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--grid")
         cut = protocols or default_protocols(listed)
         plan = plan_of(models, features, data, cut, fractions)
-        settings = recipe_settings(recipe, width=width, epochs=epochs, seed=seed, device=device)
+        settings = recipe_settings(
+            recipe or "paper", width=width, epochs=epochs, seed=seed, device=device
+        )
         _evaluate_grid(model, listed, plan, settings, out, max_clips, minutes, as_json)
         return
     if model is None:
@@ -234,17 +258,52 @@ def export(
         typer.echo(f"written: {path}, {card}")
 
 
-def _grid_clips(
-    work: Path | None, clips: str | None, max_clips: int | None, channel: str | int | None
+def _listed_clips(
+    work: Path | None,
+    clips: str | None,
+    max_clips: int | None,
+    channel: str | int | None,
+    option: str,
 ) -> Manifest | None:
     from cantaor.experiments.train_evaluate import clips_manifest
 
     if (work is None) == (clips is None):
-        raise ArgumentError("evaluate --grid needs either a workspace or --clips, and not both")
+        raise ArgumentError(f"evaluate {option} needs either a workspace or --clips, and not both")
     if clips is None:
         return None
     _refuse_with_clips({"--max-clips": max_clips})
     return clips_manifest(clips, channel)
+
+
+def _leave_out(
+    work: Path | None,
+    clips: Manifest | None,
+    settings: TrainingSettings,
+    by: str,
+    data: str | None,
+    max_clips: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from cantaor.experiments.clip_splits import MAX_CLIPS
+    from cantaor.experiments.leave_one_out import leave_one_out
+
+    if clips is not None:
+        _refuse_with_clips({"--data": data})
+    with show_progress(as_json) as progress:
+        found = leave_one_out(
+            open_workspace(work) if work is not None else clips,  # type: ignore[arg-type]
+            settings,
+            by,
+            data=data or "motifs",
+            max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
+            out=out,
+            progress=progress,
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_left_out(found.to_json())
 
 
 def _evaluate_grid(

@@ -258,12 +258,20 @@ class _InferenceRun:
         )
 
 
+# What a person reads; what decides stands in learn/identification/decisions.
+_DECISIONS = {
+    "named": "named: {0}",
+    "unsure": "unsure: {0} or {1}",
+    "unknown": "unknown: likely none of these singers",
+    None: "not calibrated: the first is the best guess, however wrong; see --recipe robust",
+}
+
+
 def _print_identification(found: Identification) -> None:
     rows = [[i, one.singer, one.probability] for i, one in enumerate(found.ranked, 1)]
     title = f"{found.path} ({found.clips} motif clips)"
     print_rows(title, ["", "singer", "probability"], rows)
-    if found.unknown:
-        typer.echo("unknown: likely none of these singers")
+    typer.echo(_DECISIONS[found.decision].format(*(one.singer for one in found.ranked[:2])))
     best = found.evidence[0]
     typer.echo(
         f"strongest: motif {' '.join(map(str, best.motif))} "

@@ -15,19 +15,21 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
-from cantaor.clustering.histogram import ClusterHistogram
-from cantaor.corpus.identity import place_clips
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.splits.overlap import encode_columns, share_notes, shared_audio
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import ArgumentError, SplitError
+from cantaor.experiments.mined_recordings import (
+    MinedRecording,
+    fit_finder,
+    mined_recordings,
+    recording_columns,
+)
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.pipeline.instances import own_instances
-from cantaor.pipeline.mine import mine_singers
 from cantaor.pipeline.publishing import require_current
 from cantaor.types import Float64Array
-from cantaor.units import hz_to_cents
 from cantaor.workspace.workspace import Workspace
 
 #: Protocols that fit everything on the training recordings.
@@ -66,40 +68,6 @@ class PreparedClips:
     data: str
     notes: tuple[str, ...]
     shared_audio: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class MinedRecording:
-    """One row of the workspace's table of recordings, and where it lies on its audio.
-
-    Attributes
-    ----------
-    path, singer, recording, group, duration_s, pitch_key, contour_key
-        As in the table.
-    offset_s
-        Where the recording begins in its file, seconds.
-    source_hash
-        Key of the whole file's samples.
-    samples_hash
-        Key of the recording's samples, one for all recordings that hold the same.
-    track
-        Key of the audio that this and other files may hold.
-    shift_s
-        What to add to a time in the file for its time on the track.
-    """
-
-    path: str
-    singer: str
-    recording: str
-    group: str
-    duration_s: float
-    offset_s: float
-    source_hash: str
-    samples_hash: str
-    track: str
-    shift_s: float
-    pitch_key: str
-    contour_key: str
 
 
 def prepare_clips(
@@ -172,40 +140,47 @@ def prepare_clips(
     )
 
 
+def prepare_fold(
+    workspace: Workspace,
+    left_out: Sequence[int],
+    data: str = "motifs",
+    *,
+    max_clips: int | None = MAX_CLIPS,
+    seed: int = 0,
+) -> PreparedClips:
+    """Cut the clips of a workspace for a fold that leaves out some recordings.
+
+    Parameters
+    ----------
+    workspace
+        A mined workspace.
+    left_out
+        Places of recordings in its table; the others are trained on.
+    data, max_clips, seed
+        As for :func:`prepare_clips`.
+
+    Returns
+    -------
+    Clips whose test side may be empty, where no motif of the others is sung in what is left out.
+    """
+    require_current(workspace)
+    recordings = mined_recordings(workspace)
+    test = np.isin(np.arange(len(recordings)), left_out)
+    whole = Split(np.flatnonzero(~test), np.flatnonzero(test), "left out", False)
+    cut, split, finder = _cut_sides(workspace, recordings, whole, data, seed)
+    sides, notes = mark_sides(cut.columns, split, seed)
+    sides, drawn = _thin(cut.entries, sides, max_clips, seed)
+    clips = Manifest(tuple(cut.entries), workspace.path, channel=workspace.settings.channel)
+    marked = side_manifest(clips, sides)
+    return PreparedClips(marked, finder, "left out", data, (*notes, *drawn), {})
+
+
 @dataclass(frozen=True, slots=True)
 class _CutClips:
     """Entries of clips, and their columns as splits take them."""
 
     entries: list[ManifestEntry]
     columns: dict[str, Any]
-
-
-def mined_recordings(workspace: Workspace) -> list[MinedRecording]:
-    """The recordings of a workspace, in the order of its table."""
-    rows = workspace.table("recordings").to_pylist()
-    sources = [row.get("source_hash") or f"file {row['content_hash']}" for row in rows]
-    own = [
-        row.get("samples_hash") or f"{source} {row['start_s']} {row['end_s']}"
-        for row, source in zip(rows, sources, strict=True)
-    ]
-    places = place_clips(sources, own, [row["start_s"] or 0.0 for row in rows])
-    return [
-        MinedRecording(
-            row["path"],
-            row["singer"],
-            row["recording"],
-            row["group"],
-            row["duration_s"],
-            row["start_s"] or 0.0,
-            source,
-            places.contents[index],
-            places.tracks[index],
-            float(places.shifts_s[index]),
-            row["pitch_key"],
-            row["contour_key"],
-        )
-        for index, (row, source) in enumerate(zip(rows, sources, strict=True))
-    ]
 
 
 def _missing_keys(workspace: Workspace) -> tuple[str, ...]:
@@ -215,20 +190,6 @@ def _missing_keys(workspace: Workspace) -> tuple[str, ...]:
         "mined by an earlier version: the same samples in files of two formats are not recognised; "
         "run mine again",
     )
-
-
-def fit_finder(workspace: Workspace, recordings: Sequence[MinedRecording]) -> MotifFinder:
-    """Clusters and dictionaries fitted on some recordings of a workspace, from its pitch tables."""
-    settings = workspace.settings
-    histogram = ClusterHistogram()
-    for one in recordings:
-        histogram.update(hz_to_cents(workspace.track(one.pitch_key).hz))
-    clusters = histogram.solve(settings.k)
-    contours = [
-        reduce_contour(workspace.track(one.pitch_key), clusters, settings) for one in recordings
-    ]
-    dictionary = mine_singers([one.singer for one in recordings], contours, settings)
-    return MotifFinder(clusters, dictionary.union(), settings)
 
 
 def mark_sides(
@@ -282,18 +243,23 @@ def _split_recordings(
     test_fraction: float,
     seed: int,
 ) -> _Cut:
-    whole = split_clips(
-        [one.singer for one in recordings],
-        [one.recording for one in recordings],
-        [one.group for one in recordings],
-        starts_s=[one.offset_s + one.shift_s for one in recordings],
-        ends_s=[one.offset_s + one.shift_s + one.duration_s for one in recordings],
-        content=[one.samples_hash for one in recordings],
-        sources=[one.track for one in recordings],
-        protocol=protocol,
-        test_fraction=test_fraction,
-        seed=seed,
+    columns = recording_columns(recordings)
+    whole = split_clips(**columns, protocol=protocol, test_fraction=test_fraction, seed=seed)
+    cut, split, finder = _cut_sides(workspace, recordings, whole, data, seed)
+    _require_clips(
+        cut.entries, np.isin(np.arange(len(cut.entries)), split.test).tolist(), workspace
     )
+    return cut, split, finder, ()
+
+
+def _cut_sides(
+    workspace: Workspace,
+    recordings: Sequence[MinedRecording],
+    whole: Split,
+    data: str,
+    seed: int,
+) -> tuple[_CutClips, Split, MotifFinder]:
+    """Clips of recordings on two sides, found with what is fitted on the training side."""
     finder = fit_finder(workspace, [recordings[i] for i in whole.train])
     spans = []
     for index, one in enumerate(recordings):
@@ -303,9 +269,8 @@ def _split_recordings(
         spans.append(clip_spans(data, found, contour, one.duration_s, [seed, index]))
     cut = _cut_clips(recordings, spans)
     test = np.isin(np.repeat(np.arange(len(spans)), [len(s) for s, _ in spans]), whole.test)
-    _require_clips(cut.entries, test.tolist(), workspace)
-    split = Split(np.flatnonzero(~test), np.flatnonzero(test), protocol, whole.leaks)
-    return cut, split, finder, ()
+    split = Split(np.flatnonzero(~test), np.flatnonzero(test), whole.protocol, whole.leaks)
+    return cut, split, finder
 
 
 def _split_instances(

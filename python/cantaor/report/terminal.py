@@ -209,3 +209,32 @@ def _cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return " ".join(str(item) for item in value)
     return str(value)
+
+
+def print_left_out(found: Mapping[str, Any]) -> None:
+    """Answers on groups that were left out, the worst first, and the figures over them."""
+    rows = [
+        [
+            name,
+            one["singer"],
+            one["answer"] or "-",
+            one["probability"],
+            one["decision"] or "not calibrated",
+            one["windows"],
+            one["accuracy"],
+        ]
+        for name, one in found["groups"].items()
+    ]
+    rows.sort(key=lambda row: (row[1] == row[2], row[6]))
+    columns = [found["by"], "singer", "answer", "probability", "decision", "windows", "accuracy"]
+    print_rows(f"Every {found['by']} left out in turn", columns, rows)
+    low, high = found["interval"]
+    figures = [
+        ["answers right", f"{found['groups_right']} of {found['groups_total']}"],
+        ["named, and wrong", f"{found['named_wrong']} of {found['named']}"],
+        ["balanced accuracy of windows", f"{found['balanced_accuracy']:.3f}"],
+        ["95 % when groups are drawn again", f"{low:.3f} to {high:.3f}"],
+    ]
+    print_rows("Together", ["figure", "value"], figures)
+    for name, reason in found["skipped"].items():
+        plain_console(soft_wrap=True).print(printable(f"not left out: {name}: {reason}"))

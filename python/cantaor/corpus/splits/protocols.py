@@ -152,7 +152,7 @@ def split_clips(
     if protocol == "paper":
         test = _random_clips(clips, np.arange(len(clips)), test_fraction, rng)
         return _finish(clips, np.arange(len(clips)), test, protocol)
-    units = _units(clips, protocol)
+    units = split_units(clips, protocol)
     choose = _choose_one if protocol == "group" else _choose_fraction(test_fraction)
     test = _hold_out(clips, units, protocol, choose, rng)
     return _finish(clips, np.arange(len(clips)), test, protocol)
@@ -187,7 +187,7 @@ def group_splits(
         A singer has fewer than two groups.
     """
     clips = encode_columns(labels, recordings, groups, starts_s, ends_s, content, sources)
-    units = _units(clips, "group")
+    units = split_units(clips, "group")
     owned = [_units_of(clips, units, label, "group") for label in range(len(clips.singers))]
     choices: Iterator[tuple[int, ...]] = product(*owned)
     if draws is not None:
@@ -205,8 +205,16 @@ def _require(protocol: str, fraction: float) -> None:
         raise ArgumentError(f"fraction must be between 0 and 1, not {fraction}")
 
 
-def _units(clips: ClipTable, protocol: str) -> Int64Array:
-    """What must not be cut: int64 (clips,), number of the unit of each clip."""
+def split_units(clips: ClipTable, protocol: str) -> Int64Array:
+    """What must not be cut: int64 (clips,), number of the unit of each clip.
+
+    Parameters
+    ----------
+    clips
+        The clip table.
+    protocol
+        ``"audio"``, ``"recording"`` or ``"group"``; clips that share audio are one unit under each.
+    """
     audio = audio_components(clips)
     if protocol == "audio":
         return audio

@@ -8,7 +8,7 @@ out groups of singers with three or more only: choices are made there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
@@ -27,6 +27,7 @@ from cantaor.learn.training.ensemble_training import (
     WindowFeatures,
     extract_window_features,
 )
+from cantaor.metrics.held_out_groups import balanced_mean, bootstrap_interval
 from cantaor.types import Float64Array, Int64Array
 
 Draw = tuple[int, ...]
@@ -120,9 +121,10 @@ def score(windows: Windows, draws: list[Draw], log_probabilities: Float64Array) 
                 float(row[windows.profiles.groups == group].mean())
             )
     by_group = {name: float(np.mean(values)) for name, values in sorted(recalls.items())}
+    singers = {name: singer_of(name) for name in by_group}
     return {
-        "balanced": _balanced(by_group, list(by_group)),
-        "interval": _interval(by_group),
+        "balanced": balanced_mean(by_group, singers),
+        "interval": bootstrap_interval(by_group, singers),
         "by_singer": {
             singer: float(np.mean([v for name, v in by_group.items() if singer_of(name) == singer]))
             for singer in sorted(set(map(singer_of, by_group)))
@@ -149,25 +151,6 @@ def score_groups(published: PublishedClips, method: Method | None = None) -> dic
         draws = windows.draws(least)
         scores[kind] = score(windows, draws, run(windows, draws)) if draws else None
     return scores
-
-
-def _balanced(by_group: dict[str, float], names: Sequence[str]) -> float:
-    singers = sorted(map(singer_of, set(names)))
-    means = [np.mean([by_group[n] for n in names if singer_of(n) == singer]) for singer in singers]
-    return float(np.mean(means))
-
-
-def _interval(by_group: dict[str, float], rounds: int = 2_000) -> tuple[float, float]:
-    """95 % of the balanced recall when each singer's groups are drawn again with replacement."""
-    rng = np.random.default_rng(0)
-    singers = sorted(set(map(singer_of, by_group)))
-    owned = [[name for name in by_group if singer_of(name) == singer] for singer in singers]
-    values = [
-        _balanced(by_group, [str(n) for own in owned for n in rng.choice(own, len(own))])
-        for _ in range(rounds)
-    ]
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def groups_table(scores: dict[str, Any]) -> str:

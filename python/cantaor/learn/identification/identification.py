@@ -22,9 +22,9 @@ from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
+from cantaor.learn.evaluation.evaluation import predict
 from cantaor.learn.export.bundle import Bundle, load_bundle
-from cantaor.learn.identification.calibration import apply_temperature
+from cantaor.learn.identification.decisions import decide, score_recording
 from cantaor.learn.identification.enrolment import (
     NO_BACKEND,
     ScoringBackend,
@@ -96,12 +96,20 @@ class Identification:
     unknown: bool | None = None
     calibrated: bool = False
 
+    @property
+    def decision(self) -> str | None:
+        """``named``, ``unsure`` (the first two are the candidates), ``unknown``; None where the
+        model was not calibrated. See :mod:`cantaor.learn.identification.decisions`.
+        """
+        return decide(self.ranked[0].probability, self.unknown)
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values: path, singer, probability, clips, ranked, evidence."""
+        """Plain values: path, singer, probability, decision, clips, ranked, evidence."""
         return {
             "path": self.path,
             "singer": self.ranked[0].singer,
             "probability": self.ranked[0].probability,
+            "decision": self.decision,
             "unknown": self.unknown,
             "calibrated": self.calibrated,
             "clips": self.clips,
@@ -320,8 +328,9 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
     """
     backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
-    mean = aggregate_probabilities(predictions.probabilities)
-    probabilities = _read(mean, predictions.embeddings.mean(axis=0), backend)
+    probabilities, unknown = score_recording(
+        predictions.probabilities, predictions.embeddings, backend
+    )
     order = np.argsort(-probabilities, kind="stable")
     first = _of_clips(predictions, int(order[0]))
     evidence = tuple(
@@ -339,21 +348,8 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
         evidence,
         len(predictions.motifs),
         predictions.embeddings.mean(axis=0),
-        _is_unknown(mean, int(order[0]), backend),
+        unknown,
         backend.calibration is not None,
-    )
-
-
-def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) -> Float64Array:
-    probabilities = (
-        mean
-        if backend.calibration is None
-        else apply_temperature(mean, backend.calibration.temperature)
-    )
-    return (
-        probabilities
-        if backend.gallery is None
-        else merge_enrolled(probabilities, embedding, backend.gallery)
     )
 
 
@@ -364,9 +360,3 @@ def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
     rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)
     gallery = predictions.backend.gallery
     return np.array([merge_enrolled(p, e, gallery)[singer] for p, e in rows])
-
-
-def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool | None:
-    if backend.calibration is None:
-        return None
-    return best < mean.size and float(mean.max()) < backend.calibration.unknown_below
