@@ -32,6 +32,13 @@ std::span<const T> view(const py::array& array, const char* name) {
   return {static_cast<const T*>(array.data()), static_cast<std::size_t>(array.size())};
 }
 
+/// As `view`, of an array that is written to; one that must not be is an error.
+template <typename T>
+std::span<T> mutable_view(py::array& array, const char* name) {
+  const auto found = view<T>(array, name);
+  return {static_cast<T*>(array.mutable_data()), found.size()};
+}
+
 /// Hands a vector to numpy without copying: the array keeps the vector alive.
 template <typename T>
 py::array_t<T> take(std::vector<T>&& values) {

@@ -1,5 +1,6 @@
 #include "arrays.hpp"
 #include "cantaor/contour.hpp"
+#include "cantaor/vibrato.hpp"
 
 namespace cantaor::python {
 namespace {
@@ -45,6 +46,21 @@ py::tuple within_margin(const py::array& cents, double margin, std::int64_t min_
   return to_python(std::move(found));
 }
 
+py::tuple flattened(py::array& cents, double hop_s) {
+  const auto cents_view = mutable_view<double>(cents, "cents");
+  const py::none progress;
+  Control control(keep_responsive(progress));
+  Vibrato found;
+  {
+    // Safe: the span is kept alive by the argument, which the caller lends for the call, and no
+    // Python object is touched.
+    py::gil_scoped_release nogil;
+    found = flatten_vibrato(cents_view, hop_s, control);
+  }
+  return py::make_tuple(take(std::move(found.first)), take(std::move(found.last)),
+                        take(std::move(found.rate_hz)), take(std::move(found.extent_cents)));
+}
+
 }  // namespace
 
 void bind_contour(py::module_& m) {
@@ -52,6 +68,7 @@ void bind_contour(py::module_& m) {
         py::arg("hysteresis"), py::arg("min_frames"), py::arg("max_gap"));
   m.def("segments_within_margin", &within_margin, py::arg("cents"), py::arg("margin"),
         py::arg("min_frames"), py::arg("max_gap"));
+  m.def("flatten_vibrato", &flattened, py::arg("cents"), py::arg("hop_s"));
 }
 
 }  // namespace cantaor::python

@@ -1,6 +1,7 @@
 // Runs one kernel on a fixed input, for counting its instructions (benchmarks/instructions.py).
 //
 // The input is made before `measured_kernel` is entered; only what happens inside it is counted.
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -20,6 +21,7 @@
 #include "cantaor/salience.hpp"
 #include "cantaor/similarity.hpp"
 #include "cantaor/tracking.hpp"
+#include "cantaor/vibrato.hpp"
 
 namespace {
 
@@ -159,6 +161,18 @@ Work margin() {
   };
 }
 
+Work vibrato() {
+  std::vector<double> cents(100'000);
+  for (std::size_t i = 0; i < cents.size(); ++i)
+    cents[i] =
+        100.0 * static_cast<double>(i / 80 % 7) + 40 * std::sin(0.22 * static_cast<double>(i));
+  return [cents = std::move(cents)] {
+    Control control;
+    auto flattened = cents;
+    return flatten_vibrato(flattened, 256.0 / 44'100, control).first.size();
+  };
+}
+
 Work decimation() {
   return [x = Numbers().units(88'200)] {
     std::vector<float> out(22'000);
@@ -262,6 +276,7 @@ std::map<std::string, std::function<Work()>> kernels() {
       {"salience", salience},
       {"similarity", similarity},
       {"tracking", tracking},
+      {"vibrato", vibrato},
   };
 }
 

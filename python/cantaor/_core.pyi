@@ -21,6 +21,9 @@ def segments_in_clusters(
 def segments_within_margin(
     cents: Float64Array, margin: float, min_frames: int, max_gap: int
 ) -> tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]: ...
+def flatten_vibrato(
+    cents: Float64Array, hop_s: float
+) -> tuple[Int64Array, Int64Array, Float64Array, Float64Array]: ...
 def first_bad_sample(samples: Float32Array) -> int: ...
 
 class SalienceSettings:

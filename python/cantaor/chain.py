@@ -269,7 +269,11 @@ class _Counted:
 def reduce_contour(track: PitchTrack, clusters: Clusters, settings: Settings) -> Contour:
     """Contour of a pitch track under the settings of a run."""
     return segment_contour(
-        track, clusters, min_frames=settings.min_frames, max_gap_s=settings.max_gap_s
+        track,
+        clusters,
+        min_frames=settings.min_frames,
+        max_gap_s=settings.max_gap_s,
+        vibrato=settings.vibrato,
     )
 
 

@@ -16,12 +16,14 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from cantaor import _core
 from cantaor.errors import ArgumentError
+from cantaor.settings import VIBRATO
 from cantaor.types import Clusters, Contour, Float64Array, Int32Array, Int64Array, PitchTrack
 from cantaor.units import hz_to_cents
 
@@ -44,6 +46,7 @@ def segment_contour(
     symbols: Literal["cluster", "interval"] = "cluster",
     thresholds: Sequence[float] | Clusters = AUTHORS_THRESHOLDS,
     sign: Literal["ascending", "descending"] = "ascending",
+    vibrato: Literal["keep", "flatten"] = "keep",
 ) -> Contour:
     """Reduce a pitch track to segments and the signed steps between them.
 
@@ -82,6 +85,10 @@ def segment_contour(
     sign
         ``"ascending"``: positive where the pitch rises. ``"descending"``: as in the authors'
         program.
+    vibrato
+        ``"keep"``: pitch as it is (the paper). ``"flatten"``: oscillation of 4 to 9 Hz within a
+        note is replaced by its centre before segments are sought; its rate and extent become
+        attributes of the segments.
 
     Returns
     -------
@@ -104,6 +111,7 @@ def segment_contour(
     _check_choice("method", method, ("cluster", "margin"))
     _check_choice("symbols", symbols, ("cluster", "interval"))
     _check_choice("sign", sign, ("ascending", "descending"))
+    _check_choice("vibrato", vibrato, VIBRATO)
     _check_ranges(min_frames, max_gap_s, hysteresis, margin)
     if clusters is None and (method, symbols) != ("margin", "interval"):
         raise ArgumentError(
@@ -113,6 +121,9 @@ def segment_contour(
     # A gap of n frames lasts n hops; the tiny share forgives rounding of max_gap_s / hop_s.
     max_gap = int(min(max_gap_s / track.hop_s + 1e-6, 2.0**62))
     cents = hz_to_cents(track.hz)
+    regions: tuple[Int64Array, Int64Array, Float64Array, Float64Array] | None = None
+    if vibrato == "flatten":
+        regions = _core.flatten_vibrato(cents, track.hop_s)  # in place
     if method == "cluster":
         assert clusters is not None
         found = _core.segments_in_clusters(
@@ -122,7 +133,11 @@ def segment_contour(
         found = _core.segments_within_margin(cents, float(margin), int(min_frames), max_gap)
         if clusters is not None:
             found = _assign(found, clusters, merge=symbols == "cluster")
-    return _contour(track, found, symbols, limits, 1 if sign == "ascending" else -1)
+    contour = _contour(track, found, symbols, limits, 1 if sign == "ascending" else -1)
+    if regions is None:
+        return contour
+    rate_hz, extent_cents = _vibrato_of_segments(found[2], found[3], *regions)
+    return replace(contour, vibrato_hz=rate_hz, vibrato_cents=extent_cents)
 
 
 def step_sizes(contour: Contour) -> Float64Array:
@@ -190,6 +205,34 @@ def estimate_tonic(contour: Contour) -> float | None:
     chosen = near.copy()
     chosen[near] = octave == best
     return float(np.average(contour.cents[chosen], weights=weight[chosen]))
+
+
+def _vibrato_of_segments(
+    first: Int64Array,
+    last: Int64Array,
+    begin: Int64Array,
+    end: Int64Array,
+    rate_hz: Float64Array,
+    extent_cents: Float64Array,
+) -> tuple[Float64Array, Float64Array]:
+    """Rate and extent of each segment: means over its frames of vibrato, NaN without any.
+
+    ``begin`` and ``end`` are first and last frames of stretches of vibrato, ascending and apart.
+    """
+    low = np.searchsorted(end, first)
+    counts = np.maximum(np.searchsorted(begin, last, side="right") - low, 0)
+    segment = np.repeat(np.arange(first.size), counts)
+    ahead = np.cumsum(counts) - counts
+    stretch = np.arange(segment.size) - ahead[segment] + low[segment]
+    shared = np.minimum(last[segment], end[stretch]) - np.maximum(first[segment], begin[stretch])
+    frames = shared + 1.0
+    total = np.bincount(segment, frames, first.size)
+    means = [
+        np.bincount(segment, frames * values[stretch], first.size)
+        for values in (rate_hz, extent_cents)
+    ]
+    with np.errstate(invalid="ignore"):
+        return means[0] / total, means[1] / total
 
 
 _Found = tuple[Int32Array, Float64Array, Int64Array, Int64Array, Int64Array]

@@ -20,6 +20,8 @@ from cantaor.types import PITCH_LIMITS_HZ, PITCH_RANGE_HZ, REFERENCE_RATE
 
 #: Pitch methods by name.
 PITCH_METHODS = ("salience", "essentia")
+#: What is done with vibrato.
+VIBRATO = ("keep", "flatten")
 # Whole numbers reach the kernels as 32 bits.
 _MOST = 2**31 - 1
 
@@ -35,6 +37,7 @@ _COMMENTS = {
     "k": 'number of pitch clusters of the whole corpus, or "auto"',
     "min_frames": "shortest contour segment, frames",
     "max_gap_s": "longest unvoiced gap inside a phrase, seconds",
+    "vibrato": "keep it in the contour, or flatten it to its centre",
     "gap": 'symbols skipped between neighbours: [0, 0] = contiguous, [lo, hi], or "any"',
     "min_support": "phrases that must hold a motif: whole number, or share in (0, 1]",
     "min_length": "shortest motif, symbols",
@@ -63,6 +66,8 @@ class Settings:
         Shortest contour segment in frames, >= 1.
     max_gap_s
         Longest unvoiced gap inside a phrase in seconds, >= 0.
+    vibrato
+        ``"keep"`` it in the contour, or ``"flatten"`` it to its centre.
     gap
         Symbols skipped between neighbours of a motif: ``(lo, hi)``, or ``None`` for any number.
     min_support
@@ -86,6 +91,7 @@ class Settings:
     max_length: int | None = None
     max_patterns: int | None = None
     channel: str | int = "mean"
+    vibrato: Literal["keep", "flatten"] = "keep"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -163,6 +169,21 @@ def settings_to_plain(settings: Settings) -> dict[str, Any]:
     return plain
 
 
+def deciding_settings(settings: Settings) -> dict[str, Any]:
+    """Plain settings as tables name them: a setting that came later only where it is not default.
+
+    Tables that were made before the setting existed so keep their keys and their bytes.
+
+    Examples
+    --------
+    >>> "vibrato" in deciding_settings(Settings())
+    False
+    """
+    later = {"vibrato": "keep"}
+    plain = settings_to_plain(settings)
+    return {name: value for name, value in plain.items() if later.get(name, ...) != value}
+
+
 def _from_plain(name: str, value: Any) -> Any:
     if name in ("max_length", "max_patterns"):
         return None if value == 0 else value
@@ -204,6 +225,8 @@ def _check(settings: Settings) -> None:
         raise ArgumentError(
             f"hop must be a whole number of 1 to {REFERENCE_RATE} samples, not {settings.hop!r}"
         )
+    if settings.vibrato not in VIBRATO:
+        raise ArgumentError(f"vibrato must be {' or '.join(VIBRATO)}, not {settings.vibrato!r}")
     for name in ("min_frames", "min_length"):
         if not _is_whole(getattr(settings, name), 1):
             raise ArgumentError(

@@ -155,6 +155,9 @@ class Contour:
         phrase steps from its segment ``j`` to ``j + 1``.
     symbol_offsets
         int64 (phrases + 1,), the symbols of each phrase; a phrase of one segment has none.
+    vibrato_hz, vibrato_cents
+        float64 (segments,): cycles a second, and distance of the extremes from the centre; NaN
+        for a segment without vibrato. None where vibrato was kept in the pitch.
     """
 
     cluster: Int32Array
@@ -164,6 +167,8 @@ class Contour:
     segment_offsets: Int64Array
     symbols: Int32Array
     symbol_offsets: Int64Array
+    vibrato_hz: Float64Array | None = None
+    vibrato_cents: Float64Array | None = None
 
     @property
     def phrases(self) -> int:

@@ -69,6 +69,9 @@ def mine(
         float | None, typer.Option(help="Highest pitch, Hz (1400); higher is unvoiced.")
     ] = None,
     k: Annotated[str | None, typer.Option(help="Number of pitch clusters, or auto.")] = None,
+    vibrato: Annotated[
+        str | None, typer.Option(help="Vibrato in the contour: keep, or flatten to its centre.")
+    ] = None,
     gap: Annotated[
         str | None,
         typer.Option(help='Symbols that may be skipped between neighbours: "LO,HI" or "any".'),
@@ -122,6 +125,7 @@ def mine(
         "min_length": min_length,
         "max_patterns": max_patterns,
         "channel": parse_channel(channel),
+        "vibrato": vibrato,
     }
     found = read_corpus(corpus)
     chosen_entries = select_singers(found, min_recordings, tuple(style or ()))

@@ -20,7 +20,7 @@ from cantaor.pipeline.instances import INSTANCE_VERSION, join_instances
 from cantaor.pipeline.recordings import CONTOUR_VERSION, PITCH_VERSION
 from cantaor.pipeline.singers import MOTIF_VERSION
 from cantaor.pipeline.stages import ClipPlan, Mined, Run
-from cantaor.settings import settings_to_plain, settings_to_toml
+from cantaor.settings import deciding_settings, settings_to_toml
 from cantaor.workspace import staging
 from cantaor.workspace.clip_notes import note_name
 from cantaor.workspace.confinement import table_path
@@ -167,7 +167,7 @@ def publish_part(run: Run) -> None:
     if run.workspace.is_mined:
         staging.discard(folder)
         return
-    maker = MadeBy(CANTAOR, stage_versions(), settings_to_plain(run.settings), "unfinished")
+    maker = MadeBy(CANTAOR, stage_versions(), deciding_settings(run.settings), "unfinished")
     for name, table in {**run.tables, "failures": failures_table(run)}.items():
         write_table(staging.staged_table(folder, f"{name}.parquet"), maker.label(table))
     _write_settings(run)
@@ -186,7 +186,7 @@ def failures_table(run: Run) -> pa.Table:
 
 def _maker(run: Run, recordings: pa.Table) -> MadeBy:
     """What makes this state, with a digest of all that decides it."""
-    settings, stages = settings_to_plain(run.settings), stage_versions()
+    settings, stages = deciding_settings(run.settings), stage_versions()
     rows = recordings.drop_columns(["path", "duration_s", "voiced_s"]).to_pylist()
     rows.sort(key=lambda row: (row["singer"], row["recording"]))
     text = json.dumps([stages, settings, rows], sort_keys=True)

@@ -204,6 +204,8 @@ def _reduce_recording(job: ContourJob) -> tuple[str, bool]:
         "min_frames": job.settings.min_frames,
         "max_gap_s": job.settings.max_gap_s,
     }
+    if job.settings.vibrato != "keep":
+        parts["vibrato"] = job.settings.vibrato
     key = stage_key("contour", CONTOUR_VERSION, parts)
     path = job.folder / "contours" / f"{key}.parquet"
     if not job.fresh and is_table(path):

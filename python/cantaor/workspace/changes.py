@@ -10,7 +10,7 @@ from typing import Any
 from cantaor.errors import CantaorError
 from cantaor.io.locations import printable
 from cantaor.io.own_output import is_workspace
-from cantaor.settings import settings_to_plain
+from cantaor.settings import deciding_settings
 from cantaor.workspace.provenance import MadeBy, difference
 from cantaor.workspace.workspace import Workspace
 
@@ -31,7 +31,7 @@ def workspace_facts(workspace: Workspace, model: Path) -> dict[str, Any]:
         **facts,
         "path": os.path.relpath(workspace.path.resolve(), model.resolve()),
         "state": "" if made is None else made.state,
-        "settings": settings_to_plain(workspace.settings),
+        "settings": deciding_settings(workspace.settings),
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cantaor.settings import Settings, settings_to_plain
+from cantaor.settings import Settings, deciding_settings
 
 #: Version of this code.
 CANTAOR = version("cantaor")
@@ -60,7 +60,7 @@ class MadeBy:
 
 def made_by_stage(stage: str, number: int, settings: Settings | None = None) -> MadeBy:
     """What makes a result of one stage."""
-    plain = {} if settings is None else settings_to_plain(settings)
+    plain = {} if settings is None else deciding_settings(settings)
     return MadeBy(CANTAOR, {stage: number}, plain)
 
 

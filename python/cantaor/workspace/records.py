@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cantaor.errors import ArgumentError
-from cantaor.types import Clusters, Contour, Int64Array, Motifs, PitchTrack
+from cantaor.types import Clusters, Contour, Float64Array, Int64Array, Motifs, PitchTrack
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -21,16 +21,17 @@ def contour_to_table(contour: Contour) -> pa.Table:
     counts = np.diff(contour.segment_offsets)
     step = np.zeros(contour.cluster.size, np.int32)
     step[_inner(contour.segment_offsets)] = contour.symbols
-    return pa.table(
-        {
-            "phrase": np.repeat(np.arange(counts.size), counts),
-            "cluster": contour.cluster,
-            "cents": contour.cents,
-            "start_s": contour.start_s,
-            "end_s": contour.end_s,
-            "step": step,
-        }
-    )
+    columns = {
+        "phrase": np.repeat(np.arange(counts.size), counts),
+        "cluster": contour.cluster,
+        "cents": contour.cents,
+        "start_s": contour.start_s,
+        "end_s": contour.end_s,
+        "step": step,
+    }
+    if contour.vibrato_hz is not None:
+        columns |= {"vibrato_hz": contour.vibrato_hz, "vibrato_cents": contour.vibrato_cents}
+    return pa.table(columns)
 
 
 def contour_from_table(table: pa.Table) -> Contour:
@@ -46,7 +47,13 @@ def contour_from_table(table: pa.Table) -> Contour:
         segment_offsets=offsets,
         symbols=np.ascontiguousarray(table["step"].to_numpy()[_inner(offsets)]),
         symbol_offsets=offsets - np.arange(offsets.size),
+        vibrato_hz=_optional(table, "vibrato_hz"),
+        vibrato_cents=_optional(table, "vibrato_cents"),
     )
+
+
+def _optional(table: pa.Table, name: str) -> Float64Array | None:
+    return table[name].to_numpy() if name in table.column_names else None
 
 
 def join_contours(contours: list[Contour]) -> Contour:
@@ -59,7 +66,14 @@ def join_contours(contours: list[Contour]) -> Contour:
         segment_offsets=_join_offsets([c.segment_offsets for c in contours]),
         symbols=_join([c.symbols for c in contours], np.int32),
         symbol_offsets=_join_offsets([c.symbol_offsets for c in contours]),
+        vibrato_hz=_join_known([c.vibrato_hz for c in contours]),
+        vibrato_cents=_join_known([c.vibrato_cents for c in contours]),
     )
+
+
+def _join_known(arrays: Sequence[Float64Array | None]) -> Float64Array | None:
+    known = [array for array in arrays if array is not None]
+    return np.concatenate(known) if known and len(known) == len(arrays) else None
 
 
 def motifs_from_table(table: pa.Table) -> Motifs:

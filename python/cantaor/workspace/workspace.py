@@ -21,7 +21,7 @@ from cantaor.errors import WorkspaceError
 from cantaor.io.files import read_schema, read_table, write_text
 from cantaor.io.locations import require_local
 from cantaor.io.own_output import SETTINGS_FILE, WORKSPACE_SIGNS, is_workspace
-from cantaor.settings import Settings, read_settings, settings_to_plain, settings_to_toml
+from cantaor.settings import Settings, deciding_settings, read_settings, settings_to_toml
 from cantaor.types import Clusters, Contour, PitchTrack
 from cantaor.workspace import staging
 from cantaor.workspace.confinement import refuse_links, table_path
@@ -200,7 +200,7 @@ def _refuse_mixture(workspace: Workspace) -> None:
                 f"{workspace.path}: {first}.parquet and {name}.parquet were not made together: "
                 f"{found}; run mine again"
             )
-    file = MadeBy(reference.cantaor, reference.stages, settings_to_plain(workspace.settings))
+    file = MadeBy(reference.cantaor, reference.stages, deciding_settings(workspace.settings))
     made = MadeBy(reference.cantaor, reference.stages, reference.settings)
     if found := difference(file, made):
         raise WorkspaceError(
