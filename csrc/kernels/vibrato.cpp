@@ -8,20 +8,20 @@ namespace cantaor {
 namespace {
 
 constexpr double kMinHz = 4, kMaxHz = 9;
-constexpr double kReversal = 10;                // cents back that make an extreme a turning point
-constexpr double kWidest = 400;                 // cents from trough to peak
-constexpr double kFlattest = 0.16;              // mean square over peak square: a sine has 0.5,
-constexpr double kSquarest = 0.58;              // a triangle 0.33, two alternating notes 1
-constexpr double kAlike = 0.5;                  // least ratio of neighbouring extents
-constexpr double kDrift = 1.0 / 6;              // most a centre moves in a half cycle, in extents
-constexpr double kDriftFloor = 6;               // cents that it may move in any case
-constexpr double kLevel = 30;                   // cents within which the centre is one pitch
-constexpr double kEdge = 1.2;                   // how far beyond the extent an incomplete cycle goes
-constexpr double kSteep = 2.4;                  // slope of an incomplete cycle: a sine has pi / 2
-constexpr double kJitter = 5;                   // cents that neighbouring frames differ by anyway
-constexpr std::size_t kWholeHalfCycles = 2;     // that make vibrato,
-constexpr double kHalfCycles = 2.75;            // with the incomplete ones at its ends
-constexpr std::int64_t kBlock = 1 << 16;        // frames between two looks at the control
+constexpr double kReversal = 10;             // cents back that make an extreme a turning point
+constexpr double kWidest = 400;              // cents from trough to peak
+constexpr double kFlattest = 0.16;           // mean square over peak square: a sine has 0.5,
+constexpr double kSquarest = 0.58;           // a triangle 0.33, two alternating notes 1
+constexpr double kAlike = 0.5;               // least ratio of neighbouring extents
+constexpr double kDrift = 1.0 / 6;           // most a centre moves in a half cycle, in extents
+constexpr double kDriftFloor = 6;            // cents that it may move in any case
+constexpr double kLevel = 30;                // cents within which the centre is one pitch
+constexpr double kEdge = 1.2;                // how far beyond the extent an incomplete cycle goes
+constexpr double kSteep = 2.4;               // slope of an incomplete cycle: a sine has pi / 2
+constexpr double kJitter = 5;                // cents that neighbouring frames differ by anyway
+constexpr std::size_t kWholeHalfCycles = 2;  // that make vibrato,
+constexpr double kHalfCycles = 2.75;         // with the incomplete ones at its ends
+constexpr std::int64_t kBlock = 1 << 16;     // frames between two looks at the control
 
 struct Point {
   std::int64_t frame;

@@ -15,8 +15,8 @@ constexpr double kHop = 256.0 / 44'100;
 std::vector<double> oscillation(double centre, double extent, double rate_hz, int frames) {
   std::vector<double> cents(static_cast<std::size_t>(frames));
   for (std::size_t i = 0; i < cents.size(); ++i)
-    cents[i] = centre + extent * std::sin(2 * std::numbers::pi * rate_hz * kHop *
-                                          static_cast<double>(i));
+    cents[i] =
+        centre + extent * std::sin(2 * std::numbers::pi * rate_hz * kHop * static_cast<double>(i));
   return cents;
 }
 

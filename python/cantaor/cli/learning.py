@@ -10,7 +10,12 @@ import typer
 from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.io.channels import parse_channel
-from cantaor.report.terminal import print_evaluation, print_left_out, show_progress
+from cantaor.report.terminal import (
+    print_evaluation,
+    print_left_out,
+    print_verification,
+    show_progress,
+)
 from cantaor.workspace.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -141,6 +146,12 @@ def evaluate(
         str | None,
         typer.Option(help="Leave out every group or recording in turn: train without it, ask."),
     ] = None,
+    verification: Annotated[
+        bool,
+        typer.Option(
+            "--verification", help="Same singer or not: equal error rate over pairs of recordings."
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Grid, leave-out: folder of the results.")
     ] = None,
@@ -185,7 +196,8 @@ def evaluate(
     What a workspace's own model did on its held-out clips is kept there for the report. With
     --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
     kept, cheap networks are run first. With --leave-out, every group or recording of a workspace
-    or of --clips is asked of a model that never met it.
+    or of --clips is asked of a model that never met it. With --verification, recordings that the
+    model has not met are compared with all those of other source groups.
     """
     from cantaor.experiments.grid import default_protocols, plan_of
     from cantaor.experiments.model_notes import model_notes
@@ -197,8 +209,12 @@ def evaluate(
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.training.recipes import recipe_settings
 
-    if grid and leave_out is not None:
-        raise ArgumentError("give --grid or --leave-out, not both")
+    kinds = {"--grid": grid, "--leave-out": leave_out is not None, "--verification": verification}
+    if sum(kinds.values()) > 1:
+        raise ArgumentError(
+            f"give one of {', '.join(kinds)}, not "
+            f"{' and '.join(name for name, given in kinds.items() if given)}"
+        )
     if leave_out is not None:
         settings = recipe_settings(
             recipe or "robust", width=width, epochs=epochs, seed=seed, device=device
@@ -220,6 +236,10 @@ def evaluate(
     folder = model_folder(model)
     if clips is None:
         _refuse_channel(channel)
+    if verification:
+        listened = parse_channel(channel)
+        _verify(folder, None if clips is None else clips_manifest(clips, listened, folder), as_json)
+        return
     with show_progress(as_json) as progress:
         if clips is None and folder != model:
             result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
@@ -304,6 +324,21 @@ def _leave_out(
         print_json(found.to_json())
     else:
         print_left_out(found.to_json())
+
+
+def _verify(model: Path, clips: Manifest | None, as_json: bool) -> None:
+    from cantaor.experiments.model_notes import model_notes
+    from cantaor.experiments.verification import verify
+    from cantaor.learn.export.bundle import load_bundle
+
+    with show_progress(as_json) as progress:
+        found = verify(model, clips, progress).to_json()
+    notes = model_notes(load_bundle(model).extra, model)
+    if as_json:
+        print_json({**found, "notes": notes})
+    else:
+        print_verification(found)
+    print_notes(notes)
 
 
 def _evaluate_grid(

@@ -184,7 +184,7 @@ def evaluate_model(
     """
     bundle = load_bundle(model)
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = _held_out(model, None if clips is None else checked_clips(clips), bundle)
+    tested = tested_clips(model, clips, bundle)
     shared = own_share(model, bundle) if clips is None else share_with(model, tested)
     rate = bundle.trained.module.sample_rate
     loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
@@ -216,7 +216,7 @@ def evaluate_workspace(
     """
     folder = model or workspace.path / "model"
     bundle = load_bundle(folder)
-    tested = _held_out(folder, None, bundle)
+    tested = tested_clips(folder, None, bundle)
     rate = bundle.trained.module.sample_rate
     clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
     labels = labels_in_order_of(bundle.trained, clips)
@@ -248,8 +248,19 @@ def _write_figures(
     write_json(path, {**result.to_json(), **origin, **(more or {})})
 
 
-def _held_out(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
-    if clips is None:
+def tested_clips(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
+    """What a model is tested on: clips on the test side, all where none is named, or its own.
+
+    Raises
+    ------
+    ModelError
+        There are none.
+    SplitError
+        A clip names a side that there is not.
+    """
+    if clips is not None:
+        clips = checked_clips(clips)
+    else:
         clips = own_clips(model)
         if clips is None:
             raise ModelError(f"{model}: has no {CLIPS}; name the clips to test on")

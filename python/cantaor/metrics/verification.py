@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
 from cantaor.errors import ArgumentError
-from cantaor.types import Float64Array, Int64Array
+from cantaor.types import Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,10 @@ def detection_cost(same: ArrayLike, different: ArrayLike, prior: float = 0.05) -
 
 
 def cross_group_trials(
-    embeddings: Float64Array, singers: Int64Array, groups: Int64Array
+    embeddings: Float64Array,
+    singers: ArrayLike,
+    groups: ArrayLike,
+    asked: ArrayLike | None = None,
 ) -> tuple[Float64Array, Float64Array]:
     """Cosines of all pairs from different source groups.
 
@@ -126,7 +129,9 @@ def cross_group_trials(
     embeddings
         float64 (n, dim), one for each recording.
     singers, groups
-        int64 (n,).
+        int (n,).
+    asked
+        bool (n,): a pair counts where one of its recordings is asked. None: all pairs count.
 
     Returns
     -------
@@ -135,8 +140,12 @@ def cross_group_trials(
     """
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     one, other = np.triu_indices(len(unit), 1)
-    apart = groups[one] != groups[other]
+    owner, group = np.asarray(singers), np.asarray(groups)
+    apart = group[one] != group[other]
+    if asked is not None:
+        chosen = np.asarray(asked, dtype=bool)
+        apart &= chosen[one] | chosen[other]
     one, other = one[apart], other[apart]
     cosines = np.einsum("ij,ij->i", unit[one], unit[other])
-    same = singers[one] == singers[other]
+    same = owner[one] == owner[other]
     return cosines[same], cosines[~same]

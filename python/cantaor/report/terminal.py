@@ -211,6 +211,22 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def print_verification(found: Mapping[str, Any]) -> None:
+    """Error rates over the trials of a model."""
+    trials, costs = found["trials"], found["detection_cost"]
+    rows = [
+        ["recordings that the model has not met", str(found["unheard"])],
+        ["others beside them", str(found["recordings"] - found["unheard"])],
+        ["trials of one singer, of two", f"{trials['same']:,}, {trials['different']:,}"],
+        ["equal error rate", f"{found['equal_error_rate']:.3f}"],
+        ["at a cosine of", f"{found['threshold']:.3f}"],
+        *[[f"least detection cost, prior {prior}", f"{costs[prior]:.3f}"] for prior in costs],
+    ]
+    print_rows("Same singer or not", ["figure", "value"], rows)
+    for path in found["unread"]:
+        plain_console(soft_wrap=True).print(printable(f"not compared: {path}: cannot be read"))
+
+
 def print_left_out(found: Mapping[str, Any]) -> None:
     """Answers on groups that were left out, the worst first, and the figures over them."""
     rows = [
