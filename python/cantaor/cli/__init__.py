@@ -19,6 +19,7 @@ from rich.text import Text
 from cantaor.cli import (
     corpora,
     enrolment,
+    evaluation,
     find,
     learning,
     measuring,
@@ -39,6 +40,7 @@ __all__ = ["app", "main"]
 _COMMANDS = (
     mining,
     learning,
+    evaluation,
     recognition,
     enrolment,
     corpora,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,6 +60,10 @@ Channel = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Treat warnings about a recording as failures.")
 ]
+Width = Annotated[int | None, typer.Option(help="Network width (channels); default: the paper's.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Maximum number of epochs; default: the recipe's.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Discard existing results and start over.")]
 Recordings = Annotated[
     list[str],
@@ -93,6 +97,24 @@ def print_notes(notes: list[str]) -> None:
 
 def print_json(value: object, indent: int | None = 2) -> None:
     typer.echo(json_text(value, indent=indent))
+
+
+def refuse_with_clips(given: dict[str, Any]) -> None:
+    """A file of clips says itself which clips there are and which are tested on."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise ArgumentError(
+            f"{', '.join(named)} cut a workspace's clips; those of --clips are all used, "
+            "with the sides that its column 'split' names"
+        )
+
+
+def refuse_channel(channel: str | None) -> None:
+    if channel is not None:
+        raise ArgumentError(
+            "--channel is for --clips; a workspace, and a model's own clips, keep the channel that "
+            "mine was given"
+        )
 
 
 def parse_support(name: str, text: str) -> int | float:

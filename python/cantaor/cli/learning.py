@@ -1,34 +1,29 @@
-"""`train`, `evaluate` and `export` models."""
+"""`train` and `export` models."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cantaor.cli.app import Channel, Device, Json, Seed, app, model_folder, print_json, print_notes
-from cantaor.errors import ArgumentError, SplitError
-from cantaor.io.channels import parse_channel
-from cantaor.report.terminal import (
-    print_evaluation,
-    print_left_out,
-    print_verification,
-    show_progress,
+from cantaor.cli.app import (
+    Channel,
+    Device,
+    Epochs,
+    Json,
+    Seed,
+    Width,
+    app,
+    model_folder,
+    print_json,
+    refuse_channel,
+    refuse_with_clips,
 )
+from cantaor.errors import ArgumentError
+from cantaor.io.channels import parse_channel
+from cantaor.report.terminal import show_progress
 from cantaor.workspace.workspace import open_workspace
-
-if TYPE_CHECKING:
-    from cantaor.corpus.manifest import Manifest
-    from cantaor.experiments.grid import GridPlan
-    from cantaor.learn.training.settings import TrainingSettings
-
-Recipe = Annotated[str, typer.Option(help="Named training settings: paper, accurate or robust.")]
-Width = Annotated[int | None, typer.Option(help="Network width (channels); default: the paper's.")]
-Epochs = Annotated[
-    int | None, typer.Option(help="Maximum number of epochs; default: the recipe's.")
-]
-
 
 # The first minute decides which figure a user remembers.
 _UNASKED = (
@@ -117,13 +112,13 @@ def train(
         if clips is not None:
             if out is None:
                 raise ArgumentError("train --clips needs --out for the model")
-            _refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
+            refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
             manifest = clips_manifest(clips, parse_channel(channel))
             folder = train_clips(manifest, settings, out, progress=progress)
         else:
             assert work is not None
             workspace = open_workspace(work)
-            _refuse_channel(channel)
+            refuse_channel(channel)
             prepared = prepare_clips(
                 workspace,
                 split or "paper",
@@ -133,126 +128,6 @@ def train(
             )
             folder = train_workspace(workspace, prepared, settings, out, progress)
     _print_training(folder, as_json)
-
-
-@app.command(epilog="Example: `cantaor evaluate work --json`, `cantaor evaluate work --grid`")
-def evaluate(
-    model: Annotated[
-        Path | None, typer.Argument(help="A workspace with a model, or a model.")
-    ] = None,
-    clips: Annotated[str | None, typer.Option(help="CSV of clips to test on.")] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="Train and test a grid of models.")] = False,
-    leave_out: Annotated[
-        str | None,
-        typer.Option(help="Leave out every group or recording in turn: train without it, ask."),
-    ] = None,
-    verification: Annotated[
-        bool,
-        typer.Option(
-            "--verification", help="Same singer or not: equal error rate over pairs of recordings."
-        ),
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Grid, leave-out: folder of the results.")
-    ] = None,
-    models: Annotated[str | None, typer.Option(help="Grid: networks, separated by commas.")] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Grid: features, separated by commas.")
-    ] = None,
-    data: Annotated[str | None, typer.Option(help="Grid: data sets, separated by commas.")] = None,
-    protocols: Annotated[
-        str | None,
-        typer.Option(
-            help="Grid: splits, separated by commas: paper, audio, recording, group; of --clips "
-            "also file, its column split. Not given: file where that names a test side, else paper."
-        ),
-    ] = None,
-    fractions: Annotated[
-        str, typer.Option(help="Grid: fractions of the training clips, separated by commas.")
-    ] = "1",
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Grid, leave-out: named training settings, paper, accurate or robust; not given: "
-            "paper in a grid, robust where something is left out."
-        ),
-    ] = None,
-    width: Width = None,
-    epochs: Epochs = None,
-    max_clips: Annotated[
-        int | None,
-        typer.Option(help="Grid, leave-out: maximum training clips a singer (1000); 0: no limit."),
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Grid: start no new cell after this many minutes.")
-    ] = None,
-    channel: Channel = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
-    """Test a model on its held-out clips or on other clips, or run the grid of Table 2.
-
-    What a workspace's own model did on its held-out clips is kept there for the report. With
-    --grid, MODEL is a mined workspace, or --clips names clips; cells that were run before are
-    kept, cheap networks are run first. With --leave-out, every group or recording of a workspace
-    or of --clips is asked of a model that never met it. With --verification, recordings that the
-    model has not met are compared with all those of other source groups.
-    """
-    from cantaor.experiments.grid import default_protocols, plan_of
-    from cantaor.experiments.model_notes import model_notes
-    from cantaor.experiments.train_evaluate import (
-        clips_manifest,
-        evaluate_model,
-        evaluate_workspace,
-    )
-    from cantaor.learn.export.bundle import load_bundle
-    from cantaor.learn.training.recipes import recipe_settings
-
-    kinds = {"--grid": grid, "--leave-out": leave_out is not None, "--verification": verification}
-    if sum(kinds.values()) > 1:
-        raise ArgumentError(
-            f"give one of {', '.join(kinds)}, not "
-            f"{' and '.join(name for name, given in kinds.items() if given)}"
-        )
-    if leave_out is not None:
-        settings = recipe_settings(
-            recipe or "robust", width=width, epochs=epochs, seed=seed, device=device
-        )
-        listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--leave-out")
-        _leave_out(model, listed, settings, leave_out, data, max_clips, out, as_json)
-        return
-    if grid:
-        listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--grid")
-        cut = protocols or default_protocols(listed)
-        plan = plan_of(models, features, data, cut, fractions)
-        settings = recipe_settings(
-            recipe or "paper", width=width, epochs=epochs, seed=seed, device=device
-        )
-        _evaluate_grid(model, listed, plan, settings, out, max_clips, minutes, as_json)
-        return
-    if model is None:
-        raise ArgumentError("evaluate needs a workspace or a model")
-    folder = model_folder(model)
-    if clips is None:
-        _refuse_channel(channel)
-    if verification:
-        listened = parse_channel(channel)
-        _verify(folder, None if clips is None else clips_manifest(clips, listened, folder), as_json)
-        return
-    with show_progress(as_json) as progress:
-        if clips is None and folder != model:
-            result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
-        else:
-            listened = parse_channel(channel)
-            manifest = None if clips is None else clips_manifest(clips, listened, folder)
-            result = evaluate_model(folder, manifest, progress).to_json()
-    notes = model_notes(load_bundle(folder).extra, folder)
-    if as_json:
-        print_json({**result, "notes": notes})
-    else:
-        print_evaluation(result)
-    print_notes(notes)
 
 
 @app.command(epilog="Example: `cantaor export work/model --out singer.ts`")
@@ -276,130 +151,6 @@ def export(
         print_json({"path": str(path), "card": str(card)})
     else:
         typer.echo(f"written: {path}, {card}")
-
-
-def _listed_clips(
-    work: Path | None,
-    clips: str | None,
-    max_clips: int | None,
-    channel: str | int | None,
-    option: str,
-) -> Manifest | None:
-    from cantaor.experiments.train_evaluate import clips_manifest
-
-    if (work is None) == (clips is None):
-        raise ArgumentError(f"evaluate {option} needs either a workspace or --clips, and not both")
-    if clips is None:
-        return None
-    _refuse_with_clips({"--max-clips": max_clips})
-    return clips_manifest(clips, channel)
-
-
-def _leave_out(
-    work: Path | None,
-    clips: Manifest | None,
-    settings: TrainingSettings,
-    by: str,
-    data: str | None,
-    max_clips: int | None,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    from cantaor.experiments.clip_splits import MAX_CLIPS
-    from cantaor.experiments.leave_one_out import leave_one_out
-
-    if clips is not None:
-        _refuse_with_clips({"--data": data})
-    with show_progress(as_json) as progress:
-        found = leave_one_out(
-            open_workspace(work) if work is not None else clips,  # type: ignore[arg-type]
-            settings,
-            by,
-            data=data or "motifs",
-            max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
-            out=out,
-            progress=progress,
-        )
-    if as_json:
-        print_json(found.to_json())
-    else:
-        print_left_out(found.to_json())
-
-
-def _verify(model: Path, clips: Manifest | None, as_json: bool) -> None:
-    from cantaor.experiments.model_notes import model_notes
-    from cantaor.experiments.verification import verify
-    from cantaor.learn.export.bundle import load_bundle
-
-    with show_progress(as_json) as progress:
-        found = verify(model, clips, progress).to_json()
-    notes = model_notes(load_bundle(model).extra, model)
-    if as_json:
-        print_json({**found, "notes": notes})
-    else:
-        print_verification(found)
-    print_notes(notes)
-
-
-def _evaluate_grid(
-    work: Path | None,
-    clips: Manifest | None,
-    plan: GridPlan,
-    settings: TrainingSettings,
-    out: Path | None,
-    max_clips: int | None,
-    minutes: float | None,
-    as_json: bool,
-) -> None:
-    from cantaor.experiments.clip_splits import MAX_CLIPS
-    from cantaor.experiments.grid import run_clips_grid, run_workspace_grid
-    from cantaor.learn.evaluation.grid import NO_TIME
-
-    folder = out if work is None else out or work / "grid"
-    if folder is None:
-        raise ArgumentError("evaluate --grid --clips needs --out for the results")
-    with show_progress(as_json) as progress:
-        if work is not None:
-            records = run_workspace_grid(
-                open_workspace(work),
-                plan,
-                settings,
-                folder,
-                max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
-                minutes=minutes,
-                progress=progress,
-            )
-        else:
-            assert clips is not None
-            records = run_clips_grid(
-                clips, plan, settings, folder, minutes=minutes, progress=progress
-            )
-    if as_json:
-        print_json(records)
-    else:
-        typer.echo((folder / "grid.md").read_text(encoding="utf-8"))
-        typer.echo(f"written: {folder / 'grid.json'}")
-    empty = [str(one["empty"]) for one in records if "empty" in one]
-    if empty and len(empty) == len(records) and set(empty) != {NO_TIME}:
-        raise SplitError(f"no cell could be run: {empty[0]}")
-
-
-def _refuse_with_clips(given: dict[str, Any]) -> None:
-    """A file of clips says itself which clips there are and which are tested on."""
-    named = [name for name, value in given.items() if value is not None]
-    if named:
-        raise ArgumentError(
-            f"{', '.join(named)} cut a workspace's clips; those of --clips are all used, "
-            "with the sides that its column 'split' names"
-        )
-
-
-def _refuse_channel(channel: str | None) -> None:
-    if channel is not None:
-        raise ArgumentError(
-            "--channel is for --clips; a workspace, and a model's own clips, keep the channel that "
-            "mine was given"
-        )
 
 
 def _names(text: str) -> list[str]:
