@@ -35,6 +35,9 @@ extensions = [
 ]
 exclude_patterns = ["extensions", "examples", "laboratory/results"]
 
+# Options are written with two hyphens.
+smartquotes = False
+
 # Links between pages are file names with anchors, so they work on a code host too.
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -10,6 +10,10 @@ A page holds a comment such as ``<!-- from code: commands -->``; what the code s
     The names that ``import cantaor`` offers.
 ``modules ROOM...``
     The public classes and functions of modules or packages.
+``citation``
+    The paper of ``CITATION.cff`` with its DOI, as text and as BibTeX.
+``policy``
+    What the file ``SECURITY.md`` of the repository says, its title left out.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from sphinx.application import Sphinx
 from typer.main import get_command
 
@@ -29,6 +34,7 @@ from cantaor.cli import app as commands_app
 from cantaor.settings import Settings, settings_to_toml
 
 PACKAGE = Path(cantaor.__file__).parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 MARK = re.compile(r"^<!-- from code: (\w+) ?(.*?) -->$", re.MULTILINE)
 
 
@@ -58,7 +64,6 @@ def command_section(name: str, command: click.Command) -> str:
     lines += table(("argument", "meaning"), map(argument_row, arguments))
     lines += table(("option", "meaning", "default"), map(option_row, options))
     return "\n".join([*lines, command.epilog or "", ""])
-
 
 
 def argument_row(argument: Any) -> tuple[str, ...]:
@@ -122,8 +127,52 @@ def has_public(file: Path) -> bool:
 
 def module_section(dotted: str) -> str:
     return "\n".join(
-        [f"## {dotted}", "", "```{eval-rst}", f".. automodule:: {dotted}", "   :members:", "```", ""]
+        [
+            f"## {dotted}",
+            "",
+            "```{eval-rst}",
+            f".. automodule:: {dotted}",
+            "   :members:",
+            "```",
+            "",
+        ]
     )
+
+
+def citation() -> str:
+    """The reference of the paper, its BibTeX entry, and that of the software."""
+    facts = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    paper = facts["preferred-citation"]
+    names = [f"{one['family-names']}, {one['given-names']}" for one in paper["authors"]]
+    link = f"[doi:{paper['doi']}](https://doi.org/{paper['doi']})"
+    text = f"{'; '.join(names)} ({paper['year']}). *{paper['title']}*. {link}"
+    article = {
+        "author": " and ".join(names),
+        "title": f"{{{paper['title']}}}",
+        "year": paper["year"],
+        "doi": paper["doi"],
+    }
+    software = {
+        "author": f"{{{facts['authors'][0]['name']}}}",
+        "title": f"{{{facts['title']}}}: {facts['abstract']}",
+        "note": f"Version {facts['version']}",
+    }
+    entries = [bibtex("misc", "cantaor-paper", article), bibtex("software", "cantaor", software)]
+    return "\n".join([text, "", "```bibtex", *entries, "```", ""])
+
+
+def bibtex(kind: str, key: str, fields: dict[str, object]) -> str:
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def policy() -> str:
+    """The security policy of the repository."""
+    file = REPOSITORY / "SECURITY.md"
+    if not file.exists():
+        return ""
+    text = file.read_text(encoding="utf-8").split("\n", 1)[1]
+    return f"## Policy\n{re.sub(r'^#', '##', text, flags=re.MULTILINE)}"
 
 
 def table(head: tuple[str, ...], rows: Any) -> list[str]:
@@ -140,4 +189,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
     "public": public,
     "modules": modules,
+    "citation": citation,
+    "policy": policy,
 }
