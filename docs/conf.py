@@ -7,6 +7,8 @@ from importlib.metadata import version as version_of
 from importlib.util import find_spec
 from pathlib import Path
 
+from sphinx.ext.autodoc.mock import _MockObject
+
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 #: What the package imports from its extras; a stand-in takes the place of what is not installed.
@@ -45,6 +47,8 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_mock_imports = [name for name in EXTRAS if find_spec(name) is None]
+# Annotations such as ``Tensor | None`` are evaluated where torch is a stand-in too.
+_MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 # Several rooms have a record or a callable of one name; a name alone then links to one of them.

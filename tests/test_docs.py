@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -57,15 +58,21 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
 
 
+def blocks_in_order(page: Path) -> list[tuple[str, str]]:
+    """Language and text of every block of a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^ *```(\w+)\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def commands(page: Path, *languages: str) -> list[list[str]]:
     """Arguments of every cantaor command in the page's blocks of some languages."""
-    lines = [
-        line.split("#")[0].strip()
-        for language in languages
-        for block in blocks(page, language)
-        for line in block.splitlines()
-    ]
-    return [line.split()[1:] for line in lines if line.startswith("cantaor ")]
+    return [found for language in languages for b in blocks(page, language) for found in calls(b)]
+
+
+def calls(block: str) -> list[list[str]]:
+    """Arguments of every cantaor command in a block, as a shell would cut them."""
+    lines = [line.strip() for line in block.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("cantaor ")]
 
 
 @pytest.fixture(scope="module")
@@ -174,15 +181,18 @@ def test_pictures_are_made_by_the_program_and_small() -> None:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_documents_runs(folder: Path) -> None:
+def test_every_command_of_the_documents_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soft = np.zeros(1, np.float32)
     write_audio(folder / "empty.wav", soft, 16_000)  # a neighbour that no command may stumble over
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     shutil.rmtree(folder / "work", ignore_errors=True)
+    monkeypatch.chdir(folder)
     for page in RUN:
-        for arguments in commands(ROOT / page, "sh"):
-            command = [sys.executable, "-m", "cantaor", *arguments]
-            done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True
-            )
-            assert done.returncode == 0, f"{page}: {' '.join(arguments)}\n{done.stderr}"
+        names: dict[str, object] = {}
+        for language, block in blocks_in_order(ROOT / page):
+            if language == "python":
+                exec(compile(block, page, "exec"), names)
+            for arguments in calls(block) if language == "sh" else []:
+                command = [sys.executable, "-m", "cantaor", *arguments]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True)
+                assert done.returncode == 0, f"{page}: {' '.join(arguments)}\n{done.stderr}"

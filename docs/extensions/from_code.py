@@ -27,6 +27,7 @@ from typing import Any
 import click
 import yaml
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import mock
 from typer.main import get_command
 
 import cantaor
@@ -46,7 +47,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 def fill(app: Sphinx, name: str, source: list[str]) -> None:
     """Replace the comments of a page by what they name."""
-    source[0] = MARK.sub(lambda mark: PARTS[mark[1]](*mark[2].split()), source[0])
+    with mock(app.config.autodoc_mock_imports):
+        source[0] = MARK.sub(lambda mark: PARTS[mark[1]](*mark[2].split()), source[0])
 
 
 def commands() -> str:
