@@ -1,7 +1,7 @@
 """Mining against its peers: the answers are compared first, then both sides are timed.
 
 Run ``pytest benchmarks/bench_mining.py``; name SPMF's jar in CANTAOR_SPMF_JAR to include it.
-``python -m benchmarks.mining_tables`` prints the tables of ``docs/mining.md``.
+``python -m benchmarks.mining_tables`` prints the tables of ``docs/laboratory/mining.md``.
 """
 
 from __future__ import annotations

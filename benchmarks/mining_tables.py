@@ -1,4 +1,4 @@
-"""The tables of ``docs/mining.md``.
+"""The tables of ``docs/laboratory/mining.md``.
 
 ``python -m benchmarks.mining_tables [TABLE...]`` prints the tables named, or all; the classic one
 needs SPMF's jar, named in CANTAOR_SPMF_JAR.

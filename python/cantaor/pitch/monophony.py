@@ -18,7 +18,8 @@ from cantaor.pitch.tracker import extract_pitch
 from cantaor.types import REFERENCE_RATE, Audio, Float32Array, Float64Array, PitchTrack
 
 #: Below this share of explained moments a recording is said to be accompanied. Chosen on synthetic
-#: voices with and without a plucked guitar or a second voice; docs/pitch.md has the error rates.
+#: voices with and without a plucked guitar or a second voice; error rates stand in
+#: docs/laboratory/recordings.md.
 MIN_EXPLAINED = 0.75
 #: Fewer moments say nothing.
 MIN_MOMENTS = 24

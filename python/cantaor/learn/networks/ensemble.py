@@ -8,9 +8,9 @@ random start alone, are averaged.
 References
 ----------
 Which views, and what was tried beside them, is measured in ``benchmarks/groups.py``; see
-``docs/identification.md``. Cepstral liftering: Juang, B.-H., Rabiner, L. and Wilpon, J. (1987). On
-the use of bandpass liftering in speech recognition. IEEE Transactions on Acoustics, Speech, and
-Signal Processing.
+``docs/laboratory/identification.md``. Cepstral liftering: Juang, B.-H., Rabiner, L. and Wilpon, J.
+(1987). On the use of bandpass liftering in speech recognition. IEEE Transactions on Acoustics,
+Speech, and Signal Processing.
 """
 
 import numpy as np
