@@ -62,7 +62,7 @@ CANTAOR_WIDE float strongest_relative(const float* cents, const float* strength,
   const FloatLanes octave = apart - kOctave, twelfth = apart - kTwelfth;
   const IntLanes related =
       ((octave < kNear) & (octave > -kNear)) | ((twelfth < kNear) & (twelfth > -kNear));
-  strong = related & (strong > 0) ? strong : FloatLanes{};
+  strong = (related & (strong > 0)) ? strong : FloatLanes{};
   return largest_lane(strong);
 }
 

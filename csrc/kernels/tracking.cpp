@@ -69,7 +69,7 @@ CANTAOR_WIDE void add_local(const float* found, const float* strength, const flo
   above = above > 0 ? above : FloatLanes{};
   sum += voicing - strong - high * above;
   const FloatLanes never = FloatLanes{} + kNever;
-  sum = (there > 0) & (sum < kNever) ? sum : never;
+  sum = ((there > 0) & (sum < kNever)) ? sum : never;
   const float unvoiced = next[kMaxCandidates], least = -std::max(largest_lane(-sum), -unvoiced);
   sum -= least;
   sum = sum < kNever ? sum : never;

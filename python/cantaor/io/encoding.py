@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from typing import IO
 
 import soundfile
 
@@ -44,7 +46,7 @@ def write_audio(path: str | os.PathLike[str], samples: Float32Array, sample_rate
 def _encode(samples: Float32Array, sample_rate: int, form: str) -> bytes:
     # In a file of memory: libsndfile would wait for the disk at the end of every file. By its
     # descriptor: see _open.
-    with os.fdopen(os.memfd_create("audio"), "rb") as memory:
+    with _memory() as memory:
         channels = 1 if samples.ndim == 1 else samples.shape[1]
         with soundfile.SoundFile(
             memory.fileno(), "w", sample_rate, channels, format=form, closefd=False
@@ -52,3 +54,10 @@ def _encode(samples: Float32Array, sample_rate: int, form: str) -> bytes:
             sound.write(samples)
         memory.seek(0)
         return memory.read()
+
+
+def _memory() -> IO[bytes]:
+    """A file without a name: of memory where the system has such files, else a temporary one."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("audio"), "rb")
+    return tempfile.TemporaryFile()
