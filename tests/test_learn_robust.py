@@ -280,3 +280,27 @@ def test_without_enrolled_singers_shares_stay(bundle: Bundle) -> None:
     np.testing.assert_array_equal(
         merge_enrolled(probabilities, np.ones(96), gallery), probabilities
     )
+
+
+def test_evidence_is_of_different_moments() -> None:
+    """Cuts of one passage are one piece of evidence, as they are one family in the tables."""
+    motifs = ((1, 2), (1, 2, 3), (2, 3), (4, 5), (4,), (6,))
+    probabilities = np.array(
+        [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.5, 0.5], [0.4, 0.6]]
+    )
+    made = ClipPredictions(
+        path="song",
+        motifs=motifs,
+        start_s=np.array([1.0, 1.0, 1.2, 5.0, 5.1, 9.0]),
+        end_s=np.array([1.5, 1.8, 1.8, 5.6, 5.3, 9.4]),
+        probabilities=probabilities.astype(np.float32),
+        embeddings=np.zeros((6, 2), np.float32),
+    )
+    found = aggregate_clips(made, ("a", "b"))
+    assert found.ranked[0].singer == "a"
+    assert [(one.motif, one.members) for one in found.evidence] == [
+        ((1, 2), ((1, 2, 3), (2, 3))),
+        ((4, 5), ((4,),)),
+        ((6,), ()),
+    ]
+    assert found.to_json()["evidence"][0]["members"] == [[1, 2, 3], [2, 3]]

@@ -79,12 +79,13 @@ class Flattener {
   Flattener(std::span<double> cents, double hop_s)
       : cents_(cents), hop_s_(hop_s), limits_{0.5 / kMaxHz / hop_s, 0.5 / kMinHz / hop_s} {}
 
-  /// Flattens the vibrato among the turning points of one voiced run.
+  /// Flattens the vibrato among the turning points of one voiced run, [begin, end).
   ///
   /// What is read is not yet flattened, but for frames before `free_from_`, where what is found is
   /// cut off anyway.
-  void take(std::span<const Point> points) {
-    free_from_ = points.empty() ? 0 : points.front().frame;
+  void take(std::span<const Point> points, std::int64_t begin, std::int64_t end) {
+    run_begin_ = free_from_ = begin;
+    run_end_ = end;
     cycles_.clear();
     std::size_t first = 0;
     for (std::size_t i = 0; i + 1 < points.size(); ++i) {
@@ -156,8 +157,9 @@ class Flattener {
                     const HalfCycle& cycle) const {
     const Point here = points[at_point];
     const bool is_end = step < 0 ? at_point == 0 : at_point + 1 == points.size();
-    if (is_end) return here.frame;
-    const Point next = points[step < 0 ? at_point - 1 : at_point + 1];
+    const std::int64_t border = step < 0 ? run_begin_ : run_end_ - 1;
+    const Point next =
+        is_end ? Point{border, at(border)} : points[step < 0 ? at_point - 1 : at_point + 1];
     const auto frames = static_cast<double>(std::abs(next.frame - here.frame));
     if (frames <= limits_.longest &&
         std::abs(next.cents - cycle.centre) <= kEdge * 0.5 * cycle.extent)
@@ -208,7 +210,7 @@ class Flattener {
   double hop_s_;
   Limits limits_;
   std::vector<HalfCycle> cycles_;
-  std::int64_t free_from_ = 0;
+  std::int64_t run_begin_ = 0, run_end_ = 0, free_from_ = 0;
   Vibrato out_;
 };
 
@@ -228,8 +230,9 @@ Vibrato flatten_vibrato(std::span<double> cents, double hop_s, Control& control)
       ++i;
       continue;
     }
-    i = find_turning_points(cents, i, points);
-    flattener.take(points);
+    const std::int64_t begin = i;
+    i = find_turning_points(cents, begin, points);
+    flattener.take(points, begin, i);
   }
   return flattener.finish();
 }

@@ -106,16 +106,22 @@ def stretches(points: list[int], cents: list[float], hop_s: float) -> list[Stret
     return [stretch for stretch in found if len(stretch.centres) >= 2]
 
 
-def edge(points: list[int], at: int, inside: int, cents: list[float], hop_s: float) -> int:
+def edge(
+    points: list[int],
+    at: int,
+    inside: int,
+    run: list[int],
+    cents: list[float],
+    hop_s: float,
+) -> int:
     """Outermost frame of the incomplete cycle beyond a turning point; ``inside`` is the one before.
 
     All of a half cycle that stays within the vibrato's range, else as much of one as could be
     vibrato: within its range, no steeper, no longer.
     """
     here, other = points[at], points[inside]
-    if not 0 <= 2 * at - inside < len(points):
-        return here
-    beyond = points[2 * at - inside]
+    border = run[0] if at < inside else run[-1]
+    beyond = points[2 * at - inside] if 0 <= 2 * at - inside < len(points) else border
     step = at - inside
     centre, extent = (cents[here] + cents[other]) / 2, abs(cents[here] - cents[other])
     if abs(beyond - here) <= 1 / 8 / hop_s and abs(cents[beyond] - centre) <= 0.6 * extent:
@@ -137,12 +143,12 @@ def flatten_vibrato(cents: list[float], hop_s: float) -> Flattened:
     regions: list[tuple[int, int, float, float]] = []
     for run in voiced_runs(cents):
         points = turning_points(run, cents)
-        free_from = points[0] if points else 0
+        free_from = run[0]
         for found in stretches(points, cents, hop_s):
             last = found.first + len(found.centres)
-            begin = edge(points, found.first, found.first + 1, cents, hop_s)
+            begin = edge(points, found.first, found.first + 1, run, cents, hop_s)
             begin = max(begin, free_from)
-            end = edge(points, last, last - 1, cents, hop_s)
+            end = edge(points, last, last - 1, run, cents, hop_s)
             mean = (points[last] - points[found.first]) / len(found.centres)
             if (end - begin) / mean < 2.75:
                 continue

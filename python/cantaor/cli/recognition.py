@@ -276,4 +276,5 @@ def _print_identification(found: Identification) -> None:
     typer.echo(
         f"strongest: motif {' '.join(map(str, best.motif))} "
         f"at {best.start_s:.2f}-{best.end_s:.2f} s"
+        + (f" (and {len(best.members)} motifs that cut it)" if best.members else "")
     )

@@ -32,9 +32,11 @@ from cantaor.learn.identification.enrolment import (
     merge_enrolled,
 )
 from cantaor.learn.identification.saved_finder import finder_from_bundle
-from cantaor.types import Audio, Float32Array, Float64Array
+from cantaor.types import Audio, Float32Array, Float64Array, Int64Array
 
 _EVIDENCE = 5
+# Share of the shorter clip above which two clips are one moment, as for families of motifs.
+_SAME_MOMENT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class SingerScore:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One motif clip that supports the first-ranked singer.
+    """A moment that supports the first-ranked singer: one motif clip, and those that cut it.
 
     Attributes
     ----------
@@ -57,12 +59,16 @@ class Evidence:
         Where it is sung, seconds.
     probability
         What the network gives the first-ranked singer for this clip, 0..1.
+    members
+        Symbols of the motifs of other clips of the same moment, each once: more than half of the
+        shorter clip is shared. No two pieces of evidence are of one moment.
     """
 
     motif: tuple[int, ...]
     start_s: float
     end_s: float
     probability: float
+    members: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -122,6 +128,7 @@ class Identification:
                     "start_s": one.start_s,
                     "end_s": one.end_s,
                     "probability": one.probability,
+                    "members": [list(motif) for motif in one.members],
                 }
                 for one in self.evidence
             ],
@@ -333,24 +340,46 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
     )
     order = np.argsort(-probabilities, kind="stable")
     first = _of_clips(predictions, int(order[0]))
-    evidence = tuple(
-        Evidence(
-            predictions.motifs[i],
-            float(predictions.start_s[i]),
-            float(predictions.end_s[i]),
-            float(first[i]),
-        )
-        for i in np.argsort(-first, kind="stable")[:_EVIDENCE]
-    )
     return Identification(
         predictions.path,
         tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
-        evidence,
+        _evidence(predictions, first),
         len(predictions.motifs),
         predictions.embeddings.mean(axis=0),
         unknown,
         backend.calibration is not None,
     )
+
+
+def _evidence(predictions: ClipPredictions, first: Float64Array) -> tuple[Evidence, ...]:
+    """The clips that give the first singer most, one for each moment."""
+    waiting = np.argsort(-first, kind="stable")
+    found: list[Evidence] = []
+    while waiting.size and len(found) < _EVIDENCE:
+        best = waiting[0]
+        same = _shared(predictions, best, waiting) > _SAME_MOMENT
+        motif = predictions.motifs[best]
+        found.append(
+            Evidence(
+                motif,
+                float(predictions.start_s[best]),
+                float(predictions.end_s[best]),
+                float(first[best]),
+                tuple(dict.fromkeys(predictions.motifs[i] for i in waiting[same][1:])),
+            )
+        )
+        waiting = waiting[~same]
+    return tuple(found)
+
+
+def _shared(predictions: ClipPredictions, one: int, others: Int64Array) -> Float64Array:
+    """How much of the shorter of two clips lies in both, 0..1; a clip shares all of itself."""
+    starts, ends = np.asarray(predictions.start_s), np.asarray(predictions.end_s)
+    common = np.minimum(ends[one], ends[others]) - np.maximum(starts[one], starts[others])
+    shorter = np.minimum(ends[one] - starts[one], ends[others] - starts[others])
+    shared: Float64Array = common / np.maximum(shorter, 1e-9)
+    shared[others == one] = 1.0
+    return shared
 
 
 def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:

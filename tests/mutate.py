@@ -1,0 +1,266 @@
+"""Mutation testing: small faults are put into the code, one at a time; tests must notice each.
+
+    python -m tests.mutate [ROOM...] [--minutes 30] [--seed 0] [--list survivors.txt]
+
+A mutant is one changed operator, comparison, constant or call in one function of a room. It lives
+in a copy of the package, so the tree is not touched. The tests of its room run with ``-x``; if they
+pass, the mutant survives and is listed. Mutants are drawn in a random order, each room in turn,
+until the minutes are over. The general tools (mutmut 3, cosmic-ray) were not used: one rewrites the
+sources and imports them under another name, which native modules beside the package do not survive;
+the other writes into the tree itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "python" / "cantaor"
+
+#: Files or folders of each room, and the tests that must notice a fault in them.
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "metrics": (
+        ("metrics",),
+        ("test_learn_verification.py", "test_learn_evaluation.py", "test_figures_by_hand.py"),
+    ),
+    "calibration": (
+        ("learn/identification/calibration.py", "learn/identification/decisions.py"),
+        ("test_learn_robust.py", "test_figures_by_hand.py"),
+    ),
+    "splits": (("corpus/splits",), ("test_splits.py", "properties/test_splits_properties.py")),
+    "motifs": (
+        ("motifs/log_odds.py", "motifs/families.py", "motifs/dictionary.py"),
+        ("test_motifs.py", "test_families.py", "test_dictionary.py"),
+    ),
+    "contour": (
+        ("contour.py",),
+        ("test_contour.py", "test_vibrato.py", "properties/test_contour_properties.py"),
+    ),
+    "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips.py", "test_figures_by_hand.py")),
+    "workspace": (
+        ("workspace/records.py", "workspace/provenance.py", "workspace/confinement.py"),
+        ("test_workspace.py", "test_stage_versions.py"),
+    ),
+}
+
+_COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+_NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all"}
+_NAMES |= {"all": "any", "argmin": "argmax", "argmax": "argmin", "flatnonzero": "argsort"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: where it is, what it says there now, and the whole changed source."""
+
+    file: Path
+    line: int
+    change: str
+    source: str
+
+
+def mutants_of(file: Path) -> Iterator[Mutant]:
+    """All mutants of a file; docstrings, messages, annotations and the order of imports stay."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for number, node in enumerate(_inside_functions(tree)):
+        for before, after in _changes(node):
+            changed = copy.deepcopy(tree)
+            target = list(_inside_functions(changed))[number]
+            vars(target).update(vars(after))
+            target.__class__ = after.__class__  # type: ignore[assignment]
+            text = ast.unparse(ast.fix_missing_locations(changed))
+            yield Mutant(file, getattr(node, "lineno", 0), before, text)
+
+
+def _inside_functions(tree: ast.Module) -> Iterator[ast.AST]:
+    for function in ast.walk(tree):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for statement in function.body:
+                if not _is_text(statement):
+                    yield from _code(statement)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Raise) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+def _code(node: ast.AST) -> Iterator[ast.AST]:
+    """What is computed below a node: no messages, no annotations, no inner functions twice."""
+    yield node
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "type_comment"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.JoinedStr))
+            if isinstance(child, ast.AST) and not inner and not isinstance(child, ast.Raise):
+                yield from _code(child)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    changed = copy.copy(node)
+    if isinstance(changed, ast.Compare) and type(changed.ops[0]) in _COMPARISONS:
+        changed.ops = [_COMPARISONS[type(changed.ops[0])](), *changed.ops[1:]]
+        yield _pair(node, changed), changed
+    elif isinstance(changed, ast.BinOp) and type(changed.op) in _OPERATORS:
+        changed.op = _OPERATORS[type(changed.op)]()
+        yield _pair(node, changed), changed
+    elif isinstance(changed, ast.BoolOp):
+        changed.op = ast.Or() if isinstance(changed.op, ast.And) else ast.And()
+        yield _pair(node, changed), changed
+    elif isinstance(changed, ast.Constant) and type(changed.value) in (int, float, bool):
+        changed.value = not changed.value if type(changed.value) is bool else changed.value + 1
+        yield _pair(node, changed), changed
+    elif isinstance(changed, ast.Name) and changed.id in _NAMES:
+        changed.id = _NAMES[changed.id]
+        yield _pair(node, changed), changed
+    elif isinstance(changed, ast.Attribute) and changed.attr in _NAMES:
+        changed.attr = _NAMES[changed.attr]
+        yield _pair(node, changed), changed
+
+
+def _pair(before: ast.AST, after: ast.AST) -> str:
+    return f"{ast.unparse(before)[:60]}  ->  {ast.unparse(after)[:60]}"
+
+
+def survives(mutant: Mutant, tests: tuple[str, ...], copied: Path, seconds: float) -> bool:
+    """Whether all tests of the room pass on a mutant; one that hangs does not survive."""
+    place = copied / "cantaor" / mutant.file.relative_to(PACKAGE)
+    original = place.read_bytes()
+    place.write_text(mutant.source, encoding="utf-8")
+    try:
+        return _passes(tests, copied, seconds)
+    finally:
+        place.write_bytes(original)
+
+
+def _passes(tests: tuple[str, ...], copied: Path, seconds: float) -> bool:
+    files = [str(ROOT / "tests" / name) for name in tests if (ROOT / "tests" / name).exists()]
+    command = [sys.executable, "-c", _RUN.format(place=str(copied)), "-q", "-x", "-p"]
+    command += ["no:cacheprovider", "--hypothesis-seed=0", *files]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+# An editable installation finds its modules before the path does: the copy must come first.
+_RUN = """
+import sys
+sys.meta_path = [f for f in sys.meta_path if "ScikitBuild" not in type(f).__name__]
+sys.path.insert(0, {place!r})
+import cantaor
+assert cantaor.__file__.startswith({place!r}), cantaor.__file__
+import pytest
+raise SystemExit(pytest.main(sys.argv[1:]))
+"""
+
+
+def copy_package(folder: Path) -> None:
+    """The package with its native modules, which may lie elsewhere, below a folder."""
+    shutil.copytree(PACKAGE, folder / "cantaor", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_core", "_gather"):
+        spec = find_spec(f"cantaor.{name}")
+        assert spec is not None
+        assert spec.origin is not None
+        shutil.copy(spec.origin, folder / "cantaor")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try mutants until the time is over; exit code 1 if more than a tenth survived."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(ROOMS))
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--list", type=Path, help="file for the survivors")
+    options = parser.parse_args(arguments)
+    chosen = options.rooms or list(ROOMS)
+    if unknown := [room for room in chosen if room not in ROOMS]:
+        parser.error(f"no room {unknown[0]!r}; there are {', '.join(ROOMS)}")
+    end = time.monotonic() + 60 * options.minutes
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy_package(Path(folder))
+        lines, tried = run(chosen, Path(folder), end, random.Random(options.seed))
+    if options.list:
+        options.list.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    print(f"{tried - len(lines)} of {tried} mutants noticed")
+    return int(len(lines) > 0.1 * tried)
+
+
+def run(rooms: list[str], folder: Path, end: float, rng: random.Random) -> tuple[list[str], int]:
+    """Survivors as lines, and the number of mutants that were tried."""
+    queues, limits = {}, {}
+    for room in rooms:
+        places, tests = ROOMS[room]
+        began = time.monotonic()
+        if not _passes(tests, folder, 600):
+            raise SystemExit(f"the tests of {room} fail without any mutant")
+        limits[room] = 30 + 3 * (time.monotonic() - began)
+        files = [file for place in places for file in _files(PACKAGE / place)]
+        queues[room] = [mutant for file in files for mutant in mutants_of(file)]
+        rng.shuffle(queues[room])
+        print(f"{room}: {len(queues[room])} mutants", flush=True)
+    lines, tried = [], 0
+    while any(queues.values()) and time.monotonic() < end:
+        for room in rooms:
+            if not queues[room] or time.monotonic() > end:
+                continue
+            mutant = queues[room].pop()
+            tried += 1
+            if survives(mutant, ROOMS[room][1], folder, limits[room]):
+                where = mutant.file.relative_to(PACKAGE)
+                lines.append(f"{where}:{mutant.line}: {mutant.change}")
+                print(lines[-1], flush=True)
+    return lines, tried
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
