@@ -41,7 +41,7 @@ exclude_patterns = ["extensions", "examples", "laboratory/results"]
 smartquotes = False
 
 # Links between pages are file names with anchors, so they work on a code host too.
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

@@ -12,8 +12,10 @@ A page holds a comment such as ``<!-- from code: commands -->``; what the code s
     The public classes and functions of modules or packages.
 ``citation``
     The paper of ``CITATION.cff`` with its DOI, as text and as BibTeX.
+``document FILE``
+    A document at the top of the repository.
 ``policy``
-    What the file ``SECURITY.md`` of the repository says, its title left out.
+    What the file ``SECURITY.md`` of the repository says, if there is one, without its title.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import yaml
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import mock
@@ -36,6 +37,14 @@ from cantaor.settings import Settings, settings_to_toml
 
 PACKAGE = Path(cantaor.__file__).parent
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: Where the site has what stands at the top of the repository.
+PROJECT_PAGES = {
+    "README.md": "../index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    "CITATION.cff": "citing.md",
+}
 MARK = re.compile(r"^<!-- from code: (\w+) ?(.*?) -->$", re.MULTILINE)
 
 
@@ -57,7 +66,7 @@ def commands() -> str:
     return "\n".join(command_section(name, found[name]) for name in sorted(found))
 
 
-def command_section(name: str, command: click.Command) -> str:
+def command_section(name: str, command: Any) -> str:
     """Heading, usage, help, and tables of the arguments and options of a command."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
@@ -168,13 +177,20 @@ def bibtex(kind: str, key: str, fields: dict[str, object]) -> str:
     return "\n".join([f"@{kind}{{{key},", *lines, "}"])
 
 
+def document(name: str) -> str:
+    """A document of the repository, its links as they are seen from a page of ``project``."""
+    text = (REPOSITORY / name).read_text(encoding="utf-8").replace("](docs/", "](../")
+    for file, page in PROJECT_PAGES.items():
+        text = text.replace(f"]({file}", f"]({page}")
+    return text
+
+
 def policy() -> str:
     """The security policy of the repository."""
-    file = REPOSITORY / "SECURITY.md"
-    if not file.exists():
+    if not (REPOSITORY / "SECURITY.md").exists():
         return ""
-    text = file.read_text(encoding="utf-8").split("\n", 1)[1]
-    return f"## Policy\n{re.sub(r'^#', '##', text, flags=re.MULTILINE)}"
+    text = document("SECURITY.md").split("\n", 1)[1]
+    return f"## Policy\n{re.sub(r'^##', '###', text, flags=re.MULTILINE)}"
 
 
 def table(head: tuple[str, ...], rows: Any) -> list[str]:
@@ -192,5 +208,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "public": public,
     "modules": modules,
     "citation": citation,
+    "document": document,
     "policy": policy,
 }
