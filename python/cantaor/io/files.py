@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,6 +23,8 @@ import pyarrow.parquet as pq
 from cantaor.errors import CantaorError, WorkspaceError
 from cantaor.io.locations import require_local
 
+# Why a file cannot have a second name: another device, a file system without links, too many.
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
 # Longest part of a file name that is made from one name, in bytes.
@@ -52,6 +57,45 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let a file stand under another name too: a hard link, or a copy on another file system.
+
+    Parameters
+    ----------
+    source
+        A file, not a symbolic link; it must only ever be replaced, never written into.
+    target
+        Its other name; what is there and is no such link or copy is replaced.
+
+    Raises
+    ------
+    WorkspaceError
+        There is no such file, or the other name cannot be written.
+    """
+    try:
+        found = source.lstat()
+    except OSError as error:
+        raise WorkspaceError(f"{source}: cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise WorkspaceError(f"{source}: is no file of its own, but a link or a folder")
+    if target.exists() and _is_same(found, target.lstat()):
+        return
+    with replacing(target) as draft:
+        try:
+            os.link(source, draft)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copy2(source, draft)
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two names lead to one file, or to a copy that kept its time."""
+    if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino):
+        return True
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def short_name(name: str) -> str:

@@ -253,7 +253,7 @@ def _stamp(location: str, name: str) -> Stamp:
 
 def _content_hash(job: PitchJob, stamp: Stamp, name: str) -> str:
     """The hash of a file's bytes; one whose stamp is known from an earlier run is not read."""
-    note = job.folder / "seen" / f"{stage_key('seen', 1, {'location': job.location})}.json"
+    note = seen_note(job.folder, job.location)
     if not job.fresh and (known := _read_note(note)) and known["stamp"] == asdict(stamp):
         return str(known["content_hash"])
     try:
@@ -263,6 +263,11 @@ def _content_hash(job: PitchJob, stamp: Stamp, name: str) -> str:
     if _is_settled(stamp):
         write_text(note, json.dumps({"stamp": asdict(stamp), "content_hash": digest}))
     return digest
+
+
+def seen_note(folder: Path, location: str) -> Path:
+    """Where a workspace notes the hash of a file's bytes, with the stamp it had."""
+    return folder / "seen" / f"{stage_key('seen', 1, {'location': location})}.json"
 
 
 def _read_note(path: Path) -> dict[str, Any] | None:

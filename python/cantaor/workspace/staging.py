@@ -24,6 +24,8 @@ from cantaor.workspace.confinement import path_to_write, refuse_links
 STAGING = ".staging"
 #: What a commit may put into a workspace's own folder.
 PUBLISHED = ("recordings", "clusters", "motifs", "failures", "instances")
+#: The same of a shard: a row for every recording of its share, and the sum of their histograms.
+SHARD_TABLES = ("shard", "histogram")
 _COMMIT, _TABLES = "commit.json", "tables"
 _PRUNING = "pruning.json"
 _NOTE = re.compile(r"[0-9a-f]{32}\.json")
@@ -105,7 +107,8 @@ def complete(folder: Path) -> None:
         for name in record["drop"]:
             remove_clips(folder, read_note(folder, name).clips)
             (folder / "cut" / name).unlink(missing_ok=True)
-        for name in (SETTINGS_FILE, *(f"{table}.parquet" for table in PUBLISHED)):
+        tables = (f"{table}.parquet" for table in (*PUBLISHED, *SHARD_TABLES))
+        for name in (SETTINGS_FILE, *tables):
             waiting = staged_table(folder, name)
             if waiting.exists():
                 waiting.replace(folder / name)

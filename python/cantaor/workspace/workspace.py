@@ -28,6 +28,7 @@ from cantaor.workspace.confinement import refuse_links, table_path
 from cantaor.workspace.provenance import MadeBy, difference, maker_of
 from cantaor.workspace.provenance import stage_key as stage_key
 from cantaor.workspace.records import clusters_from_table, contour_from_table, track_from_table
+from cantaor.workspace.shard_facts import read_facts
 
 _LOCK = ".lock"
 _LAST_TABLE = "instances"
@@ -178,6 +179,11 @@ def open_workspace(path: str | os.PathLike[str]) -> Workspace:
     if staging.is_pending(folder):
         with lock(workspace):
             settle(workspace)
+    if not workspace.is_mined and (part := read_facts(folder)):
+        raise WorkspaceError(
+            f"{folder}: is shard {part.name} of a corpus, with pitch only; join all shards with: "
+            "merge"
+        )
     if not workspace.is_mined:
         raise WorkspaceError(f"{folder}: mining has not finished; run mine again, it resumes")
     _refuse_mixture(workspace)
