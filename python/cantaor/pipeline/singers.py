@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from cantaor.io.files import is_table, read_table, write_table
-from cantaor.motifs.dictionary import MotifDictionary, Usage, count_usage, union_of
+from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.motifs.mining import mine_closed
+from cantaor.motifs.usage import MotifIndex, Usage, union_of
 from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
 from cantaor.workspace.provenance import made_by_stage, stage_key
@@ -22,6 +24,8 @@ from cantaor.workspace.records import contour_from_table, join_contours, motifs_
 
 # Raise it when mining or counting changes its results.
 MOTIF_VERSION = 1
+# The same where only the form of the table of counts changes: no result of it is published.
+_USAGE_VERSION = 2
 
 _MINING = ("gap", "min_support", "min_length", "max_length", "max_patterns")
 
@@ -84,23 +88,27 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
 
 
 def count_singer(job: SingerJob) -> tuple[str, bool]:
-    """How often one singer sings each motif of the union, and how long it lasts.
+    """Which motifs of the union one singer sings, how often, and how long they last.
 
     Returns
     -------
     Name of the table of counts, and whether it was there from an earlier run.
     """
     parts = {"contours": job.contours, "union": job.union, **_facts(job)}
-    key = stage_key("usage", MOTIF_VERSION, parts)
+    key = stage_key("usage", _USAGE_VERSION, parts)
     path = job.folder / "singers" / f"{key}.parquet"
     if not job.fresh and is_table(path):
         return key, True
-    union = motifs_from_table(read_table(job.folder / "singers" / f"{job.union}.parquet"))
-    sung = _contour(job)
-    usage = count_usage(union, (sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
-    table = pa.table({"count": usage.counts, "duration_s": usage.duration_s})
-    write_table(path, _label(table, job.settings))
+    sung, index = _contour(job), _union_index(job.folder / "singers" / f"{job.union}.parquet")
+    usage = index.usage_in((sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
+    columns = {"motif": usage.motif, "count": usage.counts, "duration_s": usage.duration_s}
+    write_table(path, _label(pa.table(columns), job.settings))
     return key, False
+
+
+@lru_cache(maxsize=1)  # a table of this name never changes, and every singer is asked for it
+def _union_index(path: Path) -> MotifIndex:
+    return MotifIndex(motifs_from_table(read_table(path)))
 
 
 def write_union(folder: Path, motif_keys: Sequence[str]) -> str:
@@ -128,7 +136,7 @@ def build_dictionary(
 
     def usage(singer: str) -> Usage:
         table = usages(singer)
-        return Usage(table["count"].to_numpy(), table["duration_s"].to_numpy())
+        return Usage(*(table[name].to_numpy() for name in ("motif", "count", "duration_s")))
 
     mined = {singer: motifs_from_table(motifs(singer)) for singer in sorted(motif_keys)}
     return MotifDictionary.assemble(mined, usage, settings.gap)
