@@ -15,6 +15,7 @@ from cantaor.motifs.families import Families, group_families, motif_scores
 from cantaor.motifs.mining import find_occurrences
 from cantaor.types import Contour, Float64Array, Motifs
 from cantaor.workspace.records import contour_from_table, join_contours
+from cantaor.workspace.rooms import table_path
 
 
 def singer_families(
@@ -66,7 +67,7 @@ def add_families(
         entries = dictionary.of(singer)
         sung = join_contours(
             [
-                contour_from_table(read_table(folder / "contours" / f"{key}.parquet"))
+                contour_from_table(read_table(table_path(folder, "contours", key)))
                 for key in contours[singer]
             ]
         )

@@ -30,9 +30,9 @@ from cantaor.pipeline.stages import STAGES, Mined, Run, reduce_pitch
 from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Clusters
 from cantaor.workspace import staging
-from cantaor.workspace.confinement import table_path
 from cantaor.workspace.journal import Failure, RunLog, Watch
 from cantaor.workspace.provenance import CANTAOR, MadeBy, difference, maker_of
+from cantaor.workspace.rooms import made, table_path
 from cantaor.workspace.shard_facts import ShardFacts, read_facts
 from cantaor.workspace.workspace import (
     Workspace,
@@ -281,9 +281,8 @@ def _noted(folder: Path) -> list[Failure]:
 def _take_over(run: Run, source: Path, one: Mined) -> None:
     """Let a recording's pitch, and what is known of its file, be in the joined workspace too."""
     target = run.workspace.path
-    link_or_copy(
-        table_path(source, "pitch", one.pitch_key), table_path(target, "pitch", one.pitch_key)
-    )
+    pitch = table_path(target, "pitch", one.pitch_key)
+    link_or_copy(table_path(source, "pitch", one.pitch_key), made(pitch))
     notes = [(seen_note(source, one.location), seen_note(target, one.location))]
     if one.entry.start_s is not None or one.entry.end_s is not None:
         channel = run.settings.channel
@@ -291,4 +290,4 @@ def _take_over(run: Run, source: Path, one: Mined) -> None:
         notes.append((source_note(source, *names), source_note(target, *names)))
     for there, here in notes:
         if there.is_file():  # none is kept of a file that had just been written
-            link_or_copy(there, here)
+            link_or_copy(there, made(here))

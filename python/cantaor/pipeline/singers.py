@@ -21,6 +21,7 @@ from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
 from cantaor.workspace.provenance import made_by_stage, stage_key
 from cantaor.workspace.records import contour_from_table, join_contours, motifs_from_table
+from cantaor.workspace.rooms import made, table_path
 
 # Raise it when mining or counting changes its results.
 MOTIF_VERSION = 1
@@ -71,7 +72,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
         There are more than ``max_patterns``.
     """
     key = stage_key("motifs", MOTIF_VERSION, {"contours": job.contours, **_facts(job)})
-    path = job.folder / "singers" / f"{key}.parquet"
+    path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
     sung, settings = _contour(job), job.settings
@@ -83,7 +84,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
         max_length=settings.max_length,
         max_patterns=settings.max_patterns,
     )
-    write_table(path, _label(motifs.to_arrow(), settings))
+    write_table(made(path), _label(motifs.to_arrow(), settings))
     return key, False
 
 
@@ -96,13 +97,13 @@ def count_singer(job: SingerJob) -> tuple[str, bool]:
     """
     parts = {"contours": job.contours, "union": job.union, **_facts(job)}
     key = stage_key("usage", _USAGE_VERSION, parts)
-    path = job.folder / "singers" / f"{key}.parquet"
+    path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
-    sung, index = _contour(job), _union_index(job.folder / "singers" / f"{job.union}.parquet")
+    sung, index = _contour(job), _union_index(table_path(job.folder, "singers", job.union))
     usage = index.usage_in((sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
     columns = {"motif": usage.motif, "count": usage.counts, "duration_s": usage.duration_s}
-    write_table(path, _label(pa.table(columns), job.settings))
+    write_table(made(path), _label(pa.table(columns), job.settings))
     return key, False
 
 
@@ -114,13 +115,13 @@ def _union_index(path: Path) -> MotifIndex:
 def write_union(folder: Path, motif_keys: Sequence[str]) -> str:
     """Write the distinct motifs of all singers as one table; returns its name."""
     key = stage_key("union", MOTIF_VERSION, {"motifs": sorted(motif_keys)})
-    path = folder / "singers" / f"{key}.parquet"
+    path = table_path(folder, "singers", key)
     if not is_table(path):
         parts = [
-            motifs_from_table(read_table(folder / "singers" / f"{name}.parquet"))
+            motifs_from_table(read_table(table_path(folder, "singers", name)))
             for name in sorted(motif_keys)
         ]
-        write_table(path, _label(union_of(parts).to_arrow()))
+        write_table(made(path), _label(union_of(parts).to_arrow()))
     return key
 
 
@@ -130,7 +131,7 @@ def build_dictionary(
     """The dictionary of all singers from their tables, each read once."""
 
     def table_of(keys: dict[str, str]) -> Callable[[str], pa.Table]:
-        return lambda singer: read_table(folder / "singers" / f"{keys[singer]}.parquet")
+        return lambda singer: read_table(table_path(folder, "singers", keys[singer]))
 
     motifs, usages = table_of(motif_keys), table_of(usage_keys)
 
@@ -154,7 +155,7 @@ def _facts(job: SingerJob) -> dict[str, object]:
 def _contour(job: SingerJob) -> Contour:
     return join_contours(
         [
-            contour_from_table(read_table(job.folder / "contours" / f"{key}.parquet"))
+            contour_from_table(read_table(table_path(job.folder, "contours", key)))
             for key in job.contours
         ]
     )
