@@ -52,11 +52,12 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
         draft.unlink(missing_ok=True)
         yield draft
         draft.replace(path)
-    except (OSError, pa.ArrowException) as error:
-        raise raises(f"{path}: cannot be written: {error}") from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+        if isinstance(error, (OSError, pa.ArrowException)):
+            raise raises(f"{path}: cannot be written: {error}") from error
+        raise
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -176,16 +177,21 @@ def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         The file cannot be written; nothing is left under its name.
     """
     waiting: list[pa.Table] = []
+    rows = 0
     with replacing(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
 
         def flush() -> None:
+            nonlocal rows
             if waiting:
                 writer.write_table(pa.concat_tables(waiting).combine_chunks())
                 waiting.clear()
+                rows = 0
 
         def append(piece: pa.Table) -> None:
+            nonlocal rows
             waiting.append(piece.select(schema.names))
-            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+            rows += piece.num_rows
+            if rows >= _ROW_GROUP:
                 flush()
 
         yield append
@@ -263,7 +269,9 @@ def read_schema(path: Path) -> pa.Schema:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        return pq.read_schema(path)
+        # Not pq.read_schema: its discovery of file systems costs more than such small files.
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow
     except (OSError, pa.ArrowException) as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
 

@@ -308,7 +308,9 @@ def _dictionary(
     sung: dict[str, list[str]] = {}
     for one, key in zip(mined, contours, strict=True):
         sung.setdefault(one.entry.singer, []).append(key)
-    run.tables["motifs"] = add_families(table, dictionary, sung, run.workspace.path)
+    run.tables["motifs"] = add_families(
+        table, dictionary, sung, run.workspace.path, run.pool if run.pool.executor else None
+    )
     return dictionary, singers
 
 
