@@ -21,6 +21,7 @@ from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import ArgumentError, CorpusError, WorkspaceError
 from cantaor.io.files import link_or_copy
 from cantaor.pipeline import merge as joining
+from cantaor.pipeline import recordings
 from cantaor.pipeline.merge import merge_shards
 from cantaor.pipeline.mine import mine
 from cantaor.pipeline.shards import parse_shard
@@ -104,6 +105,16 @@ def test_more_shards_than_recordings(corpus: Path, tmp_path: Path) -> None:
     joined = merge_shards(parts, tmp_path / "w", clips="all")
     assert bytes_of(joined) == bytes_of(mine(manifest, tmp_path / "one", clips="all", **SETTINGS))
     assert joined.table("failures").num_rows == 3
+
+
+def test_warnings_of_shards_arrive(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "accompaniment_warning", lambda *_: "perhaps a guitar")
+    parts = [shard(corpus, tmp_path / f"s{i}", f"{i}/2") for i in (1, 2)]
+    joined = merge_shards(parts, tmp_path / "w", clips="all")
+    assert joined.table("failures")["kind"].to_pylist().count("warned") == 6
+    assert bytes_of(joined) == bytes_of(mine(corpus, tmp_path / "one", clips="all", **SETTINGS))
 
 
 def test_a_merge_that_is_killed_is_finished_by_the_same_command(

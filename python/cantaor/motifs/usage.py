@@ -72,11 +72,13 @@ class MotifIndex:
         self._symbols = motifs.values
         keys = np.minimum(motifs.lengths, _KEY)
         hashes = _key_hashes(motifs, keys)
-        self._by_length: dict[int, tuple[_Hashes, Int64Array]] = {}
+        # By length of the key: the hashes, where the motifs of each begin, and those motifs.
+        self._by_length: dict[int, tuple[_Hashes, Int64Array, Int64Array]] = {}
         for length in np.unique(keys).tolist():
             rows = np.flatnonzero(keys == length)
-            order = np.argsort(hashes[rows], kind="stable")
-            self._by_length[length] = (hashes[rows[order]], rows[order])
+            rows = rows[np.argsort(hashes[rows], kind="stable")]
+            distinct, first = np.unique(hashes[rows], return_index=True)
+            self._by_length[length] = (distinct, np.append(first, rows.size), rows)
 
     def usage_in(
         self, sequences: Sequences, spans: Spans | None = None, gap: Gap = (0, 0)
@@ -105,12 +107,12 @@ class MotifIndex:
         last = np.repeat(offsets[1:], np.diff(offsets))
         sums, powers = _prefix_sums(values)
         asked = [np.zeros(0, np.int64)]
-        for length, (hashes, rows) in self._by_length.items():
+        for length, (hashes, first, rows) in self._by_length.items():
             starts = np.flatnonzero(np.arange(values.size) + length <= last)
             there = np.unique(_window_hashes(sums, powers, starts, starts + length))
-            first = np.searchsorted(hashes, there, "left")
-            counts = np.searchsorted(hashes, there, "right") - first
-            asked.append(rows[_ranges(first, counts)])
+            place = np.minimum(np.searchsorted(hashes, there), hashes.size - 1)
+            place = place[hashes[place] == there]
+            asked.append(rows[_ranges(first[place], first[place + 1] - first[place])])
         return np.sort(np.concatenate(asked))
 
     def _with_symbols(self, values: Int32Array) -> Int64Array:
