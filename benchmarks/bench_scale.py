@@ -3,6 +3,8 @@
 As a benchmark it runs on minutes of singing; as a program on as many hours as asked for::
 
     python -m benchmarks.bench_scale --hours 1 --workers 2 --rounds 3 --json scale.json
+    python -m benchmarks.bench_scale --singers 100 1000 10000
+    python -m benchmarks.bench_scale --recordings 1000 10000 100000
 
 Runs with one process and with several take turns; of each the fastest is given. Processor time
 counts all processes of a run, also the server that workers are forked from.
@@ -26,6 +28,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.many_recordings import many_recordings
+from benchmarks.many_singers import many_singers
 from benchmarks.processes import call_apart, usage_of_all
 from cantaor.chain import reduce_contour
 from cantaor.clustering.kmeans import kmeans_1d
@@ -157,8 +161,27 @@ def main() -> None:
         "--slow", type=int, default=4, help="recordings for the slow chain; 0: none"
     )
     parser.add_argument("--corpus", type=Path, help="use or make this corpus instead of a new one")
+    parser.add_argument(
+        "--singers", type=int, nargs="+", help="instead: symbols of so many singers"
+    )
+    parser.add_argument("--recordings", type=int, nargs="+", help="instead: so many without audio")
     parser.add_argument("--json", type=Path, help="file to write")
     chosen = parser.parse_args()
+    result: dict[str, Any] = {}
+    if chosen.singers:
+        result["many_singers"] = many_singers(chosen.singers)
+    if chosen.recordings:
+        result["many_recordings"] = many_recordings(chosen.recordings)
+    if not result:
+        result = run_chain(chosen)
+    text = json.dumps(result, indent=2)
+    if chosen.json:
+        chosen.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def run_chain(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The chain from audio on, with one process and with several, and the slow chain."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         corpus = chosen.corpus or tile_corpus(place, chosen.hours)
@@ -177,10 +200,7 @@ def main() -> None:
             result["ratio"] = round(runs[0]["times_real_time"] / result["slow_times_real_time"], 1)
         result["workers_gain"] = round(runs[0]["seconds"] / runs[-1]["seconds"], 2)
         result["workers_cpu"] = round(runs[-1]["cpu_s"] / runs[0]["cpu_s"], 2)
-    text = json.dumps(result, indent=2)
-    if chosen.json:
-        chosen.json.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    return result
 
 
 def _first(corpus: Path, folder: Path) -> Path:

@@ -107,7 +107,7 @@ def test_a_full_disk_stops_the_run_and_nothing_half_written_counts(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
-    assert not list((tmp_path / "w" / "pitch").iterdir())
+    assert not [p for p in (tmp_path / "w" / "pitch").rglob("*") if p.is_file()]
     status = read_status(tmp_path / "w")
     assert status["state"] == "stopped"
     assert "cannot be written" in status["reason"]

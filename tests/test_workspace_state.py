@@ -129,7 +129,7 @@ def test_a_corpus_that_lacks_recordings_is_refused_and_named(
     assert_whole(work)
     for name in TABLES:
         assert work.table(name).equals(fresh.table(name)), name
-    left = {path.stem for path in (work.path / "pitch").glob("*.parquet")}
+    left = {path.stem for path in (work.path / "pitch").rglob("*.parquet")}
     assert left == set(work.table("recordings")["pitch_key"].to_pylist())
     assert len(left) == len(gone) - 2
     mine(corpus, work.path, **SETTINGS)
@@ -191,7 +191,7 @@ def test_clips_that_are_gone_or_cut_short_are_made_again(corpus: Path, work: Wor
     mine(corpus, work.path, **SETTINGS)
     assert state_of(work) == before
     for room in ("contours", "singers", "instances"):
-        for path in (work.path / room).glob("*.parquet"):
+        for path in (work.path / room).rglob("*.parquet"):
             path.write_bytes(b"PAR1")
     mine(corpus, work.path, **SETTINGS)
     assert state_of(work) == before
@@ -217,7 +217,7 @@ def test_notes_cannot_remove_what_is_not_in_the_workspace(
     victim.write_bytes(b"precious")
     (work.path / "clips" / "link").symlink_to(tmp_path)
     listed = str(victim) if name == "ABSOLUTE" else name
-    for note in (work.path / "cut").glob("*.json"):
+    for note in (work.path / "cut").rglob("*.json"):
         note.write_text(json.dumps({"key": "x", "clips": [listed]}))
     (work.path / "cut" / f"{'f' * 32}.json").write_text(json.dumps({"key": "", "clips": [listed]}))
     mine(corpus, work.path, **{**SETTINGS, "k": 11})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cantaor.motifs import mine_closed as mine_closed
     from cantaor.motifs import mine_right_closed as mine_right_closed
     from cantaor.pipeline.figures import find_similar as find_similar
+    from cantaor.pipeline.merge import merge_shards as merge_shards
     from cantaor.pipeline.mine import mine as mine
     from cantaor.pitch import extract_pitch as extract_pitch
     from cantaor.types import Audio as Audio
@@ -54,6 +55,7 @@ _HOME = {
     "cut_clips": "cantaor.clips",
     "find_similar": "cantaor.pipeline.figures",
     "mine": "cantaor.pipeline.mine",
+    "merge_shards": "cantaor.pipeline.merge",
     "identify": "cantaor.learn.identification.identification",
     "SingerIdentifier": "cantaor.learn.identification.singer_identifier",
     "audit": "cantaor.corpus.audit.audit",

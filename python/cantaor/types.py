@@ -265,11 +265,14 @@ class Motifs:
 
     def select(self, rows: Int64Array) -> Motifs:
         """The patterns of some rows, int64 (n,), in that order."""
-        parts = [self[int(row)] for row in rows]
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([np.zeros(1, np.int64), lengths]).cumsum()
+        # Place of every symbol: that of its pattern's first one, and how far it is from there.
+        places = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return replace(
             self,
-            values=np.concatenate([self.values[:0], *parts]),
-            offsets=np.concatenate([np.zeros(1, np.int64), self.lengths[rows]]).cumsum(),
+            values=self.values[places + np.arange(places.size)],
+            offsets=offsets,
             support=self.support[rows],
         )
 

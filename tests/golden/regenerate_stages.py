@@ -30,6 +30,7 @@ from cantaor.settings import Settings
 from cantaor.types import PitchTrack
 from cantaor.units import hz_to_cents
 from cantaor.workspace.records import track_from_table, track_to_table
+from cantaor.workspace.rooms import made, table_path
 from cantaor.workspace.workspace import begin, create_workspace
 
 GOLDEN = Path(__file__).with_name("stages.json")
@@ -62,7 +63,7 @@ def track_song(folder: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     entry, workspace = _begin(folder, song())
     job = PitchJob(str(folder / "song.wav"), entry, workspace, SETTINGS)
     done = track_recording(job)
-    track, _ = track_from_table(read_table(workspace / "pitch" / f"{done.pitch_key}.parquet"))
+    track, _ = track_from_table(read_table(table_path(workspace, "pitch", done.pitch_key)))
     return np.round(track.hz, 3)
 
 
@@ -72,7 +73,7 @@ def digests(folder: Path, hz: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str
     location = str(folder / "song.wav")
     track = PitchTrack(hz, (hz > 0).astype(np.float32), 256 / 44100, "salience")
     key = "0" * 32
-    write_table(workspace / "pitch" / f"{key}.parquet", track_to_table(track, SECONDS))
+    write_table(made(table_path(workspace, "pitch", key)), track_to_table(track, SECONDS))
     histogram = ClusterHistogram()
     histogram.update(hz_to_cents(hz))
     clusters = histogram.solve(SETTINGS.k)
@@ -85,9 +86,9 @@ def digests(folder: Path, hz: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str
     clips = sorted((workspace / ".staging" / "clips").rglob("*.wav"))
     audio = [read_audio(path).samples for path in clips]
     return {
-        "contour": _digest_table(workspace / "contours" / f"{contour}.parquet"),
-        "motifs": _digest_table(workspace / "singers" / f"{motifs}.parquet"),
-        "instances": _digest_table(workspace / "instances" / f"{instances}.parquet"),
+        "contour": _digest_table(table_path(workspace, "contours", contour)),
+        "motifs": _digest_table(table_path(workspace, "singers", motifs)),
+        "instances": _digest_table(table_path(workspace, "instances", instances)),
         "clips": _digest([[path.name for path in clips], [list(map(float, a)) for a in audio]]),
     }
 

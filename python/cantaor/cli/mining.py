@@ -36,6 +36,18 @@ from cantaor.workspace.journal import read_status
 from cantaor.workspace.summary import motif_rows
 from cantaor.workspace.workspace import Workspace
 
+Dask = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler, or local, instead of processes.")
+]
+Clips = Annotated[bool, typer.Option(help="Write audio clips of three instances of each motif.")]
+AllClips = Annotated[bool, typer.Option("--all-clips", help="Write audio clips of all instances.")]
+MaxFailures = Annotated[
+    int | None, typer.Option(help="Stop when more recordings than this have failed.")
+]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Remove recordings that are no longer in the corpus.")
+]
+
 
 @app.command(epilog="Example: `cantaor mine recordings --out work`")
 def mine(
@@ -45,20 +57,13 @@ def mine(
     out: Annotated[Path, typer.Option(help="Folder of the workspace to write.")],
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     workers: Workers = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(help="Address of a Dask scheduler, or local, instead of processes."),
-    ] = None,
+    dask: Dask = None,
     min_recordings: Annotated[int, typer.Option(help="Skip singers with fewer recordings.")] = 1,
     style: Annotated[
         list[str] | None, typer.Option(help="Keep only this style; may be repeated.")
     ] = None,
-    clips: Annotated[
-        bool, typer.Option(help="Write audio clips of three instances of each motif.")
-    ] = True,
-    all_clips: Annotated[
-        bool, typer.Option("--all-clips", help="Write audio clips of all instances.")
-    ] = False,
+    clips: Clips = True,
+    all_clips: AllClips = False,
     pitch_method: Annotated[
         str | None, typer.Option(help="Pitch tracker: salience or essentia.")
     ] = None,
@@ -92,12 +97,12 @@ def mine(
             "--force", help="Recompute existing results; with --stage, of that stage only."
         ),
     ] = False,
-    max_failures: Annotated[
-        int | None, typer.Option(help="Stop when more recordings than this have failed.")
+    max_failures: MaxFailures = None,
+    prune: Prune = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(help='Only the pitch of part "i/n" of the corpus, to be joined by merge.'),
     ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove recordings that are no longer in the corpus.")
-    ] = False,
     channel: Channel = None,
     strict: Strict = False,
     only_look: Annotated[
@@ -114,6 +119,7 @@ def mine(
     from cantaor.corpus.manifest import select_singers
     from cantaor.pipeline.dry_run import dry_run
     from cantaor.pipeline.mine import mine as mine_corpus
+    from cantaor.pipeline.shards import parse_shard
 
     chosen: dict[str, Any] = {
         "pitch_method": pitch_method,
@@ -129,12 +135,14 @@ def mine(
     }
     found = read_corpus(corpus)
     chosen_entries = select_singers(found, min_recordings, tuple(style or ()))
+    if shard is not None:
+        chosen_entries = parse_shard(shard).share(chosen_entries)
     with show_progress(as_json) as progress:
         ahead = dry_run(
             chosen_entries,
             out,
             workers=workers,
-            clips=clips or all_clips,
+            clips=(clips or all_clips) and shard is None,
             progress=lambda done: progress("headers", done, len(chosen_entries)),
         )
     names = _ignored(found)
@@ -163,33 +171,47 @@ def mine(
             max_failures=max_failures,
             strict=strict,
             prune=prune,
+            shard=shard,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )
     state = read_status(workspace.path)
-    for path, kind in state["passed_over"]:
-        typer.echo(f"passed over: {path}: {kind}", err=True)
     finished = workspace.is_mined and stage in (None, STAGES[-1])
-    rows = motif_rows(workspace) if finished else []
-    failures, warnings = state["failures"], state["warnings"]
-    if finished:
-        noted = workspace.table("failures").to_pylist()
-        failures = [row for row in noted if row["kind"] == "failed"]
-        warnings = [row for row in noted if row["kind"] == "warned"]
-    counts = _counts(found, len(chosen_entries), failures, warnings)
-    if as_json:
-        facts: dict[str, Any] = {"workspace": str(workspace.path), "singers": rows}
-        facts |= {"failures": failures, "warnings": warnings, **names, "counts": counts}
-        print_json({**facts, "stages": state["stages"]})
-    elif finished:
-        print_motifs(rows)
-        _explain_missing_motifs(workspace, rows)
-    else:
-        print_status({**state, "failures": []})
-    if not as_json:
-        typer.echo(", ".join(f"{number} {name}" for name, number in counts.items() if number))
-        report_warnings([(row["path"], row["reason"]) for row in warnings])
-    report_failures([(row["path"], row["reason"]) for row in failures])
+    failures, warnings = _noted(workspace, state, finished)
+    about = found if shard is None else chosen_entries
+    counts = _counts(about, len(chosen_entries), failures, warnings)
+    _print_run(workspace, state, finished, {**names, "counts": counts}, as_json)
+
+
+@app.command(epilog="Example: `cantaor merge shard-1 shard-2 shard-3 --out work`")
+def merge(
+    shards: Annotated[
+        list[Path], typer.Argument(help="Workspaces of mine --shard: all of them, in any order.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the workspace to write.")],
+    workers: Workers = None,
+    dask: Dask = None,
+    clips: Clips = True,
+    all_clips: AllClips = False,
+    max_failures: MaxFailures = None,
+    prune: Prune = False,
+    as_json: Json = False,
+) -> None:
+    """Join the shards of a corpus and mine it to the end, as one run would have."""
+    from cantaor.pipeline.merge import merge_shards
+
+    with show_stages(as_json) as watch:
+        workspace = merge_shards(
+            shards,
+            out,
+            workers=workers,
+            dask=dask,
+            clips="all" if all_clips else clips,
+            max_failures=max_failures,
+            prune=prune,
+            watch=watch,
+        )
+    _print_run(workspace, read_status(workspace.path), True, {}, as_json)
 
 
 @app.command(epilog="Example: `cantaor status work`")
@@ -231,6 +253,50 @@ def demo(
     print_rows("Seconds per stage", ["stage", "seconds"], list(result["seconds"].items()))
     typer.echo(f"figure: {result['figure']}")
     typer.echo(f"model: {result['model']}")
+
+
+def _noted(
+    workspace: Workspace, state: dict[str, Any], finished: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What failed and what was warned of, by the table of a finished run or by the journal."""
+    if not finished:
+        return state["failures"], state["warnings"]
+    rows = workspace.table("failures").to_pylist()
+    return (
+        [row for row in rows if row["kind"] == "failed"],
+        [row for row in rows if row["kind"] == "warned"],
+    )
+
+
+def _print_run(
+    workspace: Workspace,
+    state: dict[str, Any],
+    finished: bool,
+    facts: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Print what a run of mine or merge did; ends the command where recordings failed."""
+    for path, kind in state["passed_over"]:
+        typer.echo(f"passed over: {path}: {kind}", err=True)
+    rows = motif_rows(workspace) if finished else []
+    failures, warnings = _noted(workspace, state, finished)
+    if as_json:
+        found: dict[str, Any] = {"workspace": str(workspace.path), "singers": rows}
+        found |= {"failures": failures, "warnings": warnings, **facts}
+        if state["shard"]:
+            found["shard"] = state["shard"]
+        print_json({**found, "stages": state["stages"]})
+    elif finished:
+        print_motifs(rows)
+        _explain_missing_motifs(workspace, rows)
+    else:
+        print_status({**state, "failures": []})
+    if not as_json:
+        counts = facts.get("counts", {})
+        if counts:
+            typer.echo(", ".join(f"{number} {name}" for name, number in counts.items() if number))
+        report_warnings([(row["path"], row["reason"]) for row in warnings])
+    report_failures([(row["path"], row["reason"]) for row in failures])
 
 
 def _ignored(found: Manifest) -> dict[str, list[dict[str, str]]]:

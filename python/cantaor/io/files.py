@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,6 +23,8 @@ import pyarrow.parquet as pq
 from cantaor.errors import CantaorError, WorkspaceError
 from cantaor.io.locations import require_local
 
+# Why a file cannot have a second name: another device, a file system without links, too many.
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
 # Longest part of a file name that is made from one name, in bytes.
@@ -47,11 +52,51 @@ def replacing(path: Path, raises: type[CantaorError] = WorkspaceError) -> Iterat
         draft.unlink(missing_ok=True)
         yield draft
         draft.replace(path)
-    except (OSError, pa.ArrowException) as error:
-        raise raises(f"{path}: cannot be written: {error}") from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+        if isinstance(error, (OSError, pa.ArrowException)):
+            raise raises(f"{path}: cannot be written: {error}") from error
+        raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let a file stand under another name too: a hard link, or a copy on another file system.
+
+    Parameters
+    ----------
+    source
+        A file, not a symbolic link; it must only ever be replaced, never written into.
+    target
+        Its other name; what is there and is no such link or copy is replaced.
+
+    Raises
+    ------
+    WorkspaceError
+        There is no such file, or the other name cannot be written.
+    """
+    try:
+        found = source.lstat()
+    except OSError as error:
+        raise WorkspaceError(f"{source}: cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise WorkspaceError(f"{source}: is no file of its own, but a link or a folder")
+    if target.exists() and _is_same(found, target.lstat()):
+        return
+    with replacing(target) as draft:
+        try:
+            os.link(source, draft)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copy2(source, draft)
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two names lead to one file, or to a copy that kept its time."""
+    if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino):
+        return True
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def short_name(name: str) -> str:
@@ -132,16 +177,21 @@ def growing_table(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         The file cannot be written; nothing is left under its name.
     """
     waiting: list[pa.Table] = []
+    rows = 0
     with replacing(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
 
         def flush() -> None:
+            nonlocal rows
             if waiting:
                 writer.write_table(pa.concat_tables(waiting).combine_chunks())
                 waiting.clear()
+                rows = 0
 
         def append(piece: pa.Table) -> None:
+            nonlocal rows
             waiting.append(piece.select(schema.names))
-            if sum(one.num_rows for one in waiting) >= _ROW_GROUP:
+            rows += piece.num_rows
+            if rows >= _ROW_GROUP:
                 flush()
 
         yield append
@@ -219,7 +269,9 @@ def read_schema(path: Path) -> pa.Schema:
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
     try:
-        return pq.read_schema(path)
+        # Not pq.read_schema: its discovery of file systems costs more than such small files.
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow
     except (OSError, pa.ArrowException) as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
 

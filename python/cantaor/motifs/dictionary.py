@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,33 +14,15 @@ from cantaor.errors import ArgumentError
 from cantaor.motifs.arguments import Gap, Sequences, flatten_sequences
 from cantaor.motifs.log_odds import log_odds as log_odds
 from cantaor.motifs.log_odds import log_odds_from_margins
-from cantaor.motifs.mining import find_occurrences, mine_closed
-from cantaor.types import Float64Array, Int32Array, Int64Array, Motifs, Occurrences
+from cantaor.motifs.mining import mine_closed
+from cantaor.motifs.usage import MotifIndex, Spans, Usage, concatenate, union_of, unite
+from cantaor.types import Float64Array, Int32Array, Int64Array, Motifs
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Bounds in seconds of runs of symbols, such as :meth:`cantaor.types.Contour.span_s`.
-Spans: TypeAlias = Callable[[Int64Array, Int64Array, Int64Array], tuple[Float64Array, Float64Array]]
-
 _COLUMNS = ("singer", "symbols", "support", "occurrences", "duration_s", "z_score")
 _METADATA = b"cantaor.motifs.dictionary"
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Usage:
-    """How one singer's sequences use some motifs.
-
-    Attributes
-    ----------
-    counts
-        int64 (motifs,), occurrences of each.
-    duration_s
-        float64 (motifs,), their mean duration in seconds, NaN where unknown.
-    """
-
-    counts: Int64Array
-    duration_s: Float64Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,11 +125,10 @@ class MotifDictionary:
             )
             for row in rows
         ]
-        union = union_of(mined)
+        index, row_of = MotifIndex(union_of(mined)), dict(zip(singers, rows, strict=True))
 
         def usage(name: str) -> Usage:
-            lasting = spans[name] if spans is not None else None
-            return count_usage(union, rows[singers.index(name)], lasting, gap)
+            return index.usage_in(row_of[name], spans[name] if spans is not None else None, gap)
 
         return cls.assemble(dict(zip(singers, mined, strict=True)), usage, gap, prior)
 
@@ -165,8 +147,8 @@ class MotifDictionary:
         mined
             The motifs of each singer.
         usage
-            Gives, singer by singer, how the union of all motifs (:func:`union_of`) is used; called
-            once for each, so that only one of them need be in memory.
+            Gives, singer by singer, which motifs of the union of all (:func:`union_of`) are used
+            and how; called once for each, so that only one of them need be in memory.
         gap
             The gap they were mined with.
         prior
@@ -174,20 +156,23 @@ class MotifDictionary:
         """
         singers = tuple(sorted(mined))
         parts = [mined[name] for name in singers]
-        union, entry_of = _union(parts)
-        singer = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+        union, entry_of = unite(parts)
+        bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts], dtype=np.int64)))
+        singer = np.repeat(np.arange(len(parts), dtype=np.int32), np.diff(bounds))
         total = np.zeros(len(union), dtype=np.int64)
         sums = np.zeros(len(parts), dtype=np.int64)
         counts = np.zeros(singer.size, dtype=np.int64)
         durations = np.full(singer.size, np.nan)
         for index, name in enumerate(singers):
-            used, own = usage(name), singer == index
-            total += used.counts
+            used, own = usage(name), slice(bounds[index], bounds[index + 1])
+            total[used.motif] += used.counts
             sums[index] = used.counts.sum()
-            counts[own] = used.counts[entry_of[own]]
-            durations[own] = used.duration_s[entry_of[own]]
+            # Whoever a motif was mined of sings it.
+            place = np.searchsorted(used.motif, entry_of[own])
+            counts[own] = used.counts[place]
+            durations[own] = used.duration_s[place]
         scores = log_odds_from_margins(counts, total[entry_of], sums[singer], total, prior)
-        return cls(singers, singer, _concatenate(parts), counts, durations, scores, gap)
+        return cls(singers, singer, concatenate(parts), counts, durations, scores, gap)
 
     def of(self, singer: str) -> Int64Array:
         """Entries of one singer, int64 (n,).
@@ -197,9 +182,11 @@ class MotifDictionary:
         ArgumentError
             There is no such singer.
         """
-        if singer not in self.singers:
+        index = bisect_left(self.singers, singer)
+        if index == len(self.singers) or self.singers[index] != singer:
             raise ArgumentError(f"singer {singer!r} is not among {list(self.singers)}")
-        return np.flatnonzero(self.singer == self.singers.index(singer))
+        first, last = np.searchsorted(self.singer, [index, index + 1]).tolist()
+        return np.arange(first, last)
 
     def motifs_of(self, singer: str) -> Motifs:
         """The motifs of one singer, in the order of :meth:`of`.
@@ -216,7 +203,7 @@ class MotifDictionary:
 
         Its support is the sum over the singers whose dictionary holds it.
         """
-        return _union([self.motifs])[0]
+        return union_of([self.motifs])
 
     def distinctive(self, singer: str, n: int) -> Motifs:
         """The ``n`` most distinctive motifs of a singer, by descending ``z_score``.
@@ -288,69 +275,3 @@ class MotifDictionary:
             table["z_score"].to_numpy().astype(np.float64),
             gap,
         )
-
-
-def union_of(parts: Sequence[Motifs]) -> Motifs:
-    """The distinct motifs of several singers with summed support, by length, then symbols."""
-    return _union(list(parts))[0]
-
-
-def count_usage(
-    motifs: Motifs, sequences: Sequences, spans: Spans | None = None, gap: Gap = (0, 0)
-) -> Usage:
-    """How often motifs occur in one singer's sequences, and how long they last.
-
-    Parameters
-    ----------
-    motifs
-        What to look for.
-    sequences
-        What :func:`cantaor.mine_closed` takes.
-    spans
-        Gives the seconds of runs of symbols; without it durations are NaN.
-    gap
-        As for :func:`cantaor.find_occurrences`.
-    """
-    found = find_occurrences(motifs, sequences, gap)
-    return Usage(np.diff(found.offsets), _mean_durations(found, spans))
-
-
-def _concatenate(parts: list[Motifs]) -> Motifs:
-    lengths = [part.lengths for part in parts]
-    return Motifs(
-        np.concatenate([np.zeros(0, np.int32), *(part.values for part in parts)]),
-        np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum(),
-        np.concatenate([np.zeros(0, np.int32), *(part.support for part in parts)]),
-        _gap(parts),
-    )
-
-
-def _gap(parts: list[Motifs]) -> Gap:
-    return parts[0].gap if parts else (0, 0)
-
-
-def _union(parts: list[Motifs]) -> tuple[Motifs, Int64Array]:
-    """Distinct motifs with summed support, and which of them each entry of all parts is."""
-    supports: dict[tuple[int, ...], int] = {}
-    entries: list[tuple[int, ...]] = []
-    for part in parts:
-        for motif, support in zip(part, part.support.tolist(), strict=True):
-            entries.append(tuple(motif.tolist()))
-            supports[entries[-1]] = supports.get(entries[-1], 0) + support
-    distinct = sorted(supports, key=lambda motif: (len(motif), motif))
-    index = {motif: i for i, motif in enumerate(distinct)}
-    values, offsets = flatten_sequences(distinct)
-    counts = np.array([supports[m] for m in distinct], dtype=np.int32)
-    union = Motifs(values, offsets, counts, _gap(parts))
-    return union, np.array([index[motif] for motif in entries], dtype=np.int64)
-
-
-def _mean_durations(found: Occurrences, spans: Spans | None) -> Float64Array:
-    count = np.diff(found.offsets)
-    if spans is None:
-        return np.full(count.size, np.nan)
-    start_s, end_s = spans(found.sequence, found.start, found.end)
-    total = np.bincount(found.motif, weights=end_s - start_s, minlength=count.size)
-    mean = np.full(count.size, np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean

@@ -23,7 +23,7 @@ from cantaor.pipeline.instances import read_instances
 from cantaor.workspace.clip_notes import ClipNote, is_whole, note_name, read_note, write_note
 from cantaor.workspace.confinement import path_to_write
 from cantaor.workspace.provenance import stage_key
-from cantaor.workspace.staging import STAGING
+from cantaor.workspace.rooms import STAGING, note_path
 
 # Raise it when the clips change.
 CLIP_VERSION = 1
@@ -145,7 +145,7 @@ def _cut_recording(job: ClipJob) -> tuple[int, bool, str]:
         table = table.take(list(job.rows))
     names = table["clip"].to_pylist()
     place = job.folder / STAGING
-    (place / "cut" / note).unlink(missing_ok=True)
+    note_path(place, "cut", note).unlink(missing_ok=True)
     _check_unchanged(job)
     sizes: dict[str, int] = {}
     if names:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from cantaor.errors import CantaorError
 from cantaor.io.files import read_table
 from cantaor.motifs.arguments import Gap
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.motifs.families import Families, group_families, motif_scores
 from cantaor.motifs.mining import find_occurrences
+from cantaor.parallel.workers import WorkerPool, map_recordings
 from cantaor.types import Contour, Float64Array, Motifs
 from cantaor.workspace.records import contour_from_table, join_contours
+from cantaor.workspace.rooms import table_path
 
 
 def singer_families(
@@ -40,11 +44,42 @@ def singer_families(
     return group_families(found.motif, first + found.start, first + found.end + 1, scores, lasts)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class FamilyJob:
+    """One singer whose motifs are to be grouped.
+
+    Attributes
+    ----------
+    folder
+        The workspace.
+    singer
+        The name.
+    motifs, z_score
+        What was mined of that singer, and the log-odds of each.
+    contours
+        Names of the tables of that singer's contours.
+    """
+
+    folder: Path
+    singer: str
+    motifs: Motifs
+    z_score: Float64Array
+    contours: tuple[str, ...]
+
+
+def group_singer(job: FamilyJob) -> Families:
+    """The families of one singer from the tables of a workspace."""
+    tables = [read_table(table_path(job.folder, "contours", key)) for key in job.contours]
+    sung = join_contours([contour_from_table(table) for table in tables])
+    return singer_families(job.motifs, job.z_score, sung, job.motifs.gap)
+
+
 def add_families(
     table: pa.Table,
     dictionary: MotifDictionary,
     contours: Mapping[str, Sequence[str]],
     folder: Path,
+    pool: WorkerPool | None = None,
 ) -> pa.Table:
     """The table of motifs with the columns ``family``, ``representative`` and ``shown``.
 
@@ -58,20 +93,31 @@ def add_families(
         Names of the tables of every singer's contours.
     folder
         The workspace.
+    pool
+        Who groups the singers' motifs; None: this process.
+
+    Raises
+    ------
+    CantaorError
+        The contours of a singer cannot be read.
     """
     family = np.zeros(len(dictionary), np.int32)
     representative = np.zeros(len(dictionary), np.bool_)
     shown = np.zeros(len(dictionary), np.bool_)
-    for singer in dictionary.singers:
-        entries = dictionary.of(singer)
-        sung = join_contours(
-            [
-                contour_from_table(read_table(folder / "contours" / f"{key}.parquet"))
-                for key in contours[singer]
-            ]
+    jobs = (
+        FamilyJob(
+            folder,
+            singer,
+            dictionary.motifs_of(singer),
+            dictionary.z_score[dictionary.of(singer)],
+            tuple(contours[singer]),
         )
-        motifs = dictionary.motifs_of(singer)
-        found = singer_families(motifs, dictionary.z_score[entries], sung, dictionary.gap)
+        for singer in dictionary.singers
+    )
+    for index, found in map_recordings(group_singer, jobs, pool, lambda job: job.singer):
+        if isinstance(found, CantaorError):
+            raise found
+        entries = dictionary.of(dictionary.singers[index])
         family[entries] = found.family
         representative[entries] = found.representative
         shown[entries] = found.shown[found.family]

@@ -19,6 +19,7 @@ from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
 from cantaor.workspace.provenance import MadeBy, made_by_stage, stage_key
 from cantaor.workspace.records import contour_from_table, motifs_from_table
+from cantaor.workspace.rooms import made, table_path
 
 # Raise it when the instances change, or the names of their clips.
 INSTANCE_VERSION = 2
@@ -114,19 +115,19 @@ def _locate_recording(job: InstanceJob) -> tuple[str, bool]:
         "gap": settings_to_plain(job.settings)["gap"],
     }
     key = stage_key("instances", INSTANCE_VERSION, parts)
-    path = job.folder / "instances" / f"{key}.parquet"
+    path = table_path(job.folder, "instances", key)
     if not job.fresh and is_table(path):
         return key, True
-    contour = contour_from_table(read_table(job.folder / "contours" / f"{job.contour_key}.parquet"))
-    motifs = motifs_from_table(read_table(job.folder / "singers" / f"{job.motif_key}.parquet"))
+    contour = contour_from_table(read_table(table_path(job.folder, "contours", job.contour_key)))
+    motifs = motifs_from_table(read_table(table_path(job.folder, "singers", job.motif_key)))
     maker = made_by_stage("instances", INSTANCE_VERSION, job.settings)
-    write_table(path, maker.label(_table(job, locate(motifs, contour, job.settings))))
+    write_table(made(path), maker.label(_table(job, locate(motifs, contour, job.settings))))
     return key, False
 
 
 def read_instances(folder: Path, key: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The instances of one recording, or some columns of them."""
-    return read_table(folder / "instances" / f"{key}.parquet", columns)
+    return read_table(table_path(folder, "instances", key), columns)
 
 
 def join_instances(

@@ -26,6 +26,12 @@ from cantaor.pipeline.clip_files import Rows
 from cantaor.pipeline.families import add_families
 from cantaor.pipeline.instances import motif_names
 from cantaor.pipeline.publishing import publish, publish_part, refuse_loss
+from cantaor.pipeline.shards import (
+    parse_shard,
+    refuse_other_use,
+    require_pitch_only,
+    track_shard,
+)
 from cantaor.pipeline.stages import (
     STAGES,
     ClipPlan,
@@ -39,7 +45,7 @@ from cantaor.pipeline.stages import (
     track_pitch,
 )
 from cantaor.settings import Settings, make_settings, read_settings
-from cantaor.types import Contour
+from cantaor.types import Clusters, Contour
 from cantaor.workspace import staging
 from cantaor.workspace.journal import Progress as Progress
 from cantaor.workspace.journal import RunLog, StageCount, Watch
@@ -64,6 +70,7 @@ def mine(
     max_failures: int | None = None,
     strict: bool = False,
     prune: bool = False,
+    shard: str | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
     **overrides: Any,
@@ -112,6 +119,9 @@ def mine(
     prune
         Remove recordings of the workspace that the corpus does not have, with their clips;
         otherwise such a corpus is refused.
+    shard
+        ``"i/n"``: track the pitch of recordings i, i + n, i + 2n, ... of the corpus only, and stop;
+        :func:`~cantaor.pipeline.merge.merge_shards` joins all n workspaces and goes on.
     progress
         Called as ``progress(stage, done, total)``.
     watch
@@ -133,8 +143,8 @@ def mine(
         ``out`` cannot be written, is something else, is in use by another run, or has recordings
         that the corpus lacks.
     ArgumentError
-        A setting or the stage is unknown or out of range, or both ``settings`` and ``config``
-        are given.
+        A setting, the stage or the shard is unknown or out of range, or both ``settings`` and
+        ``config`` are given.
     MissingExtraError
         The pitch method needs a package that is not installed.
     """
@@ -142,27 +152,37 @@ def mine(
         raise ArgumentError(f"settings and config ({os.fspath(config)}) exclude each other")
     base = read_settings(config) if config is not None else settings
     chosen = make_settings(overrides, base)
+    part = None if shard is None else parse_shard(shard)
     plan = Plan(stage or STAGES[-1], stage, force, clips, max_failures)
+    if part is not None:
+        require_pitch_only(stage, prune)
     manifest = corpus if isinstance(corpus, Manifest) else read_corpus(corpus)
     manifest = select_singers(
         require_unique_recordings(manifest), min_recordings=min_recordings, styles=tuple(styles)
     )
     if chosen.pitch_method == "essentia":
         require_extra("essentia.standard", "essentia")
+    whole, manifest = manifest, manifest if part is None else part.share(manifest)
     number = workers_for(len(manifest)) if workers is None and dask is None else workers
     with open_pool(number, executor, dask) as pool, lock(workspace := create_workspace(out)):
         settle(workspace)
+        if part is not None:
+            refuse_other_use(workspace, part)
         lost = refuse_loss(workspace, manifest, prune)
         begin(workspace, chosen)
-        log = RunLog(workspace.path, _watching(progress, watch))
-        with log.running(len(manifest), manifest.passed_over), _clean_end(workspace):
+        log = RunLog(workspace.path, watching(progress, watch))
+        about = ("", None) if part is None else (part.name, len(whole))
+        with log.running(len(manifest), manifest.passed_over, *about), clean_end(workspace):
             run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
-            _run(run, manifest, plan, lost)
+            if part is not None:
+                track_shard(run, part, whole, manifest)
+            else:
+                _run(run, manifest, plan, lost)
     return workspace
 
 
 @contextmanager
-def _clean_end(workspace: Workspace) -> Iterator[None]:
+def clean_end(workspace: Workspace) -> Iterator[None]:
     """Let nothing wait where a run ends in an error; after Ctrl-C the next run goes on with it."""
     try:
         yield
@@ -227,15 +247,38 @@ def _run(run: Run, manifest: Manifest, plan: Plan, lost: Sequence[Mapping[str, A
         publish_part(run)
         return
     mined, clusters = track_pitch(run, manifest)
+    finish(run, mined, clusters, plan.clips, lost)
+
+
+def finish(
+    run: Run,
+    mined: list[Mined],
+    clusters: Clusters,
+    clips_wanted: bool | Literal["all"],
+    lost: Sequence[Mapping[str, Any]],
+) -> None:
+    """All stages after pitch, and the new state put in place.
+
+    Parameters
+    ----------
+    run
+        The run.
+    mined, clusters
+        What the pitch stage left.
+    clips_wanted
+        As ``clips`` of :func:`mine`.
+    lost
+        Rows of recordings that are removed.
+    """
     mined, contours = reduce_contours(run, mined, clusters)
     motifs = mine_motifs(run, mined, contours)
     dictionary, singers = _dictionary(run, mined, contours, motifs)
     instances = find_instances(run, mined, contours, motifs)
     rows: list[Rows] = [()] * len(mined)
     clips: ClipPlan | None = None
-    if plan.clips:
+    if clips_wanted:
         counts = {singer: dictionary.of(singer).size for singer in dictionary.singers}
-        rows, clips = cut_clips(run, mined, instances, None if plan.clips == "all" else counts)
+        rows, clips = cut_clips(run, mined, instances, None if clips_wanted == "all" else counts)
     keys = {"contours": contours, "instances": instances, "singers": singers}
     publish(run, mined, keys, rows, clips, lost)
 
@@ -265,11 +308,15 @@ def _dictionary(
     sung: dict[str, list[str]] = {}
     for one, key in zip(mined, contours, strict=True):
         sung.setdefault(one.entry.singer, []).append(key)
-    run.tables["motifs"] = add_families(table, dictionary, sung, run.workspace.path)
+    run.tables["motifs"] = add_families(
+        table, dictionary, sung, run.workspace.path, run.pool if run.pool.executor else None
+    )
     return dictionary, singers
 
 
-def _watching(progress: Progress | None, watch: Watch | None) -> Watch:
+def watching(progress: Progress | None, watch: Watch | None) -> Watch:
+    """One callback in place of the two that a run may be given."""
+
     def tell(count: StageCount) -> None:
         if progress is not None:
             progress(count.stage, count.done, count.total)

@@ -23,8 +23,9 @@ from cantaor.pipeline.stages import ClipPlan, Mined, Run
 from cantaor.settings import deciding_settings, settings_to_toml
 from cantaor.workspace import staging
 from cantaor.workspace.clip_notes import note_name
-from cantaor.workspace.confinement import table_path
 from cantaor.workspace.provenance import CANTAOR, MadeBy, difference
+from cantaor.workspace.rooms import files_in, table_path
+from cantaor.workspace.shard_facts import ShardFacts, forget_shard
 from cantaor.workspace.workspace import Workspace
 
 # Recordings that a message names.
@@ -153,12 +154,25 @@ def publish(
     join_instances(folder, target, keys["instances"], rows, maker)
     _write_settings(run)
     gone = {note_name(str(row["singer"]), str(row["recording"])) for row in lost}
-    there = {path.name for path in (folder / "cut").glob("*.json")}
+    there = {path.name for path in files_in(folder, "cut", ".json")}
     drop = there & gone if clips is None else there - clips.current
     staging.commit(folder, [] if clips is None else clips.waiting, sorted(drop))
+    forget_shard(folder)  # where the whole corpus was mined on from a part of it
     for room, names in keys.items():
-        _sweep(folder / room, names)
+        _sweep(folder, room, names)
     _forget(folder, lost, {one.pitch_key for one in mined})
+
+
+def publish_shard(run: Run, facts: ShardFacts, rows: pa.Table, histogram: pa.Table) -> None:
+    """After the pitch of a share of the corpus: its recordings, their histogram, what failed."""
+    folder = run.workspace.path
+    maker = MadeBy(CANTAOR, stage_versions(), settings_to_plain(run.settings), "shard")
+    rows = rows.replace_schema_metadata(facts.metadata())
+    tables = {"shard": rows, "histogram": histogram, "failures": failures_table(run)}
+    for name, table in tables.items():
+        write_table(staging.staged_table(folder, f"{name}.parquet"), maker.label(table))
+    _write_settings(run)
+    staging.commit(folder)
 
 
 def publish_part(run: Run) -> None:
@@ -222,10 +236,10 @@ def _recordings_table(mined: Sequence[Mined], contours: Sequence[str]) -> pa.Tab
     return pa.table(columns)
 
 
-def _sweep(room: Path, keys: Iterable[str]) -> None:
+def _sweep(folder: Path, room: str, keys: Iterable[str]) -> None:
     """Remove keyed tables that no table names any more."""
     current = {f"{key}.parquet" for key in keys}
-    for path in room.glob("*.parquet"):
+    for path in files_in(folder, room, ".parquet"):
         if path.name not in current:
             path.unlink(missing_ok=True)
 

@@ -32,6 +32,7 @@ from cantaor.workspace.records import (
     track_to_table,
     track_warnings,
 )
+from cantaor.workspace.rooms import made, note_path, table_path
 
 # Raise these when a stage's results change: cached tables of older versions are then made anew.
 PITCH_VERSION = 3
@@ -151,7 +152,7 @@ def _track_recording(job: PitchJob, name: str) -> Tracked:
         "channel": job.settings.channel,
     }
     key = stage_key("pitch", PITCH_VERSION, parts)
-    path = job.folder / "pitch" / f"{key}.parquet"
+    path = table_path(job.folder, "pitch", key)
     kept = None if job.fresh else _kept_track(path)
     track, duration_s, samples, warnings = kept or _decode_and_track(job, name)
     channel = job.settings.channel
@@ -160,7 +161,7 @@ def _track_recording(job: PitchJob, name: str) -> Tracked:
         raise AudioError(f"{name}: changed while it was read; run again when it is complete")
     if kept is None:
         maker = made_by_stage("pitch", PITCH_VERSION, job.settings)
-        write_table(path, maker.label(track_to_table(track, duration_s, samples, warnings)))
+        write_table(made(path), maker.label(track_to_table(track, duration_s, samples, warnings)))
     if warnings and job.strict:
         raise AudioError(f"{name}: {'; '.join(warnings)}")
     voiced_s = float(np.count_nonzero(track.hz)) * track.hop_s
@@ -207,13 +208,13 @@ def _reduce_recording(job: ContourJob) -> tuple[str, bool]:
     if job.settings.vibrato != "keep":
         parts["vibrato"] = job.settings.vibrato
     key = stage_key("contour", CONTOUR_VERSION, parts)
-    path = job.folder / "contours" / f"{key}.parquet"
+    path = table_path(job.folder, "contours", key)
     if not job.fresh and is_table(path):
         return key, True
-    track, _ = track_from_table(read_table(job.folder / "pitch" / f"{job.pitch_key}.parquet"))
+    track, _ = track_from_table(read_table(table_path(job.folder, "pitch", job.pitch_key)))
     contour = reduce_contour(track, job.clusters, job.settings)
     maker = made_by_stage("contour", CONTOUR_VERSION, job.settings)
-    write_table(path, maker.label(contour_to_table(contour)))
+    write_table(made(path), maker.label(contour_to_table(contour)))
     return key, False
 
 
@@ -255,7 +256,7 @@ def _stamp(location: str, name: str) -> Stamp:
 
 def _content_hash(job: PitchJob, stamp: Stamp, name: str) -> str:
     """The hash of a file's bytes; one whose stamp is known from an earlier run is not read."""
-    note = job.folder / "seen" / f"{stage_key('seen', 1, {'location': job.location})}.json"
+    note = seen_note(job.folder, job.location)
     if not job.fresh and (known := _read_note(note)) and known["stamp"] == asdict(stamp):
         return str(known["content_hash"])
     try:
@@ -263,8 +264,13 @@ def _content_hash(job: PitchJob, stamp: Stamp, name: str) -> str:
     except OSError as error:
         raise AudioError(f"{name}: cannot be read: {_reason(error)}") from error
     if _is_settled(stamp):
-        write_text(note, json.dumps({"stamp": asdict(stamp), "content_hash": digest}))
+        write_text(made(note), json.dumps({"stamp": asdict(stamp), "content_hash": digest}))
     return digest
+
+
+def seen_note(folder: Path, location: str) -> Path:
+    """Where a workspace notes the hash of a file's bytes, with the stamp it had."""
+    return note_path(folder, "seen", f"{stage_key('seen', 1, {'location': location})}.json")
 
 
 def _read_note(path: Path) -> dict[str, Any] | None:

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from cantaor.io.files import is_table, read_table, write_table
-from cantaor.motifs.dictionary import MotifDictionary, Usage, count_usage, union_of
+from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.motifs.mining import mine_closed
+from cantaor.motifs.usage import MotifIndex, Usage, union_of
 from cantaor.settings import Settings, settings_to_plain
 from cantaor.types import Contour
 from cantaor.workspace.provenance import made_by_stage, stage_key
 from cantaor.workspace.records import contour_from_table, join_contours, motifs_from_table
+from cantaor.workspace.rooms import made, table_path
 
 # Raise it when mining or counting changes its results.
 MOTIF_VERSION = 1
+# The same where only the form of the table of counts changes: no result of it is published.
+_USAGE_VERSION = 2
 
 _MINING = ("gap", "min_support", "min_length", "max_length", "max_patterns")
 
@@ -67,7 +72,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
         There are more than ``max_patterns``.
     """
     key = stage_key("motifs", MOTIF_VERSION, {"contours": job.contours, **_facts(job)})
-    path = job.folder / "singers" / f"{key}.parquet"
+    path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
     sung, settings = _contour(job), job.settings
@@ -79,40 +84,44 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
         max_length=settings.max_length,
         max_patterns=settings.max_patterns,
     )
-    write_table(path, _label(motifs.to_arrow(), settings))
+    write_table(made(path), _label(motifs.to_arrow(), settings))
     return key, False
 
 
 def count_singer(job: SingerJob) -> tuple[str, bool]:
-    """How often one singer sings each motif of the union, and how long it lasts.
+    """Which motifs of the union one singer sings, how often, and how long they last.
 
     Returns
     -------
     Name of the table of counts, and whether it was there from an earlier run.
     """
     parts = {"contours": job.contours, "union": job.union, **_facts(job)}
-    key = stage_key("usage", MOTIF_VERSION, parts)
-    path = job.folder / "singers" / f"{key}.parquet"
+    key = stage_key("usage", _USAGE_VERSION, parts)
+    path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
-    union = motifs_from_table(read_table(job.folder / "singers" / f"{job.union}.parquet"))
-    sung = _contour(job)
-    usage = count_usage(union, (sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
-    table = pa.table({"count": usage.counts, "duration_s": usage.duration_s})
-    write_table(path, _label(table, job.settings))
+    sung, index = _contour(job), _union_index(table_path(job.folder, "singers", job.union))
+    usage = index.usage_in((sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
+    columns = {"motif": usage.motif, "count": usage.counts, "duration_s": usage.duration_s}
+    write_table(made(path), _label(pa.table(columns), job.settings))
     return key, False
+
+
+@lru_cache(maxsize=1)  # a table of this name never changes, and every singer is asked for it
+def _union_index(path: Path) -> MotifIndex:
+    return MotifIndex(motifs_from_table(read_table(path)))
 
 
 def write_union(folder: Path, motif_keys: Sequence[str]) -> str:
     """Write the distinct motifs of all singers as one table; returns its name."""
     key = stage_key("union", MOTIF_VERSION, {"motifs": sorted(motif_keys)})
-    path = folder / "singers" / f"{key}.parquet"
+    path = table_path(folder, "singers", key)
     if not is_table(path):
         parts = [
-            motifs_from_table(read_table(folder / "singers" / f"{name}.parquet"))
+            motifs_from_table(read_table(table_path(folder, "singers", name)))
             for name in sorted(motif_keys)
         ]
-        write_table(path, _label(union_of(parts).to_arrow()))
+        write_table(made(path), _label(union_of(parts).to_arrow()))
     return key
 
 
@@ -122,13 +131,13 @@ def build_dictionary(
     """The dictionary of all singers from their tables, each read once."""
 
     def table_of(keys: dict[str, str]) -> Callable[[str], pa.Table]:
-        return lambda singer: read_table(folder / "singers" / f"{keys[singer]}.parquet")
+        return lambda singer: read_table(table_path(folder, "singers", keys[singer]))
 
     motifs, usages = table_of(motif_keys), table_of(usage_keys)
 
     def usage(singer: str) -> Usage:
         table = usages(singer)
-        return Usage(table["count"].to_numpy(), table["duration_s"].to_numpy())
+        return Usage(*(table[name].to_numpy() for name in ("motif", "count", "duration_s")))
 
     mined = {singer: motifs_from_table(motifs(singer)) for singer in sorted(motif_keys)}
     return MotifDictionary.assemble(mined, usage, settings.gap)
@@ -146,7 +155,7 @@ def _facts(job: SingerJob) -> dict[str, object]:
 def _contour(job: SingerJob) -> Contour:
     return join_contours(
         [
-            contour_from_table(read_table(job.folder / "contours" / f"{key}.parquet"))
+            contour_from_table(read_table(table_path(job.folder, "contours", key)))
             for key in job.contours
         ]
     )

@@ -13,6 +13,7 @@ from cantaor.io.audio import open_audio
 from cantaor.io.files import write_text
 from cantaor.types import Float32Array
 from cantaor.workspace.provenance import stage_key
+from cantaor.workspace.rooms import made, note_path
 
 # Raise it when the keys change.
 KEY_VERSION = 1
@@ -50,14 +51,19 @@ def source_hash(
     """
     if entry.start_s is None and entry.end_s is None:
         return own
-    key = stage_key("source", KEY_VERSION, {"content": content_hash, "channel": channel})
-    note = folder / "seen" / f"{key}.json"
+    note = source_note(folder, content_hash, channel)
     try:
         return str(json.loads(note.read_text(encoding="utf-8"))["source_hash"])
     except (OSError, ValueError, KeyError, TypeError):
         found = _whole_file(location, channel)
-    write_text(note, json.dumps({"source_hash": found}))
+    write_text(made(note), json.dumps({"source_hash": found}))
     return found
+
+
+def source_note(folder: Path, content_hash: str, channel: str | int) -> Path:
+    """Where a workspace notes the key of a whole file."""
+    key = stage_key("source", KEY_VERSION, {"content": content_hash, "channel": channel})
+    return note_path(folder, "seen", f"{key}.json")
 
 
 def _whole_file(location: str, channel: str | int) -> str:

@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import pyarrow as pa
 
-from cantaor.clustering.histogram import ClusterHistogram
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
 from cantaor.io.locations import Stamp, printable
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.parallel.workers import WorkerPool, map_recordings, pieces_together
 from cantaor.pipeline.clip_files import ClipJob, Rows, choose_examples, cut_recording
+from cantaor.pipeline.histogram_sum import HistogramSum
 from cantaor.pipeline.instances import InstanceJob, locate_recording
 from cantaor.pipeline.recordings import (
     ContourJob,
@@ -53,8 +52,6 @@ STAGES = ("pitch", "contour", "motifs", "distinctive", "instances", "clips")
 _OWN_FAULT = (AudioError, CorpusError, WorkerError)
 # Stages that take a millisecond or two a recording, and recordings that make one task of them.
 _QUICK, _TOGETHER = ("contour", "instances"), 16
-# Histograms that are gathered before they are merged: a merge walks over all bins.
-_GATHERED = 64
 
 
 @dataclass(slots=True)
@@ -173,6 +170,12 @@ def failure_of(one: Mined, stage: str, error: CantaorError) -> Failure:
 
 def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
     """Pitch of every recording, and the pitch clusters of the corpus (section 3, contour)."""
+    mined, histogram = map_pitch(run, manifest)
+    return reduce_pitch(run, [one for one in mined if one is not None], histogram, len(manifest))
+
+
+def map_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined | None], HistogramSum]:
+    """Pitch of every recording, None where it failed, and the sum of their histograms."""
     entries, folder = manifest.entries, run.workspace.path
     fresh = "pitch" in run.fresh
     jobs = (
@@ -182,7 +185,7 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
     for path, reason in manifest.skipped:
         run.fail(Failure(path, "", "", "corpus", reason))
     mined: list[Mined | None] = [None] * len(entries)
-    histogram = _Merged()
+    histogram = HistogramSum()
     outcomes = run.map("pitch", track_recording, jobs, len(entries), lambda job: job.location)
     for index, outcome in outcomes:
         entry = entries[index]
@@ -197,8 +200,14 @@ def track_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined], Clusters]:
             who = (location, entry.singer, entry.recording)
             run.log.warned(Failure(*who, "pitch", "; ".join(outcome.warnings), "warned"))
         run.count("pitch", outcome.reused, outcome.duration_s)
-    usable = [one for one in mined if one is not None]
-    require_some(run, usable, len(entries))
+    return mined, histogram
+
+
+def reduce_pitch(
+    run: Run, usable: list[Mined], histogram: HistogramSum, asked: int
+) -> tuple[list[Mined], Clusters]:
+    """The pitch clusters of the recordings that can be used, of so many."""
+    require_some(run, usable, asked)
     clusters = histogram.solve(run.settings)
     run.tables["clusters"] = clusters_to_table(clusters)
     return usable, clusters
@@ -319,38 +328,6 @@ class ClipPlan:
         self.current.add(note)
         if waiting:
             self.waiting.append(waiting)
-
-
-class _Merged:
-    """The sum of many recordings' histograms."""
-
-    def __init__(self) -> None:
-        _load_kernels()
-        self._total = ClusterHistogram()
-        self._waiting: list[Mapping[str, np.ndarray[Any, Any]]] = []
-
-    def add(self, histogram: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        self._waiting.append(histogram)
-        if len(self._waiting) >= _GATHERED:
-            self._flush()
-
-    def solve(self, settings: Settings) -> Clusters:
-        self._flush()
-        return self._total.solve(settings.k)
-
-    def _flush(self) -> None:
-        if self._waiting:
-            names = self._waiting[0]
-            joined = {n: np.concatenate([one[n] for one in self._waiting]) for n in names}
-            self._total.merge(ClusterHistogram.from_arrays(joined))
-            self._waiting.clear()
-
-
-def _load_kernels() -> None:
-    """Load the compiled code of the reduce, while worker processes start."""
-    histogram = ClusterHistogram()
-    histogram.update(np.arange(3.0))
-    histogram.solve(2)
 
 
 def _mined(location: str, entry: ManifestEntry, tracked: Tracked) -> Mined:

@@ -104,7 +104,11 @@ def print_status(status: Mapping[str, Any]) -> None:
         ]
         for one in status["stages"]
     ]
-    print_rows(f"{status['workspace']}: {status['state']}{reason}", columns, rows)
+    part = ""
+    if status.get("shard"):
+        total = status.get("corpus_recordings", "?")
+        part = f", shard {status['shard']} ({status['recordings']} of {total} recordings)"
+    print_rows(f"{status['workspace']}{part}: {status['state']}{reason}", columns, rows)
     left = status["left_s"]
     if status["left"] and left is not None:
         rest = f"{status['left']} of stage {status['stage']}"

@@ -15,6 +15,7 @@ from cantaor.errors import WorkspaceError
 from cantaor.io.files import write_text
 from cantaor.workspace.confinement import path_to_write
 from cantaor.workspace.provenance import CANTAOR, stage_key
+from cantaor.workspace.rooms import made, note_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def note_name(singer: str, recording: str) -> str:
 def read_note(folder: Path, name: str) -> ClipNote:
     """A note of a folder that has ``cut`` and ``clips``; an empty one where none can be read."""
     try:
-        found = json.loads((folder / "cut" / name).read_text(encoding="utf-8"))
+        found = json.loads(note_path(folder, "cut", name).read_text(encoding="utf-8"))
         clips = found["clips"]
         sizes = dict(clips) if isinstance(clips, dict) else dict.fromkeys(clips, -1)
         return ClipNote(str(found["key"]), {str(k): int(v) for k, v in sizes.items()})
@@ -52,7 +53,7 @@ def read_note(folder: Path, name: str) -> ClipNote:
 def write_note(folder: Path, name: str, note: ClipNote) -> None:
     """Write a note; its clips must be there."""
     facts = {"cantaor": CANTAOR, "key": note.key, "clips": dict(note.clips)}
-    write_text(folder / "cut" / name, json.dumps(facts))
+    write_text(made(note_path(folder, "cut", name)), json.dumps(facts))
 
 
 def is_whole(folder: Path, note: ClipNote, key: str) -> bool:

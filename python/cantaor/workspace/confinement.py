@@ -6,14 +6,11 @@ that is not its own, neither by ``..`` nor by a link.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from cantaor.errors import WorkspaceError
 from cantaor.io.locations import printable
-
-_KEY = re.compile(r"[0-9a-f]{8,64}")
 
 
 def path_to_write(folder: Path, room: str, name: str) -> Path:
@@ -73,19 +70,6 @@ def own_files(folder: Path, pattern: str) -> list[Path]:
         if inside and path.is_file():
             found.append(path)
     return found
-
-
-def table_path(folder: Path, room: str, key: str) -> Path:
-    """A keyed table of a workspace.
-
-    Raises
-    ------
-    WorkspaceError
-        The key is none: hexadecimal digits.
-    """
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise WorkspaceError(f"{folder}: {printable(repr(key))} is no key of a table in {room}")
-    return folder / room / f"{key}.parquet"
 
 
 def refuse_links(folder: Path, names: Iterable[str]) -> None:

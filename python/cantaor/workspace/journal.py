@@ -136,21 +136,31 @@ class RunLog:
 
     @contextmanager
     def running(
-        self, recordings: int, passed_over: Sequence[tuple[str, str]] = ()
+        self,
+        recordings: int,
+        passed_over: Sequence[tuple[str, str]] = (),
+        shard: str = "",
+        corpus_recordings: int | None = None,
     ) -> Iterator[None]:
         """From the start of the run to its end, whichever it is.
 
         Parameters
         ----------
         recordings
-            How many the corpus has.
+            How many the run is about.
         passed_over
-            Folders in it that are no recordings: how to print their path, and why.
+            Folders in the corpus that are no recordings: how to print their path, and why.
+        shard
+            Which part of the corpus they are, such as ``"2/8"``; empty: all of it.
+        corpus_recordings
+            How many the whole corpus has, where the run is about a part.
         """
         self._facts = {"state": "running", "pid": os.getpid(), "started": _now()}
         self._facts |= {"recordings": recordings, "reason": "", "cantaor": CANTAOR}
         self._facts["passed_over"] = [list(pair) for pair in passed_over]
-        self._note({"event": "start", "recordings": recordings})
+        part = {"shard": shard, "corpus_recordings": corpus_recordings} if shard else {}
+        self._facts |= part
+        self._note({"event": "start", "recordings": recordings, **part})
         self._save()
         try:
             yield
@@ -240,8 +250,9 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``recordings``, ``done``, ``failed``, ``left`` (recordings of the stage it is in),
         ``stage``, ``left_s`` (estimate for that stage), ``times_real_time``, ``started``,
         ``updated``, ``stages`` (one :class:`StageCount` each), ``failures`` and
-        ``warnings`` of the last run, and
-        ``passed_over``: folders in the corpus that are no recordings.
+        ``warnings`` of the last run, ``passed_over``: folders in the corpus that are no
+        recordings, and ``shard``: which part of the corpus the run is about, such as ``"2/8"``
+        (then ``recordings`` are those of its share and ``corpus_recordings`` all), or empty.
 
     Raises
     ------
@@ -264,6 +275,7 @@ def read_status(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return {
         "workspace": str(place),
         "passed_over": [],
+        "shard": "",
         **state,
         "stage": current.get("stage", ""),
         "done": done - failed,

@@ -20,10 +20,13 @@ from cantaor.io.files import write_text
 from cantaor.io.own_output import CLIPS_MARK, SETTINGS_FILE
 from cantaor.workspace.clip_notes import read_note, remove_clips
 from cantaor.workspace.confinement import path_to_write, refuse_links
+from cantaor.workspace.rooms import STAGING as STAGING
+from cantaor.workspace.rooms import made, note_path
 
-STAGING = ".staging"
 #: What a commit may put into a workspace's own folder.
 PUBLISHED = ("recordings", "clusters", "motifs", "failures", "instances")
+#: The same of a shard: a row for every recording of its share, and the sum of their histograms.
+SHARD_TABLES = ("shard", "histogram")
 _COMMIT, _TABLES = "commit.json", "tables"
 _PRUNING = "pruning.json"
 _NOTE = re.compile(r"[0-9a-f]{32}\.json")
@@ -104,8 +107,9 @@ def complete(folder: Path) -> None:
             _install(folder, name)
         for name in record["drop"]:
             remove_clips(folder, read_note(folder, name).clips)
-            (folder / "cut" / name).unlink(missing_ok=True)
-        for name in (SETTINGS_FILE, *(f"{table}.parquet" for table in PUBLISHED)):
+            note_path(folder, "cut", name).unlink(missing_ok=True)
+        tables = (f"{table}.parquet" for table in (*PUBLISHED, *SHARD_TABLES))
+        for name in (SETTINGS_FILE, *tables):
             waiting = staged_table(folder, name)
             if waiting.exists():
                 waiting.replace(folder / name)
@@ -132,7 +136,7 @@ def read_pruning(folder: Path) -> frozenset[tuple[str, str]]:
 
 def _install(folder: Path, name: str) -> None:
     """Put the staged clips of one recording in place, then their note."""
-    waiting = folder / STAGING / "cut" / name
+    waiting = note_path(folder / STAGING, "cut", name)
     if not waiting.exists():
         return  # done before the run was killed
     new, old = read_note(folder / STAGING, name), read_note(folder, name)
@@ -146,7 +150,7 @@ def _install(folder: Path, name: str) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
     remove_clips(folder, set(old.clips) - set(new.clips))
-    waiting.replace(folder / "cut" / name)
+    waiting.replace(made(note_path(folder, "cut", name)))
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -24,19 +24,17 @@ from cantaor.io.own_output import SETTINGS_FILE, WORKSPACE_SIGNS, is_workspace
 from cantaor.settings import Settings, deciding_settings, read_settings, settings_to_toml
 from cantaor.types import Clusters, Contour, PitchTrack
 from cantaor.workspace import staging
-from cantaor.workspace.confinement import refuse_links, table_path
+from cantaor.workspace.confinement import refuse_links
 from cantaor.workspace.provenance import MadeBy, difference, maker_of
 from cantaor.workspace.provenance import stage_key as stage_key
 from cantaor.workspace.records import clusters_from_table, contour_from_table, track_from_table
+from cantaor.workspace.rooms import ROOMS, existing_table, nest, prepare_rooms
+from cantaor.workspace.shard_facts import read_facts
 
 _LOCK = ".lock"
 _LAST_TABLE = "instances"
 # Seconds that a run waits for one that only looks, and looking for another that looks.
 _PATIENCE_S = 0.3
-
-
-#: Folders of a workspace that hold keyed results, one file each.
-FOLDERS = ("seen", "pitch", "contours", "singers", "instances", "cut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +91,11 @@ class Workspace:
 
     def track(self, key: str) -> PitchTrack:
         """A recording's pitch by its ``pitch_key`` in the table ``recordings``."""
-        return track_from_table(read_table(table_path(self.path, "pitch", key)))[0]
+        return track_from_table(read_table(existing_table(self.path, "pitch", key)))[0]
 
     def contour(self, key: str) -> Contour:
         """A recording's contour by its ``contour_key`` in the table ``recordings``."""
-        return contour_from_table(read_table(table_path(self.path, "contours", key)))
+        return contour_from_table(read_table(existing_table(self.path, "contours", key)))
 
 
 def create_workspace(path: str | os.PathLike[str]) -> Workspace:
@@ -134,14 +132,11 @@ def begin(workspace: Workspace, settings: Settings) -> None:
         The folder cannot be written, or a part of it is a link to somewhere else.
     """
     folder = workspace.path
-    refuse_links(folder, [*FOLDERS, *WORKSPACE_SIGNS, "clips"])
+    refuse_links(folder, [*ROOMS, *WORKSPACE_SIGNS, "clips"])
     if not workspace.is_mined:
         write_text(folder / SETTINGS_FILE, settings_to_toml(settings))
     try:
-        for name in FOLDERS:
-            (folder / name).mkdir(exist_ok=True)
-            for draft in (folder / name).glob(".*.part"):
-                draft.unlink(missing_ok=True)  # of a run that was killed
+        prepare_rooms(folder)
         for draft in folder.glob(".*.part"):
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -152,11 +147,14 @@ def begin(workspace: Workspace, settings: Settings) -> None:
 def settle(workspace: Workspace) -> None:
     """Complete what a run that was killed had begun to put in place; others must be kept out.
 
+    Files of an earlier version move to where this one looks for them.
+
     Raises
     ------
     WorkspaceError
-        The folder cannot be written.
+        The folder cannot be written, or a part of it is a link to somewhere else.
     """
+    nest(workspace.path)
     staging.complete(workspace.path)
 
 
@@ -178,6 +176,11 @@ def open_workspace(path: str | os.PathLike[str]) -> Workspace:
     if staging.is_pending(folder):
         with lock(workspace):
             settle(workspace)
+    if not workspace.is_mined and (part := read_facts(folder)):
+        raise WorkspaceError(
+            f"{folder}: is shard {part.name} of a corpus, with pitch only; join all shards with: "
+            "merge"
+        )
     if not workspace.is_mined:
         raise WorkspaceError(f"{folder}: mining has not finished; run mine again, it resumes")
     _refuse_mixture(workspace)

@@ -13,11 +13,9 @@ from cantaor.bench.cases.contour import Melody, numpy_segments
 from cantaor.bench.cases.pitch import MAX_HZ, MIN_HZ, overall_accuracy
 from cantaor.bench.cases.singing import CorpusOnDisk, corpus_on_disk
 from cantaor.bench.records import Case, Peer
-from cantaor.io.files import read_table
 from cantaor.pipeline.mine import mine
 from cantaor.types import Clusters, Float32Array, PitchTrack
 from cantaor.units import hz_to_cents
-from cantaor.workspace.records import track_from_table
 
 _K, _MIN_SUPPORT, _HOP_S = 24, 3, 256 / 44_100
 
@@ -34,8 +32,7 @@ def _ours(data: CorpusOnDisk) -> Found:
     with TemporaryDirectory(prefix="cantaor-bench-") as folder:
         workspace = mine(data.corpus.folder, Path(folder) / "work", k=_K, clips=False)
         keys = workspace.table("recordings")["pitch_key"].to_pylist()
-        tables = [read_table(workspace.path / "pitch" / f"{key}.parquet") for key in keys]
-        tracks = [track_from_table(table)[0].hz for table in tables]
+        tracks = [workspace.track(key).hz for key in keys]
         return Found(tracks, workspace.table("motifs").num_rows)
 
 
