@@ -27,7 +27,7 @@ from cantaor.pipeline.recordings import seen_note
 from cantaor.pipeline.shards import rows_to_recordings, state_in_words
 from cantaor.pipeline.source_audio import source_note
 from cantaor.pipeline.stages import STAGES, Mined, Run, reduce_pitch
-from cantaor.settings import Settings, settings_to_plain
+from cantaor.settings import Settings, deciding_settings
 from cantaor.types import Clusters
 from cantaor.workspace import staging
 from cantaor.workspace.journal import Failure, RunLog, Watch
@@ -236,7 +236,7 @@ def _read(folder: Path, facts: ShardFacts) -> CompleteShard:
             f"{facts.recordings} has {len(places)}; track it again"
         )
     maker, settings = _maker(folder), Workspace(folder).settings
-    now = MadeBy(maker.cantaor, maker.stages, settings_to_plain(settings), maker.state)
+    now = MadeBy(maker.cantaor, maker.stages, deciding_settings(settings), maker.state)
     if told := difference(now, maker):
         raise WorkspaceError(
             f"{folder / SETTINGS_FILE} is not what shard {facts.name} was made with: {told}; "

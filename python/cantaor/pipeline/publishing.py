@@ -166,7 +166,7 @@ def publish(
 def publish_shard(run: Run, facts: ShardFacts, rows: pa.Table, histogram: pa.Table) -> None:
     """After the pitch of a share of the corpus: its recordings, their histogram, what failed."""
     folder = run.workspace.path
-    maker = MadeBy(CANTAOR, stage_versions(), settings_to_plain(run.settings), "shard")
+    maker = MadeBy(CANTAOR, stage_versions(), deciding_settings(run.settings), "shard")
     rows = rows.replace_schema_metadata(facts.metadata())
     tables = {"shard": rows, "histogram": histogram, "failures": failures_table(run)}
     for name, table in tables.items():
