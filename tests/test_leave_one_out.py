@@ -168,7 +168,7 @@ def test_what_cannot_be_left_out_is_said(workspace: Workspace, tmp_path: Path) -
         leave_one_out(Manifest(one_each, clips.root), settings)
     done = cantaor("evaluate", workspace.path, "--grid", "--leave-out", "group")
     assert done.returncode == 1
-    assert "not both" in done.stderr
+    assert "not --grid and --leave-out" in done.stderr
 
 
 def test_figures_over_groups() -> None:

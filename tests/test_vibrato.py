@@ -17,8 +17,10 @@ from cantaor.types import Clusters, Contour, Float64Array, PitchTrack
 from cantaor.units import cents_to_hz
 from cantaor.workspace.provenance import maker_of
 from cantaor.workspace.records import contour_from_table, join_contours, track_to_table
+from cantaor.workspace.rooms import made, table_path
 
 HOP_S = 256 / 44_100
+PITCH_KEY = "5" * 32
 CENTERS = np.arange(600.0, 3000.0, 100.0)
 NOTES = Clusters(CENTERS, (CENTERS[1:] + CENTERS[:-1]) / 2, 0.0, np.ones(CENTERS.size))
 
@@ -113,13 +115,12 @@ def test_a_contour_that_keeps_vibrato_has_no_such_attributes() -> None:
 
 
 def reduced(folder: Path, **settings: str) -> tuple[str, Contour]:
-    for room in ("pitch", "contours"):
-        (folder / room).mkdir(exist_ok=True)
     sung = with_vibrato(melody([1850.0, 2150.0], [1.0, 1.0]), 60, 5.5, 0)
-    write_table(folder / "pitch" / "song.parquet", track_to_table(track_of(sung), 2.0, "hash", ()))
-    job = ContourJob("song", folder, "song", NOTES, "clusters", make_settings(settings))
+    table = track_to_table(track_of(sung), 2.0, "hash", ())
+    write_table(made(table_path(folder, "pitch", PITCH_KEY)), table)
+    job = ContourJob("song", folder, PITCH_KEY, NOTES, "clusters", make_settings(settings))
     key, _ = reduce_recording(job)
-    return key, contour_from_table(read_table(folder / "contours" / f"{key}.parquet"))
+    return key, contour_from_table(read_table(table_path(folder, "contours", key)))
 
 
 def test_tables_hold_rate_and_extent_only_where_vibrato_is_flattened(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_tables_hold_rate_and_extent_only_where_vibrato_is_flattened(tmp_path: P
 
 def test_tables_made_before_the_setting_existed_are_named_alike(tmp_path: Path) -> None:
     key, _ = reduced(tmp_path)
-    made = maker_of(read_table(tmp_path / "contours" / f"{key}.parquet").schema)
+    made = maker_of(read_table(table_path(tmp_path, "contours", key)).schema)
     assert made is not None
     assert "vibrato" not in made.settings
     assert deciding_settings(Settings(vibrato="flatten"))["vibrato"] == "flatten"
