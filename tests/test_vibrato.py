@@ -117,6 +117,8 @@ def test_a_contour_that_keeps_vibrato_has_no_such_attributes() -> None:
 def reduced(folder: Path, **settings: str) -> tuple[str, Contour]:
     sung = with_vibrato(melody([1850.0, 2150.0], [1.0, 1.0]), 60, 5.5, 0)
     table = track_to_table(track_of(sung), 2.0, "hash", ())
+    (folder / "pitch").mkdir(exist_ok=True)
+    (folder / "contours").mkdir(exist_ok=True)
     write_table(made(table_path(folder, "pitch", PITCH_KEY)), table)
     job = ContourJob("song", folder, PITCH_KEY, NOTES, "clusters", make_settings(settings))
     key, _ = reduce_recording(job)
