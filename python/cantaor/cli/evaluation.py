@@ -108,6 +108,7 @@ def evaluate(
         evaluate_model,
         evaluate_workspace,
     )
+    from cantaor.experiments.verification import verify
     from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.training.recipes import recipe_settings
 
@@ -138,20 +139,20 @@ def evaluate(
     folder = model_folder(model)
     if clips is None:
         refuse_channel(channel)
-    if verification:
-        listened = parse_channel(channel)
-        _verify(folder, None if clips is None else clips_manifest(clips, listened, folder), as_json)
-        return
     with show_progress(as_json) as progress:
-        if clips is None and folder != model:
+        listened = parse_channel(channel)
+        manifest = None if clips is None else clips_manifest(clips, listened, folder)
+        if verification:
+            result = verify(folder, manifest, progress).to_json()
+        elif clips is None and folder != model:
             result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
         else:
-            listened = parse_channel(channel)
-            manifest = None if clips is None else clips_manifest(clips, listened, folder)
             result = evaluate_model(folder, manifest, progress).to_json()
     notes = model_notes(load_bundle(folder).extra, folder)
     if as_json:
         print_json({**result, "notes": notes})
+    elif verification:
+        print_verification(result)
     else:
         print_evaluation(result)
     print_notes(notes)
@@ -203,21 +204,6 @@ def _leave_out(
         print_json(found.to_json())
     else:
         print_left_out(found.to_json())
-
-
-def _verify(model: Path, clips: Manifest | None, as_json: bool) -> None:
-    from cantaor.experiments.model_notes import model_notes
-    from cantaor.experiments.verification import verify
-    from cantaor.learn.export.bundle import load_bundle
-
-    with show_progress(as_json) as progress:
-        found = verify(model, clips, progress).to_json()
-    notes = model_notes(load_bundle(model).extra, model)
-    if as_json:
-        print_json({**found, "notes": notes})
-    else:
-        print_verification(found)
-    print_notes(notes)
 
 
 def _evaluate_grid(

@@ -10,15 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from cantaor.errors import CantaorError
-from cantaor.io.files import read_table
 from cantaor.motifs.arguments import Gap
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.motifs.families import Families, group_families, motif_scores
 from cantaor.motifs.mining import find_occurrences
 from cantaor.parallel.workers import WorkerPool, map_recordings
+from cantaor.pipeline.singers import read_joined_contour
 from cantaor.types import Contour, Float64Array, Motifs
-from cantaor.workspace.records import contour_from_table, join_contours
-from cantaor.workspace.rooms import table_path
 
 
 def singer_families(
@@ -69,8 +67,7 @@ class FamilyJob:
 
 def group_singer(job: FamilyJob) -> Families:
     """The families of one singer from the tables of a workspace."""
-    tables = [read_table(table_path(job.folder, "contours", key)) for key in job.contours]
-    sung = join_contours([contour_from_table(table) for table in tables])
+    sung = read_joined_contour(job.folder, job.contours)
     return singer_families(job.motifs, job.z_score, sung, job.motifs.gap)
 
 

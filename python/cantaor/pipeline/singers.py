@@ -75,7 +75,7 @@ def mine_singer(job: SingerJob) -> tuple[str, bool]:
     path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
-    sung, settings = _contour(job), job.settings
+    sung, settings = read_joined_contour(job.folder, job.contours), job.settings
     motifs = mine_closed(
         (sung.symbols, sung.symbol_offsets),
         settings.min_support,
@@ -100,7 +100,10 @@ def count_singer(job: SingerJob) -> tuple[str, bool]:
     path = table_path(job.folder, "singers", key)
     if not job.fresh and is_table(path):
         return key, True
-    sung, index = _contour(job), _union_index(table_path(job.folder, "singers", job.union))
+    sung, index = (
+        read_joined_contour(job.folder, job.contours),
+        _union_index(table_path(job.folder, "singers", job.union)),
+    )
     usage = index.usage_in((sung.symbols, sung.symbol_offsets), sung.span_s, job.settings.gap)
     columns = {"motif": usage.motif, "count": usage.counts, "duration_s": usage.duration_s}
     write_table(made(path), _label(pa.table(columns), job.settings))
@@ -152,10 +155,7 @@ def _facts(job: SingerJob) -> dict[str, object]:
     return {name: plain[name] for name in _MINING}
 
 
-def _contour(job: SingerJob) -> Contour:
-    return join_contours(
-        [
-            contour_from_table(read_table(table_path(job.folder, "contours", key)))
-            for key in job.contours
-        ]
-    )
+def read_joined_contour(folder: Path, keys: Sequence[str]) -> Contour:
+    """The contours of one singer's recordings as one, from their tables in a workspace."""
+    tables = [read_table(table_path(folder, "contours", key)) for key in keys]
+    return join_contours([contour_from_table(table) for table in tables])
