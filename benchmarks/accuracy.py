@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         width=options.width,
         epochs=options.epochs,
         device=options.device,
+        precision=options.precision,
     )
     instances = cut_instances(read_published(options.data), sample_rate=settings.sample_rate)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -76,6 +77,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--protocols", nargs="+", default=list(PROTOCOLS), choices=PROTOCOLS)
     parser.add_argument("--models", nargs="+", default=[*MACHINES, "residual-blstm", "crnn"])
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="float32", help="bfloat16 is faster")
     return parser.parse_args(arguments)
 
 
