@@ -30,12 +30,8 @@ from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.inference.batch import Input, infer_recordings
 from cantaor.io.audio import read_audio, write_audio
 from cantaor.learn.export.bundle import load_bundle, save_bundle
-from cantaor.learn.identification.identification import (
-    ClipPredictions,
-    aggregate_clips,
-    identify,
-    predict_clips,
-)
+from cantaor.learn.identification.evidence import ClipPredictions
+from cantaor.learn.identification.identification import aggregate_clips, identify, predict_clips
 from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier

@@ -16,7 +16,8 @@ from time import process_time
 
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.experiments.clip_splits import prepare_clips
-from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.experiments.evaluation import evaluate_model
+from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.pipeline.mine import mine
 from cantaor.workspace.workspace import open_workspace

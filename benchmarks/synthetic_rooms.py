@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.experiments.clip_splits import prepare_clips
-from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.experiments.evaluation import evaluate_model
+from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.pipeline.mine import mine
 

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from cantaor.corpus.audit.audit import audit
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.experiments.clip_splits import prepare_clips
-from cantaor.experiments.train_evaluate import evaluate_workspace, train_workspace
+from cantaor.experiments.evaluation import evaluate_workspace
+from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.pipeline.mine import mine
 from cantaor.report.report import write_report

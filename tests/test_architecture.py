@@ -50,7 +50,7 @@ INNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "learn": (
         ("_torch",),
         ("data", "features"),
-        ("networks",),
+        ("encoders", "networks"),
         ("training",),
         ("evaluation",),
         ("export",),

@@ -28,8 +28,9 @@ from cantaor.corpus.splits.split_assignment import read_split_assignment
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import AudioError, SplitError
 from cantaor.experiments.clip_splits import prepare_clips
+from cantaor.experiments.evaluation import evaluate_model
 from cantaor.experiments.learnt_audio import name_subsets
-from cantaor.experiments.train_evaluate import evaluate_model, train_clips
+from cantaor.experiments.train_evaluate import train_clips
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.pipeline.mine import mine
 from cantaor.workspace.workspace import Workspace

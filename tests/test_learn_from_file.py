@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cantaor.corpus.manifest_files import read_manifest
-from cantaor.experiments.train_evaluate import clip_subsets, evaluate_model, train_clips, write_card
+from cantaor.experiments.evaluation import evaluate_model
+from cantaor.experiments.train_evaluate import clip_subsets, train_clips, write_card
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.training.train import train
 from tests.test_learn_grid import listed_clips

@@ -25,7 +25,8 @@ from cantaor.learn.identification.enrolment import (
     make_backend,
     merge_enrolled,
 )
-from cantaor.learn.identification.identification import ClipPredictions, aggregate_clips
+from cantaor.learn.identification.evidence import ClipPredictions
+from cantaor.learn.identification.identification import aggregate_clips
 from cantaor.learn.networks.ensemble import PROFILE_RATE, MeanSpectralFeatures
 from cantaor.learn.training.ensemble_training import (
     WINDOW,

@@ -26,10 +26,8 @@ from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.audio import read_audio, write_audio
 from cantaor.io.files import read_table
 from cantaor.learn.export.bundle import Bundle, load_bundle, save_bundle
-from cantaor.learn.identification.identification import (
-    ClipPredictions,
-    predict_clips,
-)
+from cantaor.learn.identification.evidence import ClipPredictions
+from cantaor.learn.identification.identification import predict_clips
 from cantaor.learn.identification.saved_finder import finder_arrays, finder_facts
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier

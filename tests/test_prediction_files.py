@@ -17,7 +17,7 @@ from cantaor.inference.batch import Input, find_inputs
 from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows, nearest_clips
 from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.files import read_table, write_table
-from cantaor.learn.identification.identification import ClipPredictions
+from cantaor.learn.identification.evidence import ClipPredictions
 
 SCHEMA = pa.schema(
     [("path", pa.string()), ("x", pa.int64()), ("error", pa.string()), ("content", pa.string())]

@@ -11,7 +11,8 @@ import pytest
 from cantaor.corpus.loaders import read_mirdata
 from cantaor.corpus.synthetic.corpus import SyntheticCorpus
 from cantaor.experiments.clip_splits import prepare_clips
-from cantaor.experiments.train_evaluate import evaluate_model, train_workspace
+from cantaor.experiments.evaluation import evaluate_model
+from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.io.audio import read_audio
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.pipeline.mine import mine

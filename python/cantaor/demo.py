@@ -12,7 +12,8 @@ from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.errors import WorkspaceError
 from cantaor.experiments.clip_splits import MAX_CLIPS as MAX_TRAINING_CLIPS
 from cantaor.experiments.clip_splits import prepare_clips
-from cantaor.experiments.train_evaluate import evaluate_workspace, train_workspace
+from cantaor.experiments.evaluation import evaluate_workspace
+from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.export.formats import export_model
 from cantaor.learn.training.recipes import recipe_settings

@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 from cantaor.cli.app import Channel, Json, app, model_folder, print_json, report_failures
+from cantaor.cli.encoders import (
+    EmbeddingsFile,
+    EncoderFile,
+    EncoderRate,
+    EncoderWindow,
+    Trust,
+    open_model,
+)
 from cantaor.errors import ArgumentError, AudioError, CantaorError
 from cantaor.io.channels import parse_channel
 from cantaor.io.locations import require_local
@@ -23,6 +31,11 @@ def enrol(
         Path | None, typer.Option(help="Folder of the new model; MODEL-enrolled if not given.")
     ] = None,
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    embeddings: EmbeddingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Add a singer to a model from a few recordings, without training.
@@ -31,12 +44,12 @@ def enrol(
     """
     from cantaor.experiments.train_evaluate import copy_clips
     from cantaor.inference.batch import find_inputs
-    from cantaor.learn.export.bundle import load_bundle, require_model_folder, save_bundle
+    from cantaor.learn.export.bundle import require_model_folder, save_bundle
     from cantaor.learn.identification.enrolment import enrol as enrol_singer
     from cantaor.learn.identification.identification import predict_clips
 
     folder = model_folder(model)
-    bundle = load_bundle(folder)
+    bundle = open_model(folder, encoder, embeddings, encoder_rate, encoder_window, trust)
     target = _beside(folder) if out is None else require_local(out, "a model")
     require_model_folder(target)
     predictions, failures = [], []
@@ -85,14 +98,20 @@ def nearest(
     count: Annotated[int, typer.Option(help="Number of results.")] = 10,
     method: Annotated[str, typer.Option(help="Search: exact, or index (extra search).")] = "exact",
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    encoder_embeddings: EmbeddingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Find the recordings or motif clips that sound most like a recording."""
     from cantaor.inference.embeddings import nearest_clips
-    from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.identification import predict_clips
 
-    bundle = load_bundle(model_folder(model))
+    bundle = open_model(
+        model_folder(model), encoder, encoder_embeddings, encoder_rate, encoder_window, trust
+    )
     failures = []
     for path in audio:
         try:

@@ -21,6 +21,17 @@ from cantaor.cli.app import (
     refuse_channel,
     refuse_with_clips,
 )
+from cantaor.cli.encoders import (
+    EmbeddingsFile,
+    EncoderFile,
+    EncoderRate,
+    EncoderView,
+    EncoderWindow,
+    Trust,
+    open_model,
+    open_source,
+    view_of,
+)
 from cantaor.errors import ArgumentError, SplitError
 from cantaor.io.channels import parse_channel
 from cantaor.report.terminal import (
@@ -34,6 +45,7 @@ from cantaor.workspace.workspace import open_workspace
 if TYPE_CHECKING:
     from cantaor.corpus.manifest import Manifest
     from cantaor.experiments.grid import GridPlan
+    from cantaor.learn.encoders.sources import EmbeddingSource
     from cantaor.learn.training.settings import TrainingSettings
 
 
@@ -89,6 +101,12 @@ def evaluate(
         float | None, typer.Option(help="Grid: start no new cell after this many minutes.")
     ] = None,
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    embeddings: EmbeddingsFile = None,
+    encoder_view: EncoderView = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -101,15 +119,11 @@ def evaluate(
     or of --clips is asked of a model that never met it. With --verification, recordings that the
     model has not met are compared with all those of other source groups.
     """
+    from cantaor.experiments.evaluation import evaluate_model, evaluate_workspace
     from cantaor.experiments.grid import default_protocols, plan_of
     from cantaor.experiments.model_notes import model_notes
-    from cantaor.experiments.train_evaluate import (
-        clips_manifest,
-        evaluate_model,
-        evaluate_workspace,
-    )
+    from cantaor.experiments.train_evaluate import clips_manifest
     from cantaor.experiments.verification import verify
-    from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.training.recipes import recipe_settings
 
     kinds = {"--grid": grid, "--leave-out": leave_out is not None, "--verification": verification}
@@ -119,13 +133,23 @@ def evaluate(
             f"{' and '.join(name for name, given in kinds.items() if given)}"
         )
     if leave_out is not None:
+        source = open_source(encoder, embeddings, encoder_rate, encoder_window, trust)
         settings = recipe_settings(
-            recipe or "robust", width=width, epochs=epochs, seed=seed, device=device
+            recipe or "robust",
+            view=view_of(encoder_view, source),
+            width=width,
+            epochs=epochs,
+            seed=seed,
+            device=device,
         )
         listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--leave-out")
-        _leave_out(model, listed, settings, leave_out, data, max_clips, out, as_json)
+        _leave_out(model, listed, settings, source, leave_out, data, max_clips, out, as_json)
         return
+    if encoder_view is not None:
+        raise ArgumentError("--encoder-view is for --leave-out; a model has its own")
     if grid:
+        if encoder is not None or embeddings is not None:
+            raise ArgumentError("a grid is of networks, which take no --encoder or --embeddings")
         listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--grid")
         cut = protocols or default_protocols(listed)
         plan = plan_of(models, features, data, cut, fractions)
@@ -139,16 +163,18 @@ def evaluate(
     folder = model_folder(model)
     if clips is None:
         refuse_channel(channel)
+    bundle = open_model(folder, encoder, embeddings, encoder_rate, encoder_window, trust)
     with show_progress(as_json) as progress:
         listened = parse_channel(channel)
         manifest = None if clips is None else clips_manifest(clips, listened, folder)
         if verification:
-            result = verify(folder, manifest, progress).to_json()
+            result = verify(folder, manifest, progress, bundle.encoder).to_json()
         elif clips is None and folder != model:
-            result = evaluate_workspace(open_workspace(model), folder, progress).to_json()
+            work = open_workspace(model)
+            result = evaluate_workspace(work, folder, progress, bundle.encoder).to_json()
         else:
-            result = evaluate_model(folder, manifest, progress).to_json()
-    notes = model_notes(load_bundle(folder).extra, folder)
+            result = evaluate_model(folder, manifest, progress, bundle.encoder).to_json()
+    notes = model_notes(bundle.extra, folder)
     if as_json:
         print_json({**result, "notes": notes})
     elif verification:
@@ -179,6 +205,7 @@ def _leave_out(
     work: Path | None,
     clips: Manifest | None,
     settings: TrainingSettings,
+    source: EmbeddingSource | None,
     by: str,
     data: str | None,
     max_clips: int | None,
@@ -199,6 +226,7 @@ def _leave_out(
             max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
             out=out,
             progress=progress,
+            encoder=source,
         )
     if as_json:
         print_json(found.to_json())

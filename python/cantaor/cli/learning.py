@@ -20,6 +20,16 @@ from cantaor.cli.app import (
     refuse_channel,
     refuse_with_clips,
 )
+from cantaor.cli.encoders import (
+    EmbeddingsFile,
+    EncoderFile,
+    EncoderRate,
+    EncoderView,
+    EncoderWindow,
+    Trust,
+    open_source,
+    view_of,
+)
 from cantaor.errors import ArgumentError
 from cantaor.io.channels import parse_channel
 from cantaor.report.terminal import show_progress
@@ -79,6 +89,12 @@ def train(
         str, typer.Option(help="Numeric precision: float32, float16 or bfloat16.")
     ] = "float32",
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    embeddings: EmbeddingsFile = None,
+    encoder_view: EncoderView = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -93,8 +109,10 @@ def train(
 
     if (work is None) == (clips is None):
         raise ArgumentError("train needs either a workspace or --clips, and not both")
+    source = open_source(encoder, embeddings, encoder_rate, encoder_window, trust)
     settings = recipe_settings(
-        recipe or "paper",
+        recipe or ("paper" if source is None else "robust"),
+        view=view_of(encoder_view, source),
         model=model,
         features=features,
         width=width,
@@ -106,7 +124,7 @@ def train(
         seed=seed,
         device=device,
     )
-    if work is not None and recipe is None and split is None:
+    if work is not None and recipe is None and split is None and source is None:
         typer.echo(_UNASKED.format(work=work), err=True)
     with show_progress(as_json) as progress:
         if clips is not None:
@@ -114,7 +132,7 @@ def train(
                 raise ArgumentError("train --clips needs --out for the model")
             refuse_with_clips({"--split": split, "--data": data, "--max-clips": max_clips})
             manifest = clips_manifest(clips, parse_channel(channel))
-            folder = train_clips(manifest, settings, out, progress=progress)
+            folder = train_clips(manifest, settings, out, progress=progress, encoder=source)
         else:
             assert work is not None
             workspace = open_workspace(work)
@@ -126,7 +144,7 @@ def train(
                 max_clips=MAX_CLIPS if max_clips is None else max_clips or None,
                 seed=seed,
             )
-            folder = train_workspace(workspace, prepared, settings, out, progress)
+            folder = train_workspace(workspace, prepared, settings, out, progress, source)
     _print_training(folder, as_json)
 
 
@@ -158,6 +176,7 @@ def _names(text: str) -> list[str]:
 
 
 def _print_training(folder: Path, as_json: bool) -> None:
+    from cantaor.learn.export.attached_encoder import encoder_facts
     from cantaor.learn.export.bundle import load_bundle
 
     bundle = load_bundle(folder)
@@ -168,6 +187,7 @@ def _print_training(folder: Path, as_json: bool) -> None:
         "protocol": bundle.extra["protocol"],
         "data": bundle.extra["data"],
         "notes": bundle.extra["notes"],
+        "encoder": encoder_facts(bundle),
     }
     if as_json:
         print_json({**facts, "history": list(bundle.trained.history)})

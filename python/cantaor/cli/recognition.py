@@ -25,6 +25,14 @@ from cantaor.cli.app import (
     print_notes,
     report_failures,
 )
+from cantaor.cli.encoders import (
+    EmbeddingsFile,
+    EncoderFile,
+    EncoderRate,
+    EncoderWindow,
+    Trust,
+    open_model,
+)
 from cantaor.errors import CantaorError
 from cantaor.inference.batch import Input, content_of, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
@@ -37,7 +45,8 @@ from cantaor.report.terminal import print_rows, show_stages
 if TYPE_CHECKING:
     from cantaor.inference.prediction_files import PredictionWriter
     from cantaor.learn.export.bundle import Bundle
-    from cantaor.learn.identification.identification import ClipPredictions, Identification
+    from cantaor.learn.identification.evidence import ClipPredictions
+    from cantaor.learn.identification.identification import Identification
 
 # Files that are hashed at once, to see which have changed.
 _READERS = 4
@@ -70,15 +79,21 @@ def identify(
     workers: Workers = None,
     device: Device = "auto",
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    embeddings: EmbeddingsFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Rank the known singers for each recording."""
     from cantaor.experiments.model_notes import model_notes
-    from cantaor.learn.export.bundle import load_bundle
     from cantaor.learn.identification.identification import aggregate_clips
 
-    bundle = load_bundle(model_folder(model))
+    bundle = open_model(
+        model_folder(model), encoder, embeddings, encoder_rate, encoder_window, trust
+    )
     print_notes(model_notes(bundle.extra, model_folder(model)))
 
     def on_prediction(predictions: ClipPredictions) -> None:
@@ -115,15 +130,21 @@ def embed(
     workers: Workers = None,
     device: Device = "auto",
     channel: Channel = None,
+    encoder: EncoderFile = None,
+    encoder_rate: EncoderRate = None,
+    encoder_window: EncoderWindow = None,
+    trust: Trust = False,
+    embeddings: EmbeddingsFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of recordings and of their motif clips."""
     from cantaor.experiments.model_notes import model_notes
     from cantaor.inference.embeddings import EMBEDDINGS, embedding_rows
-    from cantaor.learn.export.bundle import load_bundle
 
-    bundle = load_bundle(model_folder(model))
+    bundle = open_model(
+        model_folder(model), encoder, embeddings, encoder_rate, encoder_window, trust
+    )
     print_notes(model_notes(bundle.extra, model_folder(model)))
 
     def on_prediction(predictions: ClipPredictions) -> None:

@@ -14,6 +14,8 @@ from cantaor.errors import CorpusError
 from cantaor.io.audio import AudioStream, open_audio
 from cantaor.io.resampling import resampled
 from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.encoders.sources import EmbeddingSource, add_embeddings
+from cantaor.learn.encoders.tables import Span
 from cantaor.pipeline.mine import Progress
 from cantaor.types import Float32Array
 
@@ -28,6 +30,7 @@ def load_clipset(
     *,
     sample_rate: int,
     by_group: bool = False,
+    encoder: EmbeddingSource | None = None,
 ) -> ClipSet:
     """Read the audio of clips; every file is decoded once.
 
@@ -44,6 +47,8 @@ def load_clipset(
         Hz, of the clips.
     by_group
         Whether the set's recordings are source groups, where the manifest names any.
+    encoder
+        Gives every clip its embedding.
 
     Raises
     ------
@@ -51,6 +56,8 @@ def load_clipset(
         A singer is not among ``classes``, or a clip starts past the end of its file.
     AudioError
         A file cannot be read.
+    ArgumentError
+        A table of embeddings lacks clips.
     """
     known = {name: index for index, name in enumerate(classes)}
     by_file: dict[str, list[int]] = {}
@@ -70,7 +77,7 @@ def load_clipset(
         np.array([(by_group and plain_name(e.group)) or e.recording for e in named], dtype=str),
         return_inverse=True,
     )
-    return ClipSet.from_arrays(
+    loaded = ClipSet.from_arrays(
         rows,
         [known[entry.singer] for entry in clips.entries],
         classes,
@@ -78,6 +85,10 @@ def load_clipset(
         recording,
         sample_rate,
     )
+    if encoder is None:
+        return loaded
+    spans = [Span(clips.location(entry), *entry.span) for entry in clips.entries]
+    return add_embeddings(loaded, encoder, spans)
 
 
 def _cut_file(

@@ -34,11 +34,13 @@ from cantaor.experiments.mined_recordings import (
 from cantaor.experiments.train_evaluate import train_clips, train_workspace
 from cantaor.io.files import file_name, write_json
 from cantaor.learn.data.subsets import select_split
+from cantaor.learn.encoders.sources import EmbeddingSource, source_facts
 from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.export.attached_encoder import attach_encoder, require_view
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.identification.decisions import decide, score_recording
 from cantaor.learn.identification.enrolment import backend_from_bundle
-from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.settings import TrainingSettings, settings_facts
 from cantaor.metrics.held_out_groups import balanced_mean, bootstrap_interval, coverage_curve
 from cantaor.pipeline.mine import Progress
 from cantaor.pipeline.publishing import stage_versions
@@ -142,6 +144,7 @@ def leave_one_out(
     max_clips: int | None = MAX_CLIPS,
     out: Path | None = None,
     progress: Progress | None = None,
+    encoder: EmbeddingSource | None = None,
 ) -> LeaveOneOut:
     """Leave out every source group, or every recording, in turn.
 
@@ -160,25 +163,33 @@ def leave_one_out(
         Keeps every fold in a file of its own; a run that was stopped goes on from there.
     progress
         Called as ``progress("left out", done, total)``.
+    encoder
+        Of the clips' embeddings, where the settings' view has one.
 
     Raises
     ------
     ArgumentError
-        ``by`` is neither.
+        ``by`` is neither, or the settings' view does not go with ``encoder``.
     SplitError
         There are fewer than two singers, or nobody has two groups.
     """
     if by not in UNITS:
         raise ArgumentError(f"what is left out must be one of {', '.join(UNITS)}, not {by!r}")
-    job = _workspace_job(corpus, by, data, max_clips) if isinstance(corpus, Workspace) else None
-    folds, facts, answer = job or _clips_job(corpus, by)  # type: ignore[arg-type]
+    require_view(settings, encoder)
+    folds, facts, answer = (
+        _workspace_job(corpus, by, data, max_clips, encoder)
+        if isinstance(corpus, Workspace)
+        else _clips_job(corpus, by, encoder)
+    )
     asked, skipped = _askable(folds)
     if not asked:
         raise SplitError(
             f"nothing can be left out: no singer of {len({f.singer for f in folds})} has a second "
             f"{by} and company of another singer"
         )
-    facts = (*facts, by, asdict(settings), stage_versions(), CANTAOR)
+    facts = (*facts, by, settings_facts(settings), stage_versions(), CANTAOR)
+    if encoder is not None:
+        facts = (*facts, source_facts(encoder), encoder.digest)
     answers: dict[str, GroupAnswer] = {}
     for done, fold in enumerate(asked):
         if progress is not None:
@@ -231,7 +242,13 @@ def _name(entry: ManifestEntry | MinedRecording, by: str) -> str:
     return entry.group if by == "group" and entry.group else f"{entry.singer}/{entry.recording}"
 
 
-def _workspace_job(workspace: Workspace, by: str, data: str, max_clips: int | None) -> _Job:
+def _workspace_job(
+    workspace: Workspace,
+    by: str,
+    data: str,
+    max_clips: int | None,
+    encoder: EmbeddingSource | None,
+) -> _Job:
     recordings = mined_recordings(workspace)
     columns = recording_columns(recordings)
     folds = _folds(split_units(encode_columns(**columns), by).tolist(), recordings, by)
@@ -244,14 +261,16 @@ def _workspace_job(workspace: Workspace, by: str, data: str, max_clips: int | No
         if not len(tested):
             return GroupAnswer(fold.singer, "", 0.0, NO_MOTIF, 0, 0.0)
         with TemporaryDirectory(prefix="cantaor-") as folder:
-            model = train_workspace(workspace, prepared, settings, Path(folder, "model"))
-            return _ask(model, tested, fold.singer)
+            model = train_workspace(
+                workspace, prepared, settings, Path(folder, "model"), encoder=encoder
+            )
+            return _ask(model, tested, fold.singer, encoder)
 
     whole = [(one.path, one.singer, one.samples_hash, one.contour_key) for one in recordings]
     return folds, (whole, repr(workspace.settings), data, max_clips), answer
 
 
-def _clips_job(clips: Manifest, by: str) -> _Job:
+def _clips_job(clips: Manifest, by: str, encoder: EmbeddingSource | None) -> _Job:
     hashed = hash_entries(clips)
     folds = _folds(split_units(clip_table(hashed), by).tolist(), hashed.entries, by)
 
@@ -263,21 +282,28 @@ def _clips_job(clips: Manifest, by: str) -> _Job:
         )
         sides = replace(hashed, entries=entries)
         with TemporaryDirectory(prefix="cantaor-") as folder:
-            model = train_clips(sides, settings, Path(folder, "model"), protocol=by)
-            return _ask(model, select_split(sides, "test"), fold.singer)
+            model = train_clips(
+                sides, settings, Path(folder, "model"), protocol=by, encoder=encoder
+            )
+            return _ask(model, select_split(sides, "test"), fold.singer, encoder)
 
     whole = [(recording_key(e), e.span, e.content_hash, e.source_hash) for e in hashed.entries]
     return folds, (whole, str(hashed.channel)), answer
 
 
-def _ask(model: Path, tested: Manifest, singer: str) -> GroupAnswer:
+def _ask(
+    model: Path, tested: Manifest, singer: str, encoder: EmbeddingSource | None
+) -> GroupAnswer:
     """The model's answer for all clips of a group together."""
-    bundle = load_bundle(model)
+    bundle = attach_encoder(load_bundle(model), encoder)
     classes = bundle.trained.classes
     # Clips with another label share audio with the group; what they are called does not matter.
     entries = tuple(replace(entry, singer=singer) for entry in tested.entries)
     clips = load_clipset(
-        replace(tested, entries=entries), classes, sample_rate=bundle.trained.module.sample_rate
+        replace(tested, entries=entries),
+        classes,
+        sample_rate=bundle.trained.module.sample_rate,
+        encoder=encoder,
     )
     probabilities, embeddings = predict(bundle.trained, clips)
     scores, unknown = score_recording(probabilities, embeddings, backend_from_bundle(bundle))

@@ -1,10 +1,10 @@
-"""Training and testing on clips that are named by a manifest, with everything kept on disk."""
+"""Training on clips that are named by a manifest, with everything kept on disk."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,8 +14,7 @@ from typing import Any
 from cantaor.corpus.identity import hash_entries
 from cantaor.corpus.manifest import Manifest
 from cantaor.corpus.manifest_files import read_clips, read_manifest, write_manifest
-from cantaor.errors import ModelError, SplitError
-from cantaor.experiments.cards import FIGURES
+from cantaor.errors import SplitError
 from cantaor.experiments.cards import write_card as write_card
 from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import PreparedClips, side_manifest
@@ -23,24 +22,13 @@ from cantaor.experiments.learnt_audio import (
     CLIPS,
     checked_clips,
     name_subsets,
-    own_clips,
-    own_share,
-    share_with,
 )
-from cantaor.inference.embeddings import held_out_table
-from cantaor.io.files import file_name, write_json, write_table
 from cantaor.io.locations import require_local
-from cantaor.learn.data.clips import ClipSet, join_clips
+from cantaor.learn.data.clips import join_clips
 from cantaor.learn.data.subsets import ClipSubsets, select_split
-from cantaor.learn.evaluation.evaluation import (
-    Evaluation,
-    evaluate,
-    labels_in_order_of,
-    measure,
-    predict,
-)
+from cantaor.learn.encoders.sources import EmbeddingSource, source_facts
+from cantaor.learn.export.attached_encoder import ENCODER, require_view
 from cantaor.learn.export.bundle import (
-    Bundle,
     load_bundle,
     model_channel,
     require_model_folder,
@@ -53,12 +41,10 @@ from cantaor.learn.training.settings import TrainingSettings, training_digest
 from cantaor.learn.training.train import train
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.pipeline.mine import Progress
-from cantaor.pipeline.publishing import stage_versions
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.settings import check_channel
 from cantaor.workspace.changes import workspace_facts
-from cantaor.workspace.provenance import CANTAOR, MadeBy
 from cantaor.workspace.workspace import Workspace
 
 _CURVES = "learning.png"
@@ -70,6 +56,7 @@ def train_workspace(
     settings: TrainingSettings,
     out: Path | None = None,
     progress: Progress | None = None,
+    encoder: EmbeddingSource | None = None,
 ) -> Path:
     """Train on prepared clips of a workspace; the model can identify whole recordings.
 
@@ -85,6 +72,8 @@ def train_workspace(
         Another folder for the model.
     progress
         Called as ``progress(stage, done, total)``.
+    encoder
+        Of the clips' embeddings, where the settings' view has one.
 
     Returns
     -------
@@ -95,11 +84,13 @@ def train_workspace(
     ------
     ModelError
         The folder is there and is no model; nothing was trained.
+    ArgumentError
+        The settings' view has an encoder and none is given, or the reverse.
     """
     folder = require_local(out or workspace.path / "model", "a model")
     require_model_folder(folder)
     clips = hash_entries(prepared.clips)
-    trained, backend, unfinished = _train(clips, settings, folder, progress)
+    trained, backend, unfinished = _train(clips, settings, folder, progress, encoder)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
@@ -109,6 +100,7 @@ def train_workspace(
         "workspace": workspace_facts(workspace, folder),
         "finder": finder_facts(prepared.finder),
         **kept,
+        **_encoder_record(encoder),
     }
     save_bundle(folder, trained, {**finder_arrays(prepared.finder), **arrays}, extra)
     _finish(folder, trained, clips, unfinished)
@@ -121,6 +113,7 @@ def train_clips(
     out: Path,
     protocol: str = "file",
     progress: Progress | None = None,
+    encoder: EmbeddingSource | None = None,
 ) -> Path:
     """Train on clips that a file names, without mining.
 
@@ -140,136 +133,19 @@ def train_clips(
         A side is none of these, or there are fewer than two singers on the training side.
     ModelError
         ``out`` is there and is no model; nothing was trained.
+    ArgumentError
+        The settings' view has an encoder and none is given, or the reverse.
     """
     out = require_local(out, "a model")
     require_model_folder(out)
     clips, notes, shared = name_subsets(clips, settings)
-    trained, backend, unfinished = _train(clips, settings, out, progress)
+    trained, backend, unfinished = _train(clips, settings, out, progress, encoder)
     arrays, kept = backend_parts(backend)
     facts: dict[str, Any] = {"protocol": protocol, "data": "clips", "notes": list(notes)}
     facts |= {"shared_audio": shared, "channel": clips.channel}
-    save_bundle(out, trained, arrays, {**facts, **kept})
+    save_bundle(out, trained, arrays, {**facts, **kept, **_encoder_record(encoder)})
     _finish(out, trained, clips, unfinished)
     return out
-
-
-def evaluate_model(
-    model: Path, clips: Manifest | None = None, progress: Progress | None = None
-) -> Evaluation:
-    """Test a model on its own held-out clips, or on those of another manifest.
-
-    Parameters
-    ----------
-    model
-        Folder of a model.
-    clips
-        Clips to test on: its ``"test"`` entries where it names any split, else all. ``None``
-        takes the clips that were held out when the model was trained.
-    progress
-        Called as ``progress(stage, done, total)``.
-
-    Returns
-    -------
-    Evaluation
-        With the fraction of clips that share audio with what the model learnt from. On the
-        model's own clips also kept beside it, for the card of its exports. What
-        :func:`cantaor.experiments.model_notes.model_notes` says of the model holds for it too.
-
-    Raises
-    ------
-    ModelError
-        The model cannot be read or has no held-out clips.
-    SplitError
-        A clip names a side that there is not.
-    """
-    bundle = load_bundle(model)
-    protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
-    tested = tested_clips(model, clips, bundle)
-    shared = own_share(model, bundle) if clips is None else share_with(model, tested)
-    rate = bundle.trained.module.sample_rate
-    loaded = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
-    result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
-    if clips is None:
-        _write_figures(model / FIGURES, result, bundle)
-    return result
-
-
-def evaluate_workspace(
-    workspace: Workspace, model: Path | None = None, progress: Progress | None = None
-) -> Evaluation:
-    """Test a model of a workspace on its held-out clips and keep what was found there.
-
-    Parameters
-    ----------
-    workspace
-        Gets ``evaluation-PROTOCOL.json`` and ``heldout-PROTOCOL.parquet``: the predicted
-        singer, its probability and the embedding of every held-out clip.
-    model
-        Folder of the model; ``None`` is the workspace's own.
-    progress
-        Called as ``progress(stage, done, total)``.
-
-    Raises
-    ------
-    ModelError
-        The model cannot be read or has no held-out clips.
-    """
-    folder = model or workspace.path / "model"
-    bundle = load_bundle(folder)
-    tested = tested_clips(folder, None, bundle)
-    rate = bundle.trained.module.sample_rate
-    clips = load_clipset(tested, bundle.trained.classes, progress, sample_rate=rate)
-    labels = labels_in_order_of(bundle.trained, clips)
-    probabilities, embeddings = predict(bundle.trained, clips)
-    protocol = str(bundle.extra.get("protocol", ""))
-    result = replace(
-        measure(probabilities, labels, bundle.trained.classes, clips, protocol),
-        shared_audio=own_share(folder, bundle),
-    )
-    facts = bundle.extra.get("workspace", {})
-    # Of what made the embeddings: the workspace as the model knew it.
-    maker = MadeBy(CANTAOR, stage_versions(), {"model": bundle.digest}, _state(facts))
-    held_out = held_out_table(tested, bundle.trained.classes, probabilities, embeddings)
-    name = file_name(protocol)
-    write_table(workspace.path / f"heldout-{name}.parquet", maker.label(held_out))
-    _write_figures(folder / FIGURES, result, bundle)
-    _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle, {"workspace": facts})
-    return result
-
-
-def _state(facts: object) -> str:
-    return str(facts.get("state", "")) if isinstance(facts, dict) else ""
-
-
-def _write_figures(
-    path: Path, result: Evaluation, bundle: Bundle, more: Mapping[str, object] | None = None
-) -> None:
-    origin = {"cantaor": CANTAOR, "model": bundle.digest}
-    write_json(path, {**result.to_json(), **origin, **(more or {})})
-
-
-def tested_clips(model: Path, clips: Manifest | None, bundle: Bundle) -> Manifest:
-    """What a model is tested on: clips on the test side, all where none is named, or its own.
-
-    Raises
-    ------
-    ModelError
-        There are none.
-    SplitError
-        A clip names a side that there is not.
-    """
-    if clips is not None:
-        clips = checked_clips(clips)
-    else:
-        clips = own_clips(model)
-        if clips is None:
-            raise ModelError(f"{model}: has no {CLIPS}; name the clips to test on")
-        clips = replace(clips, channel=model_channel(bundle))
-    has_sides = any(entry.split for entry in clips.entries)
-    tested = select_split(clips, "test") if has_sides else clips
-    if len(tested) == 0:
-        raise ModelError(f"{model}: no clip was held out; name the clips to test on")
-    return tested
 
 
 def clip_subsets(
@@ -307,12 +183,26 @@ def _classes(clips: Manifest) -> tuple[str, ...]:
 
 
 def _train(
-    clips: Manifest, settings: TrainingSettings, folder: Path, progress: Progress | None
+    clips: Manifest,
+    settings: TrainingSettings,
+    folder: Path,
+    progress: Progress | None,
+    encoder: EmbeddingSource | None,
 ) -> tuple[TrainedModel, ScoringBackend, Path]:
     """Train, or resume an interrupted training from its checkpoint beside the model."""
+    require_view(settings, encoder)
     classes = _classes(clips)
-    learning = _load_for(settings, select_split(clips, "train"), classes, progress)
-    held_out = _load_for(settings, select_split(clips, "validation"), classes, progress)
+    learning, held_out = (
+        load_clipset(
+            select_split(clips, side),
+            classes,
+            progress,
+            sample_rate=settings.sample_rate,
+            by_group=settings.model == PROFILE,
+            encoder=encoder,
+        )
+        for side in ("train", "validation")
+    )
     epochs: Callable[[int, int, Mapping[str, float]], None] | None = None
     if progress is not None:
         report = progress
@@ -326,15 +216,8 @@ def _train(
     return trained, make_backend(trained, join_clips(learning, held_out)), unfinished
 
 
-def _load_for(
-    settings: TrainingSettings,
-    clips: Manifest,
-    classes: Sequence[str],
-    progress: Progress | None,
-) -> ClipSet:
-    """Clips as a model of these settings takes them."""
-    grouped, rate = settings.model == PROFILE, settings.sample_rate
-    return load_clipset(clips, classes, progress, sample_rate=rate, by_group=grouped)
+def _encoder_record(encoder: EmbeddingSource | None) -> dict[str, Any]:
+    return {} if encoder is None else {ENCODER: source_facts(encoder)}
 
 
 def _unfinished(folder: Path) -> Path:

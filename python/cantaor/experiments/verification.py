@@ -19,9 +19,11 @@ from cantaor.corpus.splits.columns import clip_table
 from cantaor.corpus.splits.protocols import split_units
 from cantaor.errors import SplitError
 from cantaor.experiments.clip_loading import load_clipset
+from cantaor.experiments.evaluation import tested_clips
 from cantaor.experiments.learnt_audio import checked_clips, own_clips
-from cantaor.experiments.train_evaluate import tested_clips
+from cantaor.learn.encoders.sources import EmbeddingSource
 from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.export.attached_encoder import attach_encoder
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.metrics.verification import (
     cross_group_trials,
@@ -81,7 +83,10 @@ class Verification:
 
 
 def verify(
-    model: Path, clips: Manifest | None = None, progress: Progress | None = None
+    model: Path,
+    clips: Manifest | None = None,
+    progress: Progress | None = None,
+    encoder: EmbeddingSource | None = None,
 ) -> Verification:
     """Score the pairs of recordings that a model can be asked about.
 
@@ -94,6 +99,8 @@ def verify(
         all. Their singers may be unknown to the model. ``None``: the model's held-out clips.
     progress
         Called as ``progress("clips", done, total)``.
+    encoder
+        What the model was trained with, if anything.
 
     Returns
     -------
@@ -108,7 +115,7 @@ def verify(
     SplitError
         There is no pair of one singer, or none of two.
     """
-    bundle = load_bundle(model)
+    bundle = attach_encoder(load_bundle(model), encoder)
     tested = hash_entries(tested_clips(model, clips, bundle))
     asked = [replace(e, path=tested.location(e), split="test") for e in tested.entries]
     learnt, unread = _learnt(model, tested.channel)
@@ -117,7 +124,7 @@ def verify(
     units = split_units(table, "group")
     classes = sorted({entry.singer for entry in both.entries})
     rate = bundle.trained.module.sample_rate
-    loaded = load_clipset(both, classes, progress, sample_rate=rate)
+    loaded = load_clipset(both, classes, progress, sample_rate=rate, encoder=encoder)
     _, embeddings = predict(bundle.trained, loaded)
     recording, first = _recordings(both.entries)
     vectors = _means(embeddings.astype(np.float64), recording)

@@ -41,7 +41,7 @@ from cantaor.types import Float32Array
 
 if TYPE_CHECKING:
     from cantaor.learn.export.bundle import Bundle
-    from cantaor.learn.identification.identification import ClipPredictions
+    from cantaor.learn.identification.evidence import ClipPredictions
 
 Found: TypeAlias = "tuple[int, LocatedClips | CantaorError]"
 Predicted: TypeAlias = "list[tuple[Input, ClipPredictions | CantaorError]]"
@@ -273,6 +273,8 @@ class InferenceBatcher:
                 one.found,
                 np.memmap(self.scratch / f"{i}.f32", np.float32, "r"),
                 one.content,
+                self.submitted[i].location,
+                self.submitted[i].start_s,
             )
             for i, one in group
             if isinstance(one, LocatedClips)

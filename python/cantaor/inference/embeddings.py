@@ -13,7 +13,7 @@ import pyarrow as pa
 from cantaor.corpus.manifest import Manifest
 from cantaor.errors import ArgumentError
 from cantaor.io.files import read_table
-from cantaor.learn.identification.identification import ClipPredictions
+from cantaor.learn.identification.evidence import ClipPredictions
 from cantaor.learn.identification.nearest import nearest
 from cantaor.types import Float32Array
 

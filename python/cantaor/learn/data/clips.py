@@ -33,6 +33,8 @@ class ClipSet:
         int32 (n,), index of each clip's recording in ``recordings``; -1 where unknown.
     sample_rate
         Of ``samples``, Hz, or None: not stated. Where it is, models that take another refuse.
+    embeddings
+        float32 (n, dim), of each clip by an encoder from outside, or None.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class ClipSet:
     recordings: tuple[str, ...] = ()
     recording: Int32Array = field(default_factory=lambda: np.empty(0, np.int32))
     sample_rate: int | None = None
+    embeddings: Float32Array | None = None
 
     def __post_init__(self) -> None:
         if self.recording.size == 0 and len(self):
@@ -117,6 +120,7 @@ class ClipSet:
             self.recordings,
             self.recording[chosen],
             self.sample_rate,
+            None if self.embeddings is None else self.embeddings[chosen],
         )
 
     def batch(
@@ -149,7 +153,8 @@ def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
     Raises
     ------
     ArgumentError
-        The sets do not have the same classes, or state different rates.
+        The sets do not have the same classes, state different rates, or do not both have embeddings
+        of one size.
     """
     if first.classes != second.classes:
         raise ArgumentError(f"classes of first {first.classes} must be second's {second.classes}")
@@ -166,7 +171,21 @@ def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
         names,
         np.concatenate([moved[first.recording], place[second.recording]]),
         first.sample_rate or second.sample_rate,
+        _join_embeddings(first.embeddings, second.embeddings),
     )
+
+
+def _join_embeddings(
+    first: Float32Array | None, second: Float32Array | None
+) -> Float32Array | None:
+    if first is None and second is None:
+        return None
+    sizes = [None if one is None else one.shape[1] for one in (first, second)]
+    if first is None or second is None or sizes[0] != sizes[1]:
+        raise ArgumentError(
+            f"size of first's embeddings ({sizes[0]}) must be second's ({sizes[1]})"
+        )
+    return np.concatenate([first, second])
 
 
 def check_rate(name: str, clips: ClipSet, sample_rate: int) -> None:
@@ -193,8 +212,21 @@ def _check(clips: ClipSet) -> None:
         bad = int(np.argmin(np.isfinite(clips.samples)))
         clip = int(np.searchsorted(clips.offsets, bad, side="right")) - 1
         raise ArgumentError(f"clip {clip} holds a sample that is not finite")
+    if clips.embeddings is not None:
+        _check_embeddings(clips.embeddings, len(clips))
     _check_index("labels", clips.labels, "classes", len(clips.classes), len(clips))
     _check_index("recording", clips.recording, "recordings", len(clips.recordings), len(clips))
+
+
+def _check_embeddings(embeddings: Float32Array, clips: int) -> None:
+    if embeddings.ndim != 2 or len(embeddings) != clips or embeddings.dtype != np.float32:
+        raise ArgumentError(
+            f"embeddings must be float32 ({clips}, dim), one for each clip; got "
+            f"{embeddings.dtype} {embeddings.shape}"
+        )
+    if not np.isfinite(embeddings).all():
+        bad = int(np.argmin(np.isfinite(embeddings).all(axis=1)))
+        raise ArgumentError(f"the embedding of clip {bad} is not finite")
 
 
 def _check_index(name: str, index: NDArray[np.int32], names: str, count: int, clips: int) -> None:

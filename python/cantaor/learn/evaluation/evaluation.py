@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet, check_rate, equal_length_batches
 from cantaor.learn.networks.classifier import SingerClassifier
+from cantaor.learn.networks.ensemble import EncoderClassifier
 from cantaor.learn.training.settings import pick_device
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
@@ -162,11 +163,13 @@ def predict(
     Raises
     ------
     ArgumentError
-        No such device, clips at another rate than the model's, or ``batch`` is below 1.
+        No such device, clips at another rate than the model's, no embeddings of the size that the
+        model takes, or ``batch`` is below 1.
     """
     if batch < 1:
         raise ArgumentError(f"batch must be at least 1; got {batch}")
     check_rate("clips", clips, trained.module.sample_rate)
+    outside = _outside_embeddings(trained.module, clips)
     target = pick_device(device)
     # Left alone on a CPU: several threads may ask at once.
     module = trained.module if target.type == "cpu" else trained.module.to(target)
@@ -184,6 +187,7 @@ def predict(
                     torch.from_numpy(waveforms).to(target),
                     torch.from_numpy(lengths).to(target),
                     unmasked and frames[index[0]] == frames[index[-1]],
+                    None if outside is None else torch.from_numpy(outside[index]).to(target),
                 )
                 probabilities[index] = probability.cpu().numpy()
                 embeddings[index] = embedding.cpu().numpy()
@@ -193,15 +197,36 @@ def predict(
     return probabilities, embeddings
 
 
+def _outside_embeddings(module: nn.Module, clips: ClipSet) -> Float32Array | None:
+    """The encoder's embeddings that a module takes; None where it takes none."""
+    if not isinstance(module, EncoderClassifier):
+        return None
+    size = None if clips.embeddings is None else clips.embeddings.shape[1]
+    if size != module.encoder_size:
+        raise ArgumentError(
+            f"the model takes an embedding of size {module.encoder_size} with each clip; the "
+            f"clips' have size {size}"
+            if size
+            else f"the model takes an embedding of size {module.encoder_size} with each clip; the "
+            "clips have none"
+        )
+    return clips.embeddings
+
+
 def _predict_batch(
-    module: nn.Module, waveforms: Tensor, lengths: Tensor, unmasked: bool
+    module: nn.Module,
+    waveforms: Tensor,
+    lengths: Tensor,
+    unmasked: bool,
+    outside: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Probabilities and embeddings; clips with one number of frames need no masks."""
     if unmasked and isinstance(module, SingerClassifier):
         images, _ = module.images(waveforms, lengths)
         logits, embedding = module.classify(images, None)
         return logits.softmax(dim=-1), embedding
-    outputs: tuple[Tensor, Tensor] = module(waveforms, lengths)
+    given = (waveforms, lengths) if outside is None else (waveforms, lengths, outside)
+    outputs: tuple[Tensor, Tensor] = module(*given)
     return outputs
 
 

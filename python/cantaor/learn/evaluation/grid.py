@@ -28,7 +28,12 @@ from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
 from cantaor.learn.evaluation.evaluation import evaluate
 from cantaor.learn.evaluation.machine import describe_machine
-from cantaor.learn.training.settings import TrainingSettings, pick_device, training_digest
+from cantaor.learn.training.settings import (
+    TrainingSettings,
+    pick_device,
+    settings_facts,
+    training_digest,
+)
 from cantaor.learn.training.train import train
 from cantaor.metrics.paper_table import DATA, FEATURES, MODELS, paper_figures
 
@@ -250,7 +255,7 @@ def _measure(
             ).accuracy
             for level in NOISES_DB
         },
-        "settings": {**asdict(settings), "augmentation": list(settings.augmentation)},
+        "settings": {**settings_facts(settings), "augmentation": list(settings.augmentation)},
         "history": [dict(epoch) for epoch in trained.history],
     }
 

@@ -30,6 +30,8 @@ from safetensors import numpy as safe_numpy
 from safetensors import torch as safe_torch
 
 from cantaor.errors import ArgumentError, ModelError
+from cantaor.learn.encoders.sources import EmbeddingSource
+from cantaor.learn.networks.ensemble import PROFILE, MeanSpectralFeatures
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 
@@ -37,6 +39,7 @@ _FORMAT, _VERSION = "cantaor-model", 1
 _MODEL, _WEIGHTS, _ARRAYS = "model.json", "model.safetensors", "arrays.safetensors"
 _OWN = (_MODEL, _WEIGHTS, _ARRAYS)
 _NEXT, _DRAFT = ".next", ".draft-"
+_PROFILE_SIZE = MeanSpectralFeatures.size
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,6 +59,9 @@ class Bundle:
     digest
         What tells the model apart: hash of its ``model.json``, 16 hexadecimal digits; empty where
         it has no folder.
+    encoder
+        Where the embeddings that the model takes come from; not saved with it, see
+        :func:`~cantaor.learn.export.attached_encoder.attach_encoder`.
     """
 
     trained: TrainedModel
@@ -63,6 +69,7 @@ class Bundle:
     extra: Mapping[str, Any]
     path: str = ""
     digest: str = ""
+    encoder: EmbeddingSource | None = None
 
 
 def save_bundle(
@@ -159,8 +166,10 @@ def load_bundle(path: str | Path) -> Bundle:
         _check_classes(path, record, content[_WEIGHTS])
         settings = _settings_of(path, record, weights)
         first = weights.get("ensemble.first")
-        hidden = None if first is None else int(first.shape[-1])
-        module = build_classifier(settings, len(record["classes"]), hidden).eval()
+        # Profile and embedding stand side by side.
+        inputs, hidden = (0, None) if first is None else map(int, first.shape[-2:])
+        own = _PROFILE_SIZE if settings.view.startswith(PROFILE) else 0
+        module = build_classifier(settings, len(record["classes"]), hidden, inputs - own).eval()
         module.load_state_dict(weights)
         history = tuple(record["history"])
         trained = TrainedModel(module, tuple(record["classes"]), settings, history)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cantaor.errors import ModelError
 from cantaor.learn.export.deployed import Decision
 from cantaor.learn.export.export import DESCRIPTION, export_onnx, export_pt2, export_torchscript
+from cantaor.learn.networks.ensemble import EncoderClassifier
 from cantaor.learn.training.trained_model import TrainedModel
 
 _WRITERS = {".ts": export_torchscript, ".pt2": export_pt2, ".onnx": export_onnx}
@@ -36,13 +37,19 @@ def export_model(
     Raises
     ------
     ModelError
-        The extension names no format, the file is there and is no export, or the export failed.
+        The extension names no format, the model takes an encoder's embeddings, the file is there
+        and is no export, or the export failed.
     """
     target = Path(path)
     if target.suffix not in _WRITERS:
         raise ModelError(
             f"{target}: {target.suffix or 'no extension'} is no format to export to; "
             f"known are {', '.join(_WRITERS)}"
+        )
+    if isinstance(trained.module, EncoderClassifier):
+        raise ModelError(
+            f"{target}: the model takes the embeddings of an encoder, which is a file of its own; "
+            "only models without one are exported"
         )
     _require_export(target)
     return _WRITERS[target.suffix](trained, target, decision)

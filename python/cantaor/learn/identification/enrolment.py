@@ -95,7 +95,7 @@ def make_backend(trained: TrainedModel, clips: ClipSet) -> ScoringBackend:
     """
     if not isinstance(trained.module, EnsembleClassifier):
         return NO_BACKEND
-    profiles = extract_window_features(clips)
+    profiles = extract_window_features(clips, view=trained.settings.view)
     calibration = calibrate(profiles, len(trained.classes), trained.settings.seed)
     return ScoringBackend(calibration, make_gallery(trained.module, profiles))
 
@@ -270,7 +270,7 @@ def cosine_temperature(profiles: WindowFeatures) -> float:
         known = ~held
         if not held.any():
             continue
-        centre, whitening = fit_wccn(profiles.values[known], profiles.groups[known])
+        centre, whitening = fit_wccn(profiles.values[known], profiles.groups[known], profiles.views)
         embeddings = _embed(profiles.values, centre, whitening)
         means = singer_means(
             embeddings[known],

@@ -22,21 +22,22 @@ from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
 from cantaor.io.locations import printable
 from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.encoders.tables import Span
 from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.export.attached_encoder import embed_clips
 from cantaor.learn.export.bundle import Bundle, load_bundle
 from cantaor.learn.identification.decisions import decide, score_recording
 from cantaor.learn.identification.enrolment import (
-    NO_BACKEND,
-    ScoringBackend,
     backend_from_bundle,
-    merge_enrolled,
+)
+from cantaor.learn.identification.evidence import (
+    ClipPredictions,
+    Evidence,
+    find_evidence,
+    singer_probabilities,
 )
 from cantaor.learn.identification.saved_finder import finder_from_bundle
-from cantaor.types import Audio, Float32Array, Float64Array, Int64Array
-
-_EVIDENCE = 5
-# Share of the shorter clip above which two clips are one moment, as for families of motifs.
-_SAME_MOMENT = 0.5
+from cantaor.types import Audio, Float32Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +46,6 @@ class SingerScore:
 
     singer: str
     probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A moment that supports the first-ranked singer: one motif clip, and those that cut it.
-
-    Attributes
-    ----------
-    motif
-        Symbols of the motif.
-    start_s, end_s
-        Where it is sung, seconds.
-    probability
-        What the network gives the first-ranked singer for this clip, 0..1.
-    members
-        Symbols of the motifs of other clips of the same moment, each once: more than half of the
-        shorter clip is shared. No two pieces of evidence are of one moment.
-    """
-
-    motif: tuple[int, ...]
-    start_s: float
-    end_s: float
-    probability: float
-    members: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -135,41 +112,6 @@ class Identification:
         }
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ClipPredictions:
-    """The motif clips of one recording and what the network makes of them.
-
-    Attributes
-    ----------
-    path
-        The recording; empty where it came as samples.
-    motifs
-        Symbols of each clip's motif.
-    start_s, end_s
-        float64 (n,), the clips in seconds.
-    probabilities
-        float32 (n, singers).
-    embeddings
-        float32 (n, dim).
-    backend
-        What turns the probabilities into the result: calibration, enrolled singers.
-    content
-        What identifies the recording's audio; empty where it was not taken.
-    model
-        What tells the model apart; empty where it did not come from a folder.
-    """
-
-    path: str
-    motifs: tuple[tuple[int, ...], ...]
-    start_s: Float64Array
-    end_s: Float64Array
-    probabilities: Float32Array
-    embeddings: Float32Array
-    backend: ScoringBackend = NO_BACKEND
-    content: str = ""
-    model: str = ""
-
-
 def identify(
     model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
 ) -> Identification:
@@ -230,7 +172,12 @@ def predict_clips(
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
     return next(
         predict_recordings(
-            bundle, [LocatedRecording(os.fspath(audio), found, np.concatenate(parts))]
+            bundle,
+            [
+                LocatedRecording(
+                    os.fspath(audio), found, np.concatenate(parts), location=os.fspath(audio)
+                )
+            ],
         )
     )
 
@@ -249,12 +196,18 @@ class LocatedRecording:
         float32 (n,), the whole recording at the model's rate; may be mapped from a file.
     content
         Hash of the recording's file; empty where it was not taken.
+    location
+        Its file or URL; empty where it came as samples.
+    offset_s
+        Where in the file the samples begin, seconds.
     """
 
     path: str
     found: FoundClips
     samples: Float32Array
     content: str = ""
+    location: str = ""
+    offset_s: float = 0.0
 
 
 def predict_recordings(
@@ -279,6 +232,13 @@ def predict_recordings(
     Yields
     ------
     ClipPredictions of each recording, in order.
+
+    Raises
+    ------
+    ModelError
+        The model was trained with an encoder that is not attached.
+    ArgumentError
+        The table of embeddings that is attached lacks clips.
     """
     rate, backend = bundle.trained.module.sample_rate, backend_from_bundle(bundle)
     bounds = [
@@ -293,7 +253,9 @@ def predict_recordings(
             for i, j in clips[first : first + portion]
         ]
         unlabelled = ClipSet.from_arrays(rows, np.full(len(rows), -1), bundle.trained.classes)
-        outputs.append(predict(bundle.trained, unlabelled, device=device))
+        spans = [_span(recordings[i], j) for i, j in clips[first : first + portion]]
+        embedded = embed_clips(bundle, unlabelled, spans)
+        outputs.append(predict(bundle.trained, embedded, device=device))
     probabilities, embeddings = (np.concatenate(part) for part in zip(*outputs, strict=True))
     done = 0
     for one in recordings:
@@ -310,6 +272,13 @@ def predict_recordings(
             one.content,
             bundle.digest,
         )
+
+
+def _span(recording: LocatedRecording, clip: int) -> Span:
+    """Where a clip lies in its recording's file."""
+    start_s, end_s = recording.found.start_s[clip], recording.found.end_s[clip]
+    offset_s = recording.offset_s
+    return Span(recording.location, offset_s + float(start_s), offset_s + float(end_s))
 
 
 @contextmanager
@@ -339,53 +308,13 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
         predictions.probabilities, predictions.embeddings, backend
     )
     order = np.argsort(-probabilities, kind="stable")
-    first = _of_clips(predictions, int(order[0]))
+    first = singer_probabilities(predictions, int(order[0]))
     return Identification(
         predictions.path,
         tuple(SingerScore(names[i], float(probabilities[i])) for i in order),
-        _evidence(predictions, first),
+        find_evidence(predictions, first),
         len(predictions.motifs),
         predictions.embeddings.mean(axis=0),
         unknown,
         backend.calibration is not None,
     )
-
-
-def _evidence(predictions: ClipPredictions, first: Float64Array) -> tuple[Evidence, ...]:
-    """The clips that give the first singer most, one for each moment."""
-    waiting = np.argsort(-first, kind="stable")
-    found: list[Evidence] = []
-    while waiting.size and len(found) < _EVIDENCE:
-        best = waiting[0]
-        same = _shared(predictions, best, waiting) > _SAME_MOMENT
-        motif = predictions.motifs[best]
-        found.append(
-            Evidence(
-                motif,
-                float(predictions.start_s[best]),
-                float(predictions.end_s[best]),
-                float(first[best]),
-                tuple(dict.fromkeys(predictions.motifs[i] for i in waiting[same][1:])),
-            )
-        )
-        waiting = waiting[~same]
-    return tuple(found)
-
-
-def _shared(predictions: ClipPredictions, one: int, others: Int64Array) -> Float64Array:
-    """How much of the shorter of two clips lies in both, 0..1; a clip shares all of itself."""
-    starts, ends = np.asarray(predictions.start_s), np.asarray(predictions.end_s)
-    common = np.minimum(ends[one], ends[others]) - np.maximum(starts[one], starts[others])
-    shorter = np.minimum(ends[one] - starts[one], ends[others] - starts[others])
-    shared: Float64Array = common / np.maximum(shorter, 1e-9)
-    shared[others == one] = 1.0
-    return shared
-
-
-def _of_clips(predictions: ClipPredictions, singer: int) -> Float64Array:
-    """Probability of one singer, trained or enrolled, in every clip."""
-    if singer < predictions.probabilities.shape[1] or predictions.backend.gallery is None:
-        return predictions.probabilities[:, singer].astype(np.float64)
-    rows = zip(predictions.probabilities.astype(np.float64), predictions.embeddings, strict=True)
-    gallery = predictions.backend.gallery
-    return np.array([merge_enrolled(p, e, gallery)[singer] for p, e in rows])

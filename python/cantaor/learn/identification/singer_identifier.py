@@ -12,7 +12,9 @@ import numpy as np
 from cantaor.errors import ArgumentError
 from cantaor.io.audio import Recording, as_audio, resample
 from cantaor.learn.data.clips import ClipSet
+from cantaor.learn.encoders.sources import EmbeddingSource
 from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.export.attached_encoder import attach_encoder, embed_clips
 from cantaor.learn.export.bundle import Bundle, load_bundle
 from cantaor.learn.identification.enrolment import backend_from_bundle, merge_enrolled
 from cantaor.learn.identification.identification import Identification, identify
@@ -39,22 +41,29 @@ class SingerIdentifier:
     bundle: Bundle
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str]) -> SingerIdentifier:
+    def load(
+        cls, model: str | os.PathLike[str], encoder: EmbeddingSource | None = None
+    ) -> SingerIdentifier:
         """Read a model.
 
         Parameters
         ----------
         model
             Folder of a model, or of a workspace that holds one.
+        encoder
+            What the model was trained with, if anything: see
+            :func:`~cantaor.learn.encoders.encoder.load_encoder`.
 
         Raises
         ------
         ModelError
-            Files are missing, damaged, of another model or of a newer version.
+            Files are missing, damaged, of another model or of a newer version; or the encoder is
+            missing, not wanted, or another than the model's.
         """
         folder = Path(model)
         inside = folder / "model"
-        return cls(load_bundle(inside if (inside / "model.json").is_file() else folder))
+        found = load_bundle(inside if (inside / "model.json").is_file() else folder)
+        return cls(attach_encoder(found, encoder))
 
     @property
     def singers(self) -> tuple[str, ...]:
@@ -122,6 +131,7 @@ class SingerIdentifier:
         rows = clips if isinstance(clips, ClipSet) else self._clip_set(clips, sample_rate)
         if len(rows) == 0:
             return np.empty((0, len(self.singers)), np.float32)
+        rows = embed_clips(self.bundle, rows)
         probabilities, embeddings = predict(self.bundle.trained, rows)
         gallery = backend_from_bundle(self.bundle).gallery
         if gallery is None or not gallery.names:

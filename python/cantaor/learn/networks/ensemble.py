@@ -25,6 +25,8 @@ from torchaudio.functional import melscale_fbanks
 PROFILE_RATE = 22_050
 #: Name of the model and of its features in the settings of training.
 PROFILE = "profile"
+#: What a clip is known by: its profile, the embedding of an encoder from outside, or both.
+VIEWS = (PROFILE, "encoder", "profile+encoder")
 
 _WINDOW, _HOP, _POINTS, _BANDS = 551, 220, 1024, 40
 # Coefficients 0 to 3 are level, tilt and broad colour.
@@ -146,20 +148,27 @@ class MLPEnsemble(nn.Module):
         Number of perceptrons.
     hidden
         Units of the hidden layer; :func:`hidden_units` of the singers unless given.
+    size
+        Length of what a clip is known by: 96, that of a profile, unless given.
 
     Attributes
     ----------
     mean, scale
-        float32 (members, 1, 96), subtracted from profiles and multiplied with them; fitted on what
-        each member is trained on.
+        float32 (members, 1, size), subtracted from profiles and multiplied with them; fitted on
+        what each member is trained on.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_classes: int, members: int, hidden: int | None = None) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        members: int,
+        hidden: int | None = None,
+        size: int = MeanSpectralFeatures.size,
+    ) -> None:
         super().__init__()
-        size = MeanSpectralFeatures.size
         units = hidden_units(n_classes) if hidden is None else hidden
         self.register_buffer("mean", torch.zeros(members, 1, size))
         self.register_buffer("scale", torch.ones(members, 1, size))
@@ -173,7 +182,7 @@ class MLPEnsemble(nn.Module):
     def forward(self, profiles: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (members, clips, n_classes) and hidden units (members, clips, units).
 
-        Profiles are float32 (members, clips, 96), each member's own batch.
+        Profiles are float32 (members, clips, size), each member's own batch.
         """
         scaled = (profiles - self.mean) * self.scale
         first = torch.baddbmm(self.first_bias, self.drop_inputs(scaled), self.first)
@@ -184,7 +193,7 @@ class MLPEnsemble(nn.Module):
         """One perceptron as an ensemble of its own, in evaluation mode."""
         _, units, n_classes = self.second.shape
         with torch.random.fork_rng(devices=[]):
-            alone = MLPEnsemble(n_classes, 1, units)
+            alone = MLPEnsemble(n_classes, 1, units, self.first.shape[1])
         alone.load_state_dict({name: value[[row]] for name, value in self.state_dict().items()})
         return alone.eval()
 
@@ -241,6 +250,68 @@ class EnsembleClassifier(nn.Module):
         if waveforms.dim() == 1:
             return probabilities[0], embedding[0]
         return probabilities, embedding
+
+
+class EncoderClassifier(EnsembleClassifier):
+    """The same on embeddings of an encoder from outside, beside the profile or alone.
+
+    Parameters
+    ----------
+    n_classes, members, hidden
+        As of :class:`EnsembleClassifier`.
+    encoder_size
+        Length of the encoder's embeddings.
+    view
+        ``"encoder"`` or ``"profile+encoder"``.
+
+    Attributes
+    ----------
+    views
+        Lengths of what a clip is known by, side by side.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        members: int,
+        encoder_size: int,
+        view: str,
+        hidden: int | None = None,
+    ) -> None:
+        super().__init__(n_classes, members, hidden)
+        self.encoder_size = encoder_size
+        self.views = view_sizes(view, encoder_size)
+        self.embedding_size = sum(self.views)
+        self.ensemble = MLPEnsemble(n_classes, members, hidden, self.embedding_size)
+        self.register_buffer("centre", torch.zeros(self.embedding_size))
+        self.register_buffer("whitening", torch.eye(self.embedding_size))
+
+    def forward(  # type: ignore[override]
+        self, waveforms: Tensor, lengths: Tensor, embeddings: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Probabilities and embeddings of clips.
+
+        Waveforms are (clips, samples) at 22,050 Hz, lengths int64 (clips,), embeddings float32
+        (clips, encoder_size).
+        """
+        values = embeddings.double()
+        if len(self.views) > 1:
+            values = torch.cat([self.profile(waveforms, lengths), values], dim=-1)
+        logits, _ = self.ensemble(values.float().expand(self.ensemble.first.shape[0], -1, -1))
+        embedding = ((values - self.centre) @ self.whitening.double()).float()
+        return logits.softmax(dim=-1).mean(0), embedding
+
+
+def view_sizes(view: str, encoder_size: int) -> tuple[int, ...]:
+    """Lengths of what a clip is known by, for one of :data:`VIEWS`.
+
+    Examples
+    --------
+    >>> view_sizes("profile+encoder", 256)
+    (96, 256)
+    """
+    sizes = {PROFILE: MeanSpectralFeatures.size, "encoder": encoder_size}
+    return tuple(sizes[part] for part in view.split("+"))
 
 
 def _decibels(power: Tensor, floor: float) -> Tensor:

@@ -8,7 +8,7 @@ grows with the number of singers, so that each is drawn about as often whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,15 @@ from torch import Tensor
 
 from cantaor.errors import ArgumentError
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.networks.ensemble import PROFILE_RATE, EnsembleClassifier, MLPEnsemble
+from cantaor.learn.networks.ensemble import (
+    PROFILE,
+    PROFILE_RATE,
+    EncoderClassifier,
+    EnsembleClassifier,
+    MeanSpectralFeatures,
+    MLPEnsemble,
+    view_sizes,
+)
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 #: Perceptrons of the ensemble.
@@ -39,19 +47,24 @@ class WindowFeatures:
     Attributes
     ----------
     values
-        float32 (n, 96).
+        float32 (n, size); 96 of a profile.
     labels
         int32 (n,), singers.
     groups
         int32 (n,), source groups.
+    views
+        Lengths of the views that stand side by side in ``values``.
     """
 
     values: Float32Array
     labels: Int32Array
     groups: Int32Array
+    views: tuple[int, ...] = (MeanSpectralFeatures.size,)
 
 
-def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
+def extract_window_features(
+    clips: ClipSet, batch: int = 256, view: str = PROFILE
+) -> WindowFeatures:
     """Profiles of the 0.2 s windows of clips.
 
     Parameters
@@ -60,13 +73,35 @@ def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
         Clips at 22,050 Hz whose ``recording`` is the source group.
     batch
         Windows at a time; the result does not depend on it.
+    view
+        One of :data:`~cantaor.learn.networks.ensemble.VIEWS`.
 
     Returns
     -------
     WindowFeatures
         As many windows of each clip as fit side by side, around its middle; a shorter clip is one
-        window.
+        window. Each has its clip's embedding behind its profile; without profiles a clip counts
+        once.
+
+    Raises
+    ------
+    ArgumentError
+        The view has an encoder and the clips have no embeddings.
     """
+    if view == PROFILE:
+        return _profiles(clips, batch)[0]
+    if clips.embeddings is None:
+        raise ArgumentError(f"view {view!r} takes an embedding of every clip, and clips have none")
+    views = view_sizes(view, clips.embeddings.shape[1])
+    if len(views) == 1:
+        return WindowFeatures(clips.embeddings, clips.labels, clips.recording, views)
+    profiles, source = _profiles(clips, batch)
+    values = np.concatenate([profiles.values, clips.embeddings[source]], axis=1)
+    return WindowFeatures(values, profiles.labels, profiles.groups, views)
+
+
+def _profiles(clips: ClipSet, batch: int) -> tuple[WindowFeatures, Int64Array]:
+    """Profiles of windows, and the clip of each."""
     source, starts, sizes = windows_of(clips)
     extractor = EnsembleClassifier(1, 1).profile
     values = np.empty((source.size, extractor.size), np.float32)
@@ -76,7 +111,7 @@ def extract_window_features(clips: ClipSet, batch: int = 256) -> WindowFeatures:
             for row, i in enumerate(part):
                 waveforms[row, : sizes[i]] = clips.samples[starts[i] : starts[i] + sizes[i]]
             values[part] = extractor(torch.from_numpy(waveforms), torch.from_numpy(sizes[part]))
-    return WindowFeatures(values, clips.labels[source], clips.recording[source])
+    return WindowFeatures(values, clips.labels[source], clips.recording[source]), source
 
 
 def windows_of(clips: ClipSet) -> tuple[Int64Array, Int64Array, Int64Array]:
@@ -96,6 +131,7 @@ def fit_ensemble_classifier(
     *,
     seed: int = 0,
     members: int = MEMBERS,
+    view: str = PROFILE,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
 ) -> tuple[EnsembleClassifier, tuple[Mapping[str, float], ...]]:
     """Train on profiles; torch's random state is left as it was.
@@ -110,6 +146,8 @@ def fit_ensemble_classifier(
         Decides the start and the order.
     members
         Perceptrons.
+    view
+        What the windows were taken with.
     progress
         Called now and then with the step, the number of steps and the loss.
 
@@ -125,9 +163,13 @@ def fit_ensemble_classifier(
     sampling = np.tile(
         balanced_sampling_probabilities(profiles.labels, profiles.groups), (members, 1)
     )
-    singer = EnsembleClassifier(n_classes, members)
+    singer = (
+        EnsembleClassifier(n_classes, members)
+        if view == PROFILE
+        else EncoderClassifier(n_classes, members, profiles.views[-1], view)
+    )
     singer.ensemble, history = fit_ensemble(profiles, sampling, n_classes, seed, progress)
-    centre, whitening = fit_wccn(profiles.values, profiles.groups)
+    centre, whitening = fit_wccn(profiles.values, profiles.groups, profiles.views)
     singer.centre.copy_(torch.from_numpy(centre))
     singer.whitening.copy_(torch.from_numpy(whitening))
     return singer.eval(), history
@@ -145,21 +187,55 @@ def training_effort(n_classes: int) -> tuple[int, int]:
     return steps, _BATCH if steps == _STEPS else 2 * _BATCH
 
 
-def fit_wccn(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
+def view_weights(views: Sequence[int]) -> Float64Array:
+    """Weight of each number of views side by side, float64 (sum of sizes,).
+
+    Squared, they have the mean 1 and the same sum in every view, so that a long view does not
+    drown a short one.
+
+    Examples
+    --------
+    >>> view_weights([96]).tolist() == [1.0] * 96
+    True
+    >>> (view_weights([1, 3]) ** 2).round(3).tolist()
+    [2.0, 0.667, 0.667, 0.667]
+    """
+    return np.concatenate(
+        [np.full(size, (sum(views) / (len(views) * size)) ** 0.5) for size in views]
+    )
+
+
+def fit_wccn(
+    values: Float32Array, groups: Int32Array, views: Sequence[int] = ()
+) -> tuple[Float64Array, Float64Array]:
     """Within-class covariance normalisation: embedding = (profile - centre) @ whitening.
 
     Parameters
     ----------
     values
-        float32 (n, 96).
+        float32 (n, size).
     groups
         int32 (n,), source groups.
+    views
+        Lengths of the views in ``values``; each is whitened by itself, then all weigh alike. Empty:
+        there is one.
 
     Returns
     -------
-    float64 (96,) and (96, 96). They are scaled to the same spread and turned so that inside
+    float64 (size,) and (size, size). They are scaled to the same spread and turned so that inside
     one group every direction varies alike; 0.3 of the mean variance is added to each.
     """
+    if len(views) < 2:
+        return _fit_view(values, groups)
+    ends = np.cumsum(views)
+    parts = [_fit_view(one, groups) for one in np.split(values, ends[:-1], axis=1)]
+    whitening = np.zeros((ends[-1], ends[-1]))
+    for (_, part), end, size in zip(parts, ends, views, strict=True):
+        whitening[end - size : end, end - size : end] = part
+    return np.concatenate([centre for centre, _ in parts]), whitening * view_weights(views)
+
+
+def _fit_view(values: Float32Array, groups: Int32Array) -> tuple[Float64Array, Float64Array]:
     centre = values.mean(axis=0, dtype=np.float64)
     scale = 1 / (values.std(axis=0, dtype=np.float64) + 1e-6)
     scaled = (values - centre) * scale
@@ -201,11 +277,12 @@ def fit_ensemble(
             raise ArgumentError("profiles must be of at least 2 singers")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        ensemble = MLPEnsemble(n_classes, len(sampling))
+        ensemble = MLPEnsemble(n_classes, len(sampling), size=profiles.values.shape[1])
+        weights = view_weights(profiles.views)
         for row, known in enumerate(sampling > 0):
             values = profiles.values[known].astype(np.float64)
             ensemble.mean[row, 0] = torch.from_numpy(values.mean(axis=0))
-            ensemble.scale[row, 0] = torch.from_numpy(1 / (values.std(axis=0) + 1e-6))
+            ensemble.scale[row, 0] = torch.from_numpy(weights / (values.std(axis=0) + 1e-6))
         history = _fit(ensemble, profiles, sampling, np.random.default_rng(seed), progress)
     return ensemble.eval(), tuple(history)
 

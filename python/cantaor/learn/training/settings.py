@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from cantaor.learn.data.augmentation import check_augmentation
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.features.spectrograms import build_features
 from cantaor.learn.networks import MODELS
-from cantaor.learn.networks.ensemble import PROFILE, PROFILE_RATE
+from cantaor.learn.networks.ensemble import PROFILE, PROFILE_RATE, VIEWS
 from cantaor.learn.networks.masking import POOLINGS
 
 #: Called after every epoch with its number from 1, the most epochs there can be, and its metrics.
@@ -84,6 +85,9 @@ class TrainingSettings:
         Name of the recipe that the settings were taken from, see
         :mod:`cantaor.learn.training.recipes`; it is kept with the model and
         changes nothing by itself.
+    view
+        Of the model ``"profile"``: what it knows a clip by, ``"profile"``, ``"encoder"`` (the
+        clips' :attr:`~cantaor.learn.data.clips.ClipSet.embeddings`) or ``"profile+encoder"``.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class TrainingSettings:
     class_weights: str = "none"
     augmentation: tuple[str, ...] = ()
     recipe: str = "paper"
+    view: str = PROFILE
 
     def __post_init__(self) -> None:
         # JSON knows lists only.
@@ -128,11 +133,17 @@ class TrainingSettings:
             ("class_weights", _CLASS_WEIGHTS),
             ("schedule", _SCHEDULES),
             ("pooling", POOLINGS),
+            ("view", VIEWS),
         ):
             if getattr(self, name) not in allowed:
                 raise ArgumentError(
                     f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}"
                 )
+        if self.view != PROFILE and self.model != PROFILE:
+            raise ArgumentError(
+                f"an encoder's embeddings are for the recipe 'robust' (model {PROFILE!r}); view is "
+                f"{self.view!r} and model is {self.model!r}"
+            )
         if self.width is not None and self.width < 1:
             raise ArgumentError(f"width must be at least 1; got {self.width}")
         for name in ("batch", "epochs", "patience", "lr"):
@@ -176,7 +187,18 @@ def training_digest(
     for clips in (train_clips, validation_clips):
         if clips is None:
             continue
-        for array in (clips.samples, clips.offsets, clips.labels):
-            digest.update(np.ascontiguousarray(array).data)
-    digest.update(repr((train_clips.classes, {**asdict(settings), "device": ""})).encode())
+        for array in (clips.samples, clips.offsets, clips.labels, clips.embeddings):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+    facts = {**settings_facts(settings), "device": ""}
+    digest.update(repr((train_clips.classes, facts)).encode())
     return digest.hexdigest()
+
+
+def settings_facts(settings: TrainingSettings) -> dict[str, Any]:
+    """Settings as plain values, as keys of what was trained before hold them.
+
+    The view stands there only where it is not the profile, so that such keys stay what they were.
+    """
+    facts = asdict(settings)
+    return facts if settings.view != PROFILE else {k: v for k, v in facts.items() if k != "view"}

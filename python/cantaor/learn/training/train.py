@@ -64,7 +64,8 @@ def train(
     ------
     ArgumentError
         There are no clips, fewer than two singers, unlabelled clips, different singers on both
-        sides, clips at another rate than the settings', or no such device.
+        sides, no embeddings where the view has an encoder, clips at another rate than the
+        settings', or no such device.
     ModelError
         The checkpoint is damaged, or belongs to other clips or settings; or the training diverged.
     """
@@ -113,9 +114,13 @@ def _train_ensemble(
     if len(validation_clips):
         train_clips = join_clips(train_clips, validation_clips)
     _check_clips("train_clips", train_clips)
-    profiles = extract_window_features(train_clips)
+    profiles = extract_window_features(train_clips, view=settings.view)
     singer, history = fit_ensemble_classifier(
-        profiles, len(train_clips.classes), seed=settings.seed, progress=progress
+        profiles,
+        len(train_clips.classes),
+        seed=settings.seed,
+        view=settings.view,
+        progress=progress,
     )
     return TrainedModel(singer, train_clips.classes, settings, history)
 

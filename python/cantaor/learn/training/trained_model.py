@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cantaor.learn.networks.classifier import SingerClassifier
-from cantaor.learn.networks.ensemble import PROFILE, EnsembleClassifier
+from cantaor.learn.networks.ensemble import PROFILE, EncoderClassifier, EnsembleClassifier
 from cantaor.learn.training.ensemble_training import MEMBERS
 from cantaor.learn.training.settings import TrainingSettings
 
@@ -35,12 +35,15 @@ class TrainedModel:
 
 
 def build_classifier(
-    settings: TrainingSettings, n_classes: int, hidden: int | None = None
+    settings: TrainingSettings, n_classes: int, hidden: int | None = None, encoder_size: int = 0
 ) -> SingerClassifier | EnsembleClassifier:
     """The untrained module of some settings; its weights follow torch's random state.
 
-    ``hidden`` is for an ensemble whose layer is not of the size that its singers get today.
+    ``hidden`` is for an ensemble whose layer is not of the size that its singers get today,
+    ``encoder_size`` for one that takes an encoder's embeddings.
     """
+    if settings.model == PROFILE and settings.view != PROFILE:
+        return EncoderClassifier(n_classes, MEMBERS, encoder_size, settings.view, hidden)
     if settings.model == PROFILE:
         return EnsembleClassifier(n_classes, MEMBERS, hidden)
     return _build_network(settings, n_classes)
