@@ -21,6 +21,7 @@ from cantaor.cli import app
 from cantaor.corpus.synthetic.corpus import make_corpus
 from cantaor.io.audio import write_audio
 from cantaor.pipeline.mine import mine
+from tests.encoder_files import FACTS, Bands, script
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +35,7 @@ RUN = [
     "docs/how-to/sequences.md",
     "docs/how-to/training.md",
     "docs/how-to/identification.md",
+    "docs/how-to/encoders.md",
     "docs/how-to/find-and-annotate.md",
     "docs/how-to/audit.md",
     "docs/how-to/export.md",
@@ -84,6 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for entry in corpus.manifest.entries:
         shutil.copy(corpus.manifest.file(entry), place / "recordings")
     shutil.copy(corpus.manifest.file(corpus.manifest.entries[0]), place / "song.mp3")
+    # In place of one with the weights of others.
+    script(place / "ge2e.ts", Bands(), FACTS)
     return place
 
 

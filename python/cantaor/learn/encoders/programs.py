@@ -8,6 +8,7 @@ without ``weights_only``, and symbols through sympy, which evaluates text), so b
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from cantaor.types import Float32Array
 FACTS = ("sample_rate", "window_s")
 #: Extensions whose files run code of their own.
 CODE = (".ts", ".pt2")
+# Where exports of ours describe themselves, and the window that they are given.
+_OWN, _OWN_WINDOW_S = "cantaor.json", 1.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,28 +106,39 @@ def _checked(path: Path, call: Callable[[Float32Array], Any], waveforms: Float32
 
 
 def _torchscript(content: bytes) -> tuple[Callable[[Float32Array], Any], Mapping[str, Any]]:
-    files = dict.fromkeys(FACTS, "")
+    files = dict.fromkeys((*FACTS, _OWN), "")
     module = torch.jit.load(io.BytesIO(content), "cpu", _extra_files=files)  # type: ignore[no-untyped-call]
     module.eval()
+    own = _own_export(files[_OWN])
+    if own is not None:
+        return _of_tensors(module, own.output), own.facts
     said = {name: files[name] or getattr(module, name, None) for name in FACTS}
-
-    def call(waveforms: Float32Array) -> Any:
-        # Otherwise the first calls compute in another order than later ones.
-        with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            return module(torch.from_numpy(waveforms))
-
-    return call, said
+    return _of_tensors(module), said
 
 
 def _exported(content: bytes) -> tuple[Callable[[Float32Array], Any], Mapping[str, Any]]:
-    files = dict.fromkeys(FACTS, "")
+    files = dict.fromkeys((*FACTS, _OWN), "")
     module = torch.export.load(io.BytesIO(content), extra_files=files).module()
+    own = _own_export(files[_OWN])
+    return (
+        (_of_tensors(module), files)
+        if own is None
+        else (_of_tensors(module, own.output), own.facts)
+    )
+
+
+def _of_tensors(module: Any, output: int | None = None) -> Callable[[Float32Array], Any]:
+    """A torch module over arrays; with ``output`` it is an export of ours, which takes lengths."""
 
     def call(waveforms: Float32Array) -> Any:
-        with torch.inference_mode():
-            return module(torch.from_numpy(waveforms))
+        rows = torch.from_numpy(waveforms)
+        # Otherwise the first calls compute in another order than later ones.
+        with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+            if output is None:
+                return module(rows)
+            return module(rows, torch.full((len(rows),), rows.shape[1]))[output]
 
-    return call, files
+    return call
 
 
 def _onnx(content: bytes) -> tuple[Callable[[Float32Array], Any], Mapping[str, Any]]:
@@ -132,16 +146,47 @@ def _onnx(content: bytes) -> tuple[Callable[[Float32Array], Any], Mapping[str, A
     # From memory: weights in a second file are refused, and the digest covers everything.
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
+    said: Mapping[str, Any] = session.get_modelmeta().custom_metadata_map
+    own = _own_export(said.get(_OWN, ""))
+    if own is not None and inputs[0].name == "features":
         raise ValueError(
-            f"it has {len(inputs)} inputs and {len(outputs)} outputs, an encoder has one of each"
+            "a network that cantaor exported to ONNX takes features and gives no embeddings; "
+            "export it to .ts or .pt2"
         )
-    name = inputs[0].name
+    expected = (1, 1) if own is None else (2, own.outputs)
+    if (len(inputs), len(outputs)) != expected:
+        raise ValueError(
+            f"it has {len(inputs)} inputs and {len(outputs)} outputs, not {expected[0]} and "
+            f"{expected[1]}"
+        )
+    names, number = [one.name for one in inputs], 0 if own is None else own.output
 
     def call(waveforms: Float32Array) -> Any:
-        return session.run(None, {name: waveforms})[0]
+        given: dict[str, Any] = {names[0]: waveforms}
+        if own is not None:
+            given[names[1]] = np.full(len(waveforms), waveforms.shape[1], np.int64)
+        return session.run(None, given)[number]
 
-    return call, session.get_modelmeta().custom_metadata_map
+    return call, said if own is None else own.facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What an export of ours gives: number of outputs, the place of embeddings, rate and window."""
+
+    outputs: int
+    output: int
+    facts: Mapping[str, Any]
+
+
+def _own_export(text: str) -> _Own | None:
+    """What is said of a file that ``cantaor export`` wrote; None: it is none."""
+    if not text:
+        return None
+    record = json.loads(text)
+    names = record["outputs"]
+    facts = {"sample_rate": record["sample_rate"], "window_s": _OWN_WINDOW_S}
+    return _Own(len(names), names.index("embeddings"), facts)
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -32,7 +32,7 @@ from safetensors import torch as safe_torch
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.encoders.sources import EmbeddingSource
 from cantaor.learn.networks.ensemble import PROFILE, MeanSpectralFeatures
-from cantaor.learn.training.settings import TrainingSettings
+from cantaor.learn.training.settings import TrainingSettings, settings_facts
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 
 _FORMAT, _VERSION = "cantaor-model", 1
@@ -211,7 +211,7 @@ def describe_model(trained: TrainedModel) -> dict[str, Any]:
         "torch": torch.__version__,
         "classes": list(trained.classes),
         "sample_rate": trained.module.sample_rate,
-        "settings": asdict(trained.settings),
+        "settings": settings_facts(trained.settings),
         "history": [dict(epoch) for epoch in trained.history],
     }
 
