@@ -13,7 +13,7 @@ import numpy as np
 
 from cantaor.clips.spans import random_spans, segment_spans
 from cantaor.contour import segment_contour
-from cantaor.errors import AudioError
+from cantaor.errors import ArgumentError, AudioError
 from cantaor.io.audio import Recording, as_audio
 from cantaor.motifs.mining import find_occurrences
 from cantaor.pitch.tracker import PitchStream, extract_pitch
@@ -154,6 +154,61 @@ def find_clips(
     starts, ends = clip_spans(kind, found, contour, samples / sample_rate, [0])
     motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
     return FoundClips(name, motifs, starts, ends)
+
+
+#: Which clips of a recording a model is asked about.
+WINDOWS = ("motifs", "fixed")
+
+
+def select_windows(found: FoundClips, windows: str) -> FoundClips:
+    """The clips that a model is asked about.
+
+    Parameters
+    ----------
+    found
+        All motif clips of a recording, which overlap.
+    windows
+        ``"motifs"``: all of them. ``"fixed"``: windows that stand side by side over what the clips
+        cover, so that every moment counts once; each stretch is cut into equal windows about as
+        long as the median clip, and is named after the motif that shares most of it.
+
+    Raises
+    ------
+    ArgumentError
+        ``windows`` is neither.
+
+    Examples
+    --------
+    >>> starts, ends = np.array([0.0, 0.5, 4.0]), np.array([1.0, 2.0, 5.0])
+    >>> clips = FoundClips("a", ((1,), (2,), (3,)), starts, ends)
+    >>> fixed = select_windows(clips, "fixed")
+    >>> fixed.start_s.tolist(), fixed.end_s.tolist(), fixed.motifs
+    ([0.0, 1.0, 4.0], [1.0, 2.0, 5.0], ((1,), (2,), (3,)))
+    """
+    if windows not in WINDOWS:
+        raise ArgumentError(f"windows must be one of {', '.join(WINDOWS)}; got {windows!r}")
+    if windows == "motifs":
+        return found
+    order = np.argsort(found.start_s, kind="stable")
+    starts, ends = found.start_s[order], np.maximum.accumulate(found.end_s[order])
+    breaks = np.flatnonzero(starts[1:] > ends[:-1]) + 1
+    stretch_starts = starts[np.concatenate([[0], breaks])]
+    stretch_ends = ends[np.concatenate([breaks - 1, [starts.size - 1]])]
+    length = float(np.median(found.end_s - found.start_s))
+    counts = np.maximum(1, np.rint((stretch_ends - stretch_starts) / length)).astype(np.int64)
+    edges = [
+        np.linspace(start, end, count + 1)
+        for start, end, count in zip(stretch_starts, stretch_ends, counts, strict=True)
+    ]
+    left = np.concatenate([one[:-1] for one in edges])
+    right = np.concatenate([one[1:] for one in edges])
+    motifs = tuple(
+        found.motifs[
+            int(np.argmax(np.minimum(found.end_s, end) - np.maximum(found.start_s, start)))
+        ]
+        for start, end in zip(left, right, strict=True)
+    )
+    return FoundClips(found.name, motifs, left, right)
 
 
 def track_pitch(audio: Recording, settings: Settings, name: str = "audio") -> PitchTrack:

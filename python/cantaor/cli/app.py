@@ -57,6 +57,14 @@ Channel = Annotated[
         show_default=False,
     ),
 ]
+Windows = Annotated[
+    str,
+    typer.Option(
+        "--window",
+        help="Clips the model is asked about: motifs (every motif clip) or fixed (windows side by "
+        "side over the same moments: faster).",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Treat warnings about a recording as failures.")
 ]

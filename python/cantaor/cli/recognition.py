@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pyarrow as pa
 import typer
 
+from cantaor.chain import WINDOWS
 from cantaor.cli.app import (
     Channel,
     Device,
     Force,
     Json,
     Recordings,
+    Windows,
     Workers,
     app,
     model_folder,
@@ -33,7 +35,7 @@ from cantaor.cli.encoders import (
     Trust,
     open_model,
 )
-from cantaor.errors import CantaorError
+from cantaor.errors import ArgumentError, CantaorError
 from cantaor.inference.batch import Input, content_of, find_inputs, infer_recordings
 from cantaor.inference.prediction_files import open_predictions
 from cantaor.io.channels import parse_channel
@@ -79,6 +81,7 @@ def identify(
     workers: Workers = None,
     device: Device = "auto",
     channel: Channel = None,
+    window: Windows = "motifs",
     encoder: EncoderFile = None,
     encoder_rate: EncoderRate = None,
     encoder_window: EncoderWindow = None,
@@ -115,10 +118,13 @@ def identify(
         elif as_json:
             print_json(line, indent=None)
 
+    origin = _origin(bundle, window)
     asked, schema = _find_inputs(audio), _with_settings(_SCHEMA, bundle)
-    file = None if out is None else open_predictions(out, bundle.digest, schema, force)
+    file = None if out is None else open_predictions(out, origin, schema, force)
     listened = parse_channel(channel)
-    job = _InferenceRun(bundle, asked, file, workers, device, on_prediction, on_failure, listened)
+    job = _InferenceRun(
+        bundle, asked, file, workers, device, on_prediction, on_failure, listened, window
+    )
     job.run("identify", out, as_json)
 
 
@@ -130,6 +136,7 @@ def embed(
     workers: Workers = None,
     device: Device = "auto",
     channel: Channel = None,
+    window: Windows = "motifs",
     encoder: EncoderFile = None,
     encoder_rate: EncoderRate = None,
     encoder_window: EncoderWindow = None,
@@ -154,10 +161,13 @@ def embed(
     def on_failure(path: str, _reason: str) -> None:
         file.drop(path)
 
+    origin = _origin(bundle, window)
     asked, schema = _find_inputs(audio), _with_settings(EMBEDDINGS, bundle)
-    file = open_predictions(out, bundle.digest, schema, force)
+    file = open_predictions(out, origin, schema, force)
     listened = parse_channel(channel)
-    job = _InferenceRun(bundle, asked, file, workers, device, on_prediction, on_failure, listened)
+    job = _InferenceRun(
+        bundle, asked, file, workers, device, on_prediction, on_failure, listened, window
+    )
     job.run("embed", out, as_json)
 
 
@@ -168,6 +178,13 @@ def _find_inputs(audio: list[str]) -> list[Input]:
     for path, kind in passed_over:
         typer.echo(f"passed over: {path}: {kind}", err=True)
     return asked
+
+
+def _origin(bundle: Bundle, window: str) -> str:
+    """What tells answers apart: the model, and the clips it was asked about."""
+    if window not in WINDOWS:
+        raise ArgumentError(f"--window must be one of {', '.join(WINDOWS)}, not {window!r}")
+    return bundle.digest if window == WINDOWS[0] else f"{bundle.digest}-{window}"
 
 
 def _with_settings(schema: pa.Schema, bundle: Bundle) -> pa.Schema:
@@ -190,6 +207,7 @@ class _InferenceRun:
     on_prediction: Callable[[ClipPredictions], None]
     on_failure: Callable[[str, str], None]
     channel: str | int | None = None
+    windows: str = "motifs"
     predicted: int = 0
     clips: int = 0
     reused: int = 0
@@ -240,7 +258,9 @@ class _InferenceRun:
         workers = workers_for(len(todo)) if self.workers is None else self.workers
         started = monotonic()
         with show_stages(quiet) as watch, open_pool(workers) as pool:
-            outcomes = infer_recordings(self.bundle, todo, pool, self.device, self.channel)
+            outcomes = infer_recordings(
+                self.bundle, todo, pool, self.device, self.channel, self.windows
+            )
             for one, outcome in outcomes:
                 self._handle(one, outcome)
                 seconds = monotonic() - started

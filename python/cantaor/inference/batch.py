@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cantaor.chain import FoundClips, MotifFinder, find_clips
+from cantaor.chain import FoundClips, MotifFinder, find_clips, select_windows
 from cantaor.corpus.loaders import audio_files, audio_urls
 from cantaor.corpus.manifest_files import read_rows
 from cantaor.errors import CantaorError, CorpusError, WorkspaceError, blame
@@ -100,6 +100,7 @@ class InferenceJob:
     kind: str
     rate: int
     samples_path: Path
+    windows: str = "motifs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def infer_recordings(
     pool: WorkerPool | None = None,
     device: str = "auto",
     channel: str | int | None = None,
+    windows: str = "motifs",
 ) -> Iterator[tuple[Input, ClipPredictions | CantaorError]]:
     """Predict the clips of many recordings with one model, as single calls would.
 
@@ -160,6 +162,8 @@ def infer_recordings(
         Where the network runs.
     channel
         Which channel is read; None: that of the model's recordings.
+    windows
+        Which clips the network is asked about, one of :data:`~cantaor.chain.WINDOWS`.
 
     Yields
     ------
@@ -183,7 +187,7 @@ def infer_recordings(
         def jobs() -> Iterator[InferenceJob]:
             for number, one in enumerate(inputs):
                 submitted.append(one)
-                yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"))
+                yield InferenceJob(one, finder, kind, rate, Path(scratch, f"{number}.f32"), windows)
 
         outcomes = map_recordings(
             locate_recording_clips, jobs(), pool, lambda job: job.input.name, _AHEAD
@@ -229,7 +233,7 @@ def locate_recording_clips(job: InferenceJob) -> LocatedClips:
                 _writer(sink),
             )
             found = find_clips(job.finder, job.kind, blocks, stream.sample_rate, one.name)
-            return LocatedClips(found, content)
+            return LocatedClips(select_windows(found, job.windows), content)
     except CantaorError:
         job.samples_path.unlink(missing_ok=True)
         raise

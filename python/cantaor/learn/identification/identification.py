@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cantaor.chain import FoundClips, find_clips
+from cantaor.chain import FoundClips, find_clips, select_windows
 from cantaor.clips.spans import clip_bounds
 from cantaor.errors import blame
 from cantaor.io.audio import open_audio, resample, resampled
@@ -113,7 +113,9 @@ class Identification:
 
 
 def identify(
-    model: Bundle | str | os.PathLike[str], audio: Audio | str | os.PathLike[str]
+    model: Bundle | str | os.PathLike[str],
+    audio: Audio | str | os.PathLike[str],
+    windows: str = "motifs",
 ) -> Identification:
     """Rank the known singers for one recording.
 
@@ -123,6 +125,9 @@ def identify(
         A bundle or its folder, made by training on a mined workspace.
     audio
         A recording, or the path of one in any format and rate.
+    windows
+        One of :data:`~cantaor.chain.WINDOWS`: every motif clip, or ``"fixed"``, several times
+        faster.
 
     Returns
     -------
@@ -136,11 +141,14 @@ def identify(
         The recording cannot be read, is silent, holds no voice, or no known motif.
     """
     bundle = model if isinstance(model, Bundle) else load_bundle(Path(model))
-    return aggregate_clips(predict_clips(bundle, audio), bundle.trained.classes)
+    return aggregate_clips(predict_clips(bundle, audio, windows=windows), bundle.trained.classes)
 
 
 def predict_clips(
-    bundle: Bundle, audio: Audio | str | os.PathLike[str], channel: str | int | None = None
+    bundle: Bundle,
+    audio: Audio | str | os.PathLike[str],
+    channel: str | int | None = None,
+    windows: str = "motifs",
 ) -> ClipPredictions:
     """Find the known motifs in a recording and classify each clip.
 
@@ -152,6 +160,8 @@ def predict_clips(
         A recording, or the path of one.
     channel
         Which channel of a file is listened to; None: that of the model's recordings.
+    windows
+        As of :func:`identify`.
 
     Raises
     ------
@@ -162,6 +172,7 @@ def predict_clips(
     rate = bundle.trained.module.sample_rate
     if isinstance(audio, Audio):
         found = find_clips(finder, kind, [audio.samples], audio.sample_rate)
+        found = select_windows(found, windows)
         return next(
             predict_recordings(bundle, [LocatedRecording("", found, resample(audio, rate).samples)])
         )
@@ -170,6 +181,7 @@ def predict_clips(
     with blame(printable(os.fspath(audio))), open_audio(audio, listened) as stream:
         blocks = resampled(stream.blocks(), stream.sample_rate, rate, parts.append)
         found = find_clips(finder, kind, blocks, stream.sample_rate, printable(os.fspath(audio)))
+    found = select_windows(found, windows)
     return next(
         predict_recordings(
             bundle,

@@ -76,7 +76,9 @@ class SingerIdentifier:
         """Hz at which the network takes clips; others are resampled."""
         return int(self.bundle.trained.module.sample_rate)
 
-    def identify(self, audio: Recording, sample_rate: int | None = None) -> Identification:
+    def identify(
+        self, audio: Recording, sample_rate: int | None = None, windows: str = "motifs"
+    ) -> Identification:
         """Rank the singers for one recording by the motifs found in it.
 
         Parameters
@@ -85,6 +87,8 @@ class SingerIdentifier:
             Audio, a path or URL, or samples (n,) with their ``sample_rate``.
         sample_rate
             Hz, where ``audio`` is an array of samples.
+        windows
+            ``"motifs"``, every motif clip, or ``"fixed"``, windows side by side: faster.
 
         Raises
         ------
@@ -94,8 +98,8 @@ class SingerIdentifier:
             The recording cannot be read, is silent, holds no voice, or no known motif.
         """
         if isinstance(audio, (str, os.PathLike)) and sample_rate is None:
-            return identify(self.bundle, audio)
-        return identify(self.bundle, as_audio(audio, sample_rate))
+            return identify(self.bundle, audio, windows)
+        return identify(self.bundle, as_audio(audio, sample_rate), windows)
 
     def embed(self, audio: Recording, sample_rate: int | None = None) -> Float32Array:
         """Embedding of a recording, float32 (dim,): the mean over its motif clips.
