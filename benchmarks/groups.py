@@ -33,11 +33,7 @@ from cantaor.learn.data.augmentation import augment
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.held_out_groups import sampling_without
 from cantaor.learn.networks.ensemble import PROFILE_RATE
-from cantaor.learn.training.ensemble_training import (
-    WINDOW,
-    WindowFeatures,
-    extract_window_features,
-)
+from cantaor.learn.training.window_features import WINDOW, WindowFeatures, extract_window_features
 
 Floats = NDArray[np.float64]
 

@@ -31,7 +31,8 @@ from cantaor.learn.identification.enrolment import (
     merge_enrolled,
     singer_means,
 )
-from cantaor.learn.training.ensemble_training import WindowFeatures, fit_ensemble, fit_wccn
+from cantaor.learn.training.ensemble_training import fit_ensemble, fit_wccn
+from cantaor.learn.training.window_features import WindowFeatures
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.metrics.verification import cross_group_trials, detection_cost, equal_error_rate
 

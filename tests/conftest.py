@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from cantaor.workspace.workspace import Workspace
 settings.register_profile("cantaor", deadline=None, derandomize=True)
 settings.load_profile("cantaor")
 
+_CACHE = TemporaryDirectory(prefix="cantaor-cache-")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CANTAOR_TEST_DATA", ROOT.parent / "shared" / "data"))
 
@@ -25,6 +27,8 @@ SHARED = Path(os.environ.get("CANTAOR_TEST_DATA", ROOT.parent / "shared" / "data
 def pytest_configure() -> None:
     # A process that a script started in the background ignores Ctrl-C, which tests send themselves.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Of this run, so that nothing is written below the user's folders or found from another run.
+    os.environ["CANTAOR_CACHE"] = _CACHE.name
 
 
 def pytest_report_header() -> str:

@@ -23,14 +23,11 @@ from cantaor.learn.export.export import export_onnx, export_pt2, export_torchscr
 from cantaor.learn.export.formats import export_model
 from cantaor.learn.identification.enrolment import make_backend
 from cantaor.learn.identification.singer_identifier import SingerIdentifier
-from cantaor.learn.training.ensemble_training import (
-    extract_window_features,
-    fit_wccn,
-    view_weights,
-)
+from cantaor.learn.training.ensemble_training import fit_wccn, view_weights
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.learn.training.settings import TrainingSettings, settings_facts, training_digest
 from cantaor.learn.training.train import train
+from cantaor.learn.training.window_features import extract_window_features
 from cantaor.types import Audio
 from tests.encoder_files import (
     FACTS,

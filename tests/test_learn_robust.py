@@ -28,18 +28,17 @@ from cantaor.learn.identification.enrolment import (
 from cantaor.learn.identification.evidence import ClipPredictions
 from cantaor.learn.identification.identification import aggregate_clips
 from cantaor.learn.networks.ensemble import PROFILE_RATE, MeanSpectralFeatures
-from cantaor.learn.training.ensemble_training import (
-    WINDOW,
-    WindowFeatures,
-    balanced_sampling_probabilities,
-    extract_window_features,
-    fit_ensemble,
-    windows_of,
-)
+from cantaor.learn.training.ensemble_training import balanced_sampling_probabilities, fit_ensemble
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.train import train
 from cantaor.learn.training.trained_model import TrainedModel
+from cantaor.learn.training.window_features import (
+    WINDOW,
+    WindowFeatures,
+    extract_window_features,
+    windows_of,
+)
 from cantaor.metrics.calibration_error import expected_calibration_error
 
 SINGERS = ("a", "b", "c")

@@ -13,13 +13,10 @@ from cantaor.learn.identification import calibration
 from cantaor.learn.identification.calibration import calibrate
 from cantaor.learn.networks.ensemble import EnsembleClassifier, MeanSpectralFeatures, MLPEnsemble
 from cantaor.learn.training import ensemble_training
-from cantaor.learn.training.ensemble_training import (
-    WindowFeatures,
-    fit_ensemble_classifier,
-    training_effort,
-)
+from cantaor.learn.training.ensemble_training import fit_ensemble_classifier, training_effort
 from cantaor.learn.training.recipes import recipe_settings
 from cantaor.learn.training.trained_model import TrainedModel
+from cantaor.learn.training.window_features import WindowFeatures
 from tests.test_cli import cantaor
 
 

@@ -21,12 +21,8 @@ from cantaor.io.resampling import resample
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.held_out_groups import held_out_log_probabilities
 from cantaor.learn.networks.ensemble import PROFILE_RATE
-from cantaor.learn.training.ensemble_training import (
-    MEMBERS,
-    WINDOW,
-    WindowFeatures,
-    extract_window_features,
-)
+from cantaor.learn.training.ensemble_training import MEMBERS
+from cantaor.learn.training.window_features import WINDOW, WindowFeatures, extract_window_features
 from cantaor.metrics.held_out_groups import balanced_mean, bootstrap_interval
 from cantaor.types import Float64Array, Int64Array
 

@@ -1,4 +1,4 @@
-"""Embeddings that were computed before, one SQLite file for each encoder.
+"""Embeddings that were computed before, one SQLite file for each encoder and for profiles.
 
 The folder is ``$CANTAOR_CACHE``, or the platform's folder for caches of a user. A file that cannot
 be used is said once; embeddings are then kept in memory, as long as the encoder is.
@@ -94,7 +94,7 @@ class EmbeddingCache:
         """Say that the file cannot be used, and go on in memory."""
         where = self.path if getattr(self, "path", None) else "the cache of embeddings"
         sys.stderr.write(
-            f"note: {where} cannot be used ({error}); embeddings are computed anew in every run. "
+            f"note: {where} cannot be used ({error}); what it would keep is computed in every run. "
             "CANTAOR_CACHE names another folder\n"
         )
         self.path = None

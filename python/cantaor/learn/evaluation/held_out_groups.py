@@ -9,10 +9,10 @@ import torch
 
 from cantaor.learn.training.ensemble_training import (
     MEMBERS,
-    WindowFeatures,
     balanced_sampling_probabilities,
     fit_ensemble,
 )
+from cantaor.learn.training.window_features import WindowFeatures
 from cantaor.types import Float64Array
 
 

@@ -22,11 +22,8 @@ from scipy.optimize import minimize_scalar
 
 from cantaor.learn.evaluation.evaluation import aggregate_probabilities
 from cantaor.learn.networks.ensemble import MLPEnsemble
-from cantaor.learn.training.ensemble_training import (
-    WindowFeatures,
-    balanced_sampling_probabilities,
-    fit_ensemble,
-)
+from cantaor.learn.training.ensemble_training import balanced_sampling_probabilities, fit_ensemble
+from cantaor.learn.training.window_features import WindowFeatures
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.metrics.verification import equal_error_rate
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array

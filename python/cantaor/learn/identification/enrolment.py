@@ -31,12 +31,13 @@ from cantaor.learn.identification.calibration import (
     held_out,
 )
 from cantaor.learn.networks.ensemble import EnsembleClassifier
-from cantaor.learn.training.ensemble_training import (
+from cantaor.learn.training.ensemble_training import fit_wccn
+from cantaor.learn.training.trained_model import TrainedModel
+from cantaor.learn.training.window_features import (
     WindowFeatures,
     extract_window_features,
-    fit_wccn,
+    profile_cache,
 )
-from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.types import Float64Array, Int32Array
 
 _TRAINED, _ENROLLED = "gallery_trained", "gallery_enrolled"
@@ -95,7 +96,7 @@ def make_backend(trained: TrainedModel, clips: ClipSet) -> ScoringBackend:
     """
     if not isinstance(trained.module, EnsembleClassifier):
         return NO_BACKEND
-    profiles = extract_window_features(clips, view=trained.settings.view)
+    profiles = extract_window_features(clips, view=trained.settings.view, cache=profile_cache())
     calibration = calibrate(profiles, len(trained.classes), trained.settings.seed)
     return ScoringBackend(calibration, make_gallery(trained.module, profiles))
 

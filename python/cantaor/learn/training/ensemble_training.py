@@ -9,120 +9,29 @@ grows with the number of singers, so that each is drawn about as often whatever 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cantaor.errors import ArgumentError
-from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.networks.ensemble import (
     PROFILE,
-    PROFILE_RATE,
     EncoderClassifier,
     EnsembleClassifier,
-    MeanSpectralFeatures,
     MLPEnsemble,
-    view_sizes,
 )
-from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
+from cantaor.learn.training.window_features import WindowFeatures
+from cantaor.types import Float32Array, Float64Array, Int32Array
 
 #: Perceptrons of the ensemble.
 MEMBERS = 5
-#: Samples of a training window, 0.2 s: clips are cut into windows, so their length says nothing.
-WINDOW = PROFILE_RATE // 5
 
 # Up to five singers 400 steps of 96 windows; above that 80 steps of 192 for every singer.
 _STEPS, _STEPS_EACH, _BATCH = 400, 80, 96
 _LR, _DECAY, _SMOOTHING = 0.003, 0.02, 0.05
 _REPORT_EVERY = 100
 _RIDGE = 0.3
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class WindowFeatures:
-    """Training windows as profiles.
-
-    Attributes
-    ----------
-    values
-        float32 (n, size); 96 of a profile.
-    labels
-        int32 (n,), singers.
-    groups
-        int32 (n,), source groups.
-    views
-        Lengths of the views that stand side by side in ``values``.
-    """
-
-    values: Float32Array
-    labels: Int32Array
-    groups: Int32Array
-    views: tuple[int, ...] = (MeanSpectralFeatures.size,)
-
-
-def extract_window_features(
-    clips: ClipSet, batch: int = 256, view: str = PROFILE
-) -> WindowFeatures:
-    """Profiles of the 0.2 s windows of clips.
-
-    Parameters
-    ----------
-    clips
-        Clips at 22,050 Hz whose ``recording`` is the source group.
-    batch
-        Windows at a time; the result does not depend on it.
-    view
-        One of :data:`~cantaor.learn.networks.ensemble.VIEWS`.
-
-    Returns
-    -------
-    WindowFeatures
-        As many windows of each clip as fit side by side, around its middle; a shorter clip is one
-        window. Each has its clip's embedding behind its profile; without profiles a clip counts
-        once.
-
-    Raises
-    ------
-    ArgumentError
-        The view has an encoder and the clips have no embeddings.
-    """
-    if view == PROFILE:
-        return _profiles(clips, batch)[0]
-    if clips.embeddings is None:
-        raise ArgumentError(f"view {view!r} takes an embedding of every clip, and clips have none")
-    views = view_sizes(view, clips.embeddings.shape[1])
-    if len(views) == 1:
-        return WindowFeatures(clips.embeddings, clips.labels, clips.recording, views)
-    profiles, source = _profiles(clips, batch)
-    values = np.concatenate([profiles.values, clips.embeddings[source]], axis=1)
-    return WindowFeatures(values, profiles.labels, profiles.groups, views)
-
-
-def _profiles(clips: ClipSet, batch: int) -> tuple[WindowFeatures, Int64Array]:
-    """Profiles of windows, and the clip of each."""
-    source, starts, sizes = windows_of(clips)
-    extractor = EnsembleClassifier(1, 1).profile
-    values = np.empty((source.size, extractor.size), np.float32)
-    with torch.inference_mode():
-        for part in np.split(np.arange(source.size), np.arange(batch, source.size, batch)):
-            waveforms = np.zeros((part.size, WINDOW), np.float32)
-            for row, i in enumerate(part):
-                waveforms[row, : sizes[i]] = clips.samples[starts[i] : starts[i] + sizes[i]]
-            values[part] = extractor(torch.from_numpy(waveforms), torch.from_numpy(sizes[part]))
-    return WindowFeatures(values, clips.labels[source], clips.recording[source]), source
-
-
-def windows_of(clips: ClipSet) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """Clip, first sample in ``clips.samples`` and length of every 0.2 s window, int64 (n,)."""
-    counts = np.maximum(clips.lengths // WINDOW, 1)
-    source = np.repeat(np.arange(len(clips)), counts)
-    place = np.arange(source.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    sizes = np.minimum(clips.lengths, WINDOW)
-    before = (clips.lengths - counts * sizes) // 2
-    starts = clips.offsets[:-1][source] + before[source] + place * WINDOW
-    return source, starts, sizes[source]
 
 
 def fit_ensemble_classifier(

@@ -19,12 +19,10 @@ from cantaor.errors import ArgumentError
 from cantaor.learn.data.clips import ClipSet, check_rate, join_clips
 from cantaor.learn.networks.classifier import fit_scale
 from cantaor.learn.networks.ensemble import PROFILE
-from cantaor.learn.training.ensemble_training import (
-    extract_window_features,
-    fit_ensemble_classifier,
-)
+from cantaor.learn.training.ensemble_training import fit_ensemble_classifier
 from cantaor.learn.training.settings import Progress, TrainingSettings, pick_device
 from cantaor.learn.training.trained_model import TrainedModel, _build_network
+from cantaor.learn.training.window_features import extract_window_features, profile_cache
 
 
 def train(
@@ -114,7 +112,7 @@ def _train_ensemble(
     if len(validation_clips):
         train_clips = join_clips(train_clips, validation_clips)
     _check_clips("train_clips", train_clips)
-    profiles = extract_window_features(train_clips, view=settings.view)
+    profiles = extract_window_features(train_clips, view=settings.view, cache=profile_cache())
     singer, history = fit_ensemble_classifier(
         profiles,
         len(train_clips.classes),
