@@ -34,11 +34,16 @@ PACKAGE = ROOT / "python" / "cantaor"
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "metrics": (
         ("metrics",),
-        ("test_learn_verification.py", "test_learn_evaluation.py", "test_figures_by_hand.py"),
+        ("test_learn_verification.py", "test_metrics_by_hand.py", "test_figures_by_hand.py"),
     ),
     "calibration": (
-        ("learn/identification/calibration.py", "learn/identification/decisions.py"),
-        ("test_learn_robust.py", "test_figures_by_hand.py"),
+        (
+            "learn/identification/calibration.py",
+            "learn/identification/decisions.py",
+            "learn/identification/enrolment.py",
+            "learn/identification/evidence.py",
+        ),
+        ("test_identification_by_hand.py", "test_figures_by_hand.py", "test_learn_robust.py"),
     ),
     "splits": (("corpus/splits",), ("test_splits.py", "properties/test_splits_properties.py")),
     "motifs": (
