@@ -47,6 +47,13 @@ def test_the_interval_leaves_out_a_fortieth_on_either_side() -> None:
     singers["d"] = "A"
     assert bootstrap_interval({"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0}, singers) == (0.0, 0.75)
     assert bootstrap_interval({"a": 0.0, "b": 1.0, "c": 1.0, "d": 1.0}, singers) == (0.25, 1.0)
+    # Of twelve groups three are right: no draw is with (3/4) ** 12, a thirty-second, which is
+    # more than a fortieth and less than a twenty-eighth.
+    twelve = {str(i): float(i < 3) for i in range(12)}
+    assert bootstrap_interval(twelve, dict.fromkeys(twelve, "A"))[0] == 0.0
+    # Of twelve five: nine and more are with a chance of a 49th, eight and more with a 15th.
+    twelve = {str(i): float(i < 5) for i in range(12)}
+    assert bootstrap_interval(twelve, dict.fromkeys(twelve, "A"))[1] == pytest.approx(8 / 12)
     # A singer's groups are drawn among that singer's own.
     assert bootstrap_interval({"a": 1.0, "b": 0.0}, {"a": "A", "b": "B"}) == (0.5, 0.5)
 
@@ -68,7 +75,12 @@ def test_the_curve_begins_where_nothing_is_accepted_and_ends_where_all_is() -> N
     point = equal_error_rate([2.0, 0.0], [1.0, 0.0, -1.0, -1.0])
     assert (point.error, point.threshold) == (pytest.approx(0.375), 1.0)
     assert equal_error_rate([0.0], [1.0]).error == 1.0
-    for same, different in (([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])):
+    for same, different in (
+        ([], [1.0]),
+        ([1.0], []),
+        ([1.0, np.nan], [1.0]),
+        ([1.0], [0.0, np.inf]),
+    ):
         with pytest.raises(ArgumentError):
             det_curve(same, different)
 
