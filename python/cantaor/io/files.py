@@ -216,20 +216,34 @@ def read_table(
     Raises
     ------
     WorkspaceError
-        The file is missing or damaged.
+        The file is missing or damaged, or holds text that is not UTF-8.
     """
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
-    try:
+    with _readable(path):
         if where is not None:
-            return pq.read_table(
-                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            return _checked(
+                pq.read_table(
+                    path, columns=columns, filters=where, use_threads=False, partitioning=None
+                )
             )
         # Not pq.read_table: its discovery of data sets costs more than such small files.
         with pq.ParquetFile(path) as file:
-            return file.read(columns=columns, use_threads=False)
+            return _checked(file.read(columns=columns, use_threads=False))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """A table whose text can be decoded, which reading does not check; a few ms for a million."""
+    table.validate(full=True)
+    return table
 
 
 def table_facts(path: Path) -> dict[str, str] | None:
@@ -243,18 +257,18 @@ def table_facts(path: Path) -> dict[str, str] | None:
 
 
 def table_batches(path: Path, rows: int) -> Iterator[pa.Table]:
-    """A Parquet table in pieces of at most so many rows."""
-    with pq.ParquetFile(path) as file:
+    """A Parquet table in pieces of at most so many rows; WorkspaceError as :func:`read_table`."""
+    with _readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(rows, use_threads=False):
-            yield pa.Table.from_batches([batch])
+            yield _checked(pa.Table.from_batches([batch]))
 
 
 def table_column(path: Path, name: str) -> list[Any]:
     """A column of a Parquet table as plain values; None in each row where there is no such one."""
-    with pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path) as file:
         if name not in file.schema_arrow.names:
             return [None] * file.metadata.num_rows
-        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
+        values: list[Any] = _checked(file.read([name], use_threads=False))[name].to_pylist()
         return values
 
 
