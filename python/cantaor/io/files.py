@@ -27,6 +27,8 @@ from cantaor.io.locations import require_local
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
+# What pyarrow raises for a damaged table: names in it may be no UTF-8.
+_UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 # Longest part of a file name that is made from one name, in bytes.
 _NAME_BYTES = 100
 
@@ -236,7 +238,7 @@ def read_table(
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except _UNREADABLE as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
 
 
@@ -251,7 +253,7 @@ def table_facts(path: Path) -> dict[str, str] | None:
     try:
         with pq.ParquetFile(path) as file:
             facts = file.schema_arrow.metadata or {}
-    except (OSError, pa.ArrowException):
+    except _UNREADABLE:
         return None
     return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in facts.items()}
 
@@ -282,12 +284,9 @@ def read_schema(path: Path) -> pa.Schema:
     """
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
-    try:
-        # Not pq.read_schema: its discovery of file systems costs more than such small files.
-        with pq.ParquetFile(path) as file:
-            return file.schema_arrow
-    except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+    # Not pq.read_schema: its discovery of file systems costs more than such small files.
+    with _readable(path), pq.ParquetFile(path) as file:
+        return file.schema_arrow
 
 
 def is_table(path: Path) -> bool:

@@ -37,6 +37,11 @@ _FORMAT, _VERSION = "cantaor-model", 1
 _MODEL, _WEIGHTS, _ARRAYS = "model.json", "model.safetensors", "arrays.safetensors"
 _OWN = (_MODEL, _WEIGHTS, _ARRAYS)
 _NEXT, _DRAFT = ".next", ".draft-"
+# What values of the wrong kind in a record lead to.
+_MISFITS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError),
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -164,7 +169,7 @@ def load_bundle(path: str | Path) -> Bundle:
         module.load_state_dict(weights)
         history = tuple(record["history"])
         trained = TrainedModel(module, tuple(record["classes"]), settings, history)
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except _MISFITS as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"model {path} does not fit together: {error}") from error
