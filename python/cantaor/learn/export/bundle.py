@@ -260,7 +260,7 @@ def _write(path: Path, files: Mapping[str, bytes]) -> None:
 
 def _settle(path: Path) -> None:
     """Finish what an earlier writer was killed in: a complete ``.next`` takes its places."""
-    waiting = path / _NEXT
+    waiting = _waiting(path)
     if not waiting.is_dir():
         return
     for name in _OWN:
@@ -271,8 +271,15 @@ def _settle(path: Path) -> None:
 
 def _file_of(path: Path, name: str) -> Path:
     """Where a file of a model is: in ``.next`` if it has not moved to its place yet."""
-    waiting = path / _NEXT / name
+    waiting = _waiting(path) / name
     return waiting if waiting.exists() else path / name
+
+
+def _waiting(path: Path) -> Path:
+    """The folder ``.next``; one that is a link would have files of another folder moved here."""
+    if (path / _NEXT).is_symlink():
+        raise ModelError(f"model {path}: {_NEXT} is a link: remove it")
+    return path / _NEXT
 
 
 def _read(path: Path) -> dict[str, bytes]:
