@@ -247,3 +247,14 @@ def test_a_diverged_training_is_an_error(tmp_path: Path) -> None:
     for wrong in ({"seed": -1}, {"seed": 2**40}, {"lr": float("inf")}):
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
             TrainingSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_no_file_of_another_folder_is_moved_here(tmp_path: Path) -> None:
+    other = save_bundle(tmp_path / "other", trained_of(1))
+    path = save_bundle(tmp_path / "m", trained_of(0))
+    (path / ".next").symlink_to(other)
+    before = contents(other)
+    for act in (load_bundle, lambda folder: save_bundle(folder, trained_of(2))):
+        with pytest.raises(ModelError, match=r"\.next is a link"):
+            act(path)
+    assert contents(other) == before

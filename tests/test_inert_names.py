@@ -8,11 +8,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from cantaor.errors import WorkspaceError
-from cantaor.io.files import json_text, write_table
+from cantaor.io.files import json_text
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.evaluation import plot_confusion, plot_embeddings
 from cantaor.plotting.svg import figure_markup
@@ -22,20 +21,7 @@ from cantaor.report.report import write_report
 from cantaor.report.templates import shown, write_page
 from cantaor.report.terminal import print_evaluation, print_rows
 from cantaor.workspace.workspace import Workspace
-
-HOSTILE = [
-    "</script><script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onload='alert(1)",
-    "--><svg onload=alert(1)>",
-    "\u202egnola\u2066",
-    "x" * 10_000,
-    r"$\frac{$",
-    "a\x00\x0b\x1b[31mb",
-    "\ud800",
-    r"\g<1>\1",
-    "&lt;b&gt;",
-]
+from tests.hostile_names import HOSTILE, hostile_workspace
 
 
 class Elements(HTMLParser):
@@ -86,42 +72,8 @@ def test_different_names_give_different_identifiers() -> None:
 
 @pytest.fixture(scope="module")
 def hostile(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The small workspace under hostile names, with the evaluation of a hostile model."""
-    path = tmp_path_factory.mktemp("hostile") / "w"
-    path.mkdir()
-    for one in small_workspace.path.iterdir():
-        (path / one.name).symlink_to(one)
     names = [name for name in HOSTILE if name != "\ud800"]
-    for table, columns in (
-        ("recordings", ("recording", "singer")),
-        ("motifs", ("singer",)),
-        ("instances", ("singer", "recording")),
-    ):
-        rows = small_workspace.table(table)
-        for column in columns:
-            old = sorted(set(rows[column].to_pylist()))
-            new = pa.array([names[old.index(one) % len(names)] for one in rows[column].to_pylist()])
-            rows = rows.set_column(rows.column_names.index(column), column, new)
-        (path / f"{table}.parquet").unlink()
-        write_table(path / f"{table}.parquet", rows)
-    protocol = "' onload='alert(1)"
-    figures = {"n": 3, "accuracy": 0.5, "classes": HOSTILE[:3], "confusion": np.eye(3, dtype=int)}
-    figures["confusion"] = figures["confusion"].tolist()  # type: ignore[attr-defined]
-    (path / f"evaluation-{protocol}.json").write_text(json.dumps(figures))
-    table = {
-        "singer": HOSTILE[:3],
-        "answer": HOSTILE[:3],
-        "probability": np.ones(3, np.float32),
-        "embedding": list(np.eye(3, dtype=np.float32)),
-    }
-    write_table(path / f"heldout-{protocol}.parquet", pa.table(table))
-    (path / 'model"><script>').mkdir()
-    epochs = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5}]
-    (path / 'model"><script>' / "model.json").write_text(json.dumps({"history": epochs}))
-    (path / "grid").mkdir()
-    cell = dict.fromkeys(("model", "features", "data", "protocol"), HOSTILE[0])
-    (path / "grid" / "one.json").write_text(json.dumps({**cell, "accuracy": None}))
-    return Workspace(path)
+    return hostile_workspace(small_workspace, tmp_path_factory.mktemp("hostile") / "w", names)
 
 
 def test_a_page_of_a_hostile_workspace_is_inert(hostile: Workspace, tmp_path: Path) -> None:

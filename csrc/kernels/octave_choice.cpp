@@ -115,7 +115,7 @@ WeighedStrengths OctaveChoice::weigh(const CandidateRow& cents, const CandidateR
   for (std::size_t k = 0; k < kRow; ++k) {
     const float low = notes.subharmonic[k], high = notes.overtone[k];
     if (!(low + high > 0)) continue;
-    const auto above = static_cast<std::size_t>(notes.above[k]);
+    const auto above = static_cast<std::uint8_t>(notes.above[k]);  // some: else the shares are 0
     if (high > 0) {
       in_context.lose(strength, above, k, high, overtone_cost_);
       alone.lose(strength, above, k, high, overtone_cost_);

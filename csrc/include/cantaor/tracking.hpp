@@ -47,7 +47,8 @@ struct TrackerSettings : OctaveSettings {
   double voicing_cost = 0.26;                // per change between voiced and unvoiced and 10 ms
   double glide_cents = 30;                   // least change of pitch within 23 ms that is a glide
   double sharpening = 0.5;                   // share of the drift that a glide is moved
-  double lowest_hz = 55, highest_hz = 1400;  // what is outside is unvoiced
+  // What is outside is unvoiced; a glide's frame may then be moved up to 40 cents beyond.
+  double lowest_hz = 55, highest_hz = 1400;
 };
 
 struct Track {

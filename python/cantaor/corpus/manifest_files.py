@@ -167,7 +167,11 @@ def _parquet_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Ma
         raise CorpusError(f"{file} is not a Parquet file: {error}") from error
     _require_columns(table.column_names, required, file)
     kept = table.select([name for name in COLUMNS if name in table.column_names])
-    for index, row in enumerate(kept.to_pylist()):
+    try:
+        rows = kept.to_pylist()
+    except (ValueError, OverflowError) as error:  # such as dates that Python cannot hold
+        raise CorpusError(f"{file}: a value cannot be read: {error}") from error
+    for index, row in enumerate(rows):
         yield f"{file}, row {index}", row
 
 

@@ -27,6 +27,8 @@ from cantaor.io.locations import require_local
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 # Rows that a growing table gathers before it writes them.
 _ROW_GROUP = 1 << 16
+# What pyarrow raises for a damaged table: names in it may be no UTF-8.
+_UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 # Longest part of a file name that is made from one name, in bytes.
 _NAME_BYTES = 100
 
@@ -216,20 +218,34 @@ def read_table(
     Raises
     ------
     WorkspaceError
-        The file is missing or damaged.
+        The file is missing or damaged, or holds text that is not UTF-8.
     """
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
-    try:
+    with _readable(path):
         if where is not None:
-            return pq.read_table(
-                path, columns=columns, filters=where, use_threads=False, partitioning=None
+            return _checked(
+                pq.read_table(
+                    path, columns=columns, filters=where, use_threads=False, partitioning=None
+                )
             )
         # Not pq.read_table: its discovery of data sets costs more than such small files.
         with pq.ParquetFile(path) as file:
-            return file.read(columns=columns, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+            return _checked(file.read(columns=columns, use_threads=False))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
         raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """A table whose text can be decoded, which reading does not check; a few ms for a million."""
+    table.validate(full=True)
+    return table
 
 
 def table_facts(path: Path) -> dict[str, str] | None:
@@ -237,24 +253,24 @@ def table_facts(path: Path) -> dict[str, str] | None:
     try:
         with pq.ParquetFile(path) as file:
             facts = file.schema_arrow.metadata or {}
-    except (OSError, pa.ArrowException):
+    except _UNREADABLE:
         return None
     return {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in facts.items()}
 
 
 def table_batches(path: Path, rows: int) -> Iterator[pa.Table]:
-    """A Parquet table in pieces of at most so many rows."""
-    with pq.ParquetFile(path) as file:
+    """A Parquet table in pieces of at most so many rows; WorkspaceError as :func:`read_table`."""
+    with _readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(rows, use_threads=False):
-            yield pa.Table.from_batches([batch])
+            yield _checked(pa.Table.from_batches([batch]))
 
 
 def table_column(path: Path, name: str) -> list[Any]:
     """A column of a Parquet table as plain values; None in each row where there is no such one."""
-    with pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path) as file:
         if name not in file.schema_arrow.names:
             return [None] * file.metadata.num_rows
-        values: list[Any] = file.read([name], use_threads=False)[name].to_pylist()
+        values: list[Any] = _checked(file.read([name], use_threads=False))[name].to_pylist()
         return values
 
 
@@ -268,12 +284,9 @@ def read_schema(path: Path) -> pa.Schema:
     """
     if not path.exists():
         raise WorkspaceError(f"{path}: no such table")
-    try:
-        # Not pq.read_schema: its discovery of file systems costs more than such small files.
-        with pq.ParquetFile(path) as file:
-            return file.schema_arrow
-    except (OSError, pa.ArrowException) as error:
-        raise WorkspaceError(f"{path}: not a readable table: {error}") from error
+    # Not pq.read_schema: its discovery of file systems costs more than such small files.
+    with _readable(path), pq.ParquetFile(path) as file:
+        return file.schema_arrow
 
 
 def is_table(path: Path) -> bool:

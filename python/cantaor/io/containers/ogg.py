@@ -67,7 +67,7 @@ def ogg_layout(handle: IO[bytes]) -> OggLayout | None:
         begins = bool(flags & _FIRST)
         at = page_end
     is_whole = bool(flags & _LAST) and page_end <= end
-    ends = [*starts[1:], end]
+    ends = [*starts, end][1:]  # none where no page says that it is a first one
     return OggLayout(tuple(zip(starts, ends, strict=True)), is_whole, skipped)
 
 

@@ -40,6 +40,11 @@ _MODEL, _WEIGHTS, _ARRAYS = "model.json", "model.safetensors", "arrays.safetenso
 _OWN = (_MODEL, _WEIGHTS, _ARRAYS)
 _NEXT, _DRAFT = ".next", ".draft-"
 _PROFILE_SIZE = MeanSpectralFeatures.size
+# What values of the wrong kind in a record lead to.
+_MISFITS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError),
+    SafetensorError,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -173,7 +178,7 @@ def load_bundle(path: str | Path) -> Bundle:
         module.load_state_dict(weights)
         history = tuple(record["history"])
         trained = TrainedModel(module, tuple(record["classes"]), settings, history)
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except _MISFITS as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"model {path} does not fit together: {error}") from error
@@ -264,7 +269,7 @@ def _write(path: Path, files: Mapping[str, bytes]) -> None:
 
 def _settle(path: Path) -> None:
     """Finish what an earlier writer was killed in: a complete ``.next`` takes its places."""
-    waiting = path / _NEXT
+    waiting = _waiting(path)
     if not waiting.is_dir():
         return
     for name in _OWN:
@@ -275,8 +280,15 @@ def _settle(path: Path) -> None:
 
 def _file_of(path: Path, name: str) -> Path:
     """Where a file of a model is: in ``.next`` if it has not moved to its place yet."""
-    waiting = path / _NEXT / name
+    waiting = _waiting(path) / name
     return waiting if waiting.exists() else path / name
+
+
+def _waiting(path: Path) -> Path:
+    """The folder ``.next``; one that is a link would have files of another folder moved here."""
+    if (path / _NEXT).is_symlink():
+        raise ModelError(f"model {path}: {_NEXT} is a link: remove it")
+    return path / _NEXT
 
 
 def _read(path: Path) -> dict[str, bytes]:
