@@ -184,7 +184,7 @@ void test_subharmonics_give_way() {
 void test_what_stands_between_harmonics() {
   std::vector<float> power(142, 1e-8f);
   for (int order = 1; order <= 12; ++order)  // of 5 bins; every other one 20 dB weaker
-    power[static_cast<std::size_t>(5 * order)] = order % 2 == 0 ? 1.0f : 0.01f;
+    power[5 * static_cast<std::size_t>(order)] = order % 2 == 0 ? 1.0f : 0.01f;
   const OctaveEvidence evidence(20, 140, 50);
   const float cents[] = {1200, 2400}, strength[] = {0.7f, 0.6f};  // 100 and 200 Hz
   std::int8_t above[2];

@@ -34,7 +34,8 @@ void check(const Row& text, const Row& figure, std::size_t most) {
   std::size_t place = 0;
   for (std::size_t end = 1; end <= text.size(); ++end) {
     std::size_t best = std::numeric_limits<std::size_t>::max(), latest = 0;
-    for (std::size_t start = end; start-- > 0 && text[start] != 0;) {
+    for (std::size_t start = end; start > 0 && text[start - 1] != 0;) {
+      --start;
       const std::size_t edits = distance(std::span(text).subspan(start, end - start), figure);
       if (edits < best) best = edits, latest = start;
     }
