@@ -7,6 +7,8 @@
 // the first instance of the pattern ends; positions of other symbols of first and last
 // instances are found again when a check needs them, which ends after a few sequences.
 #include <bit>
+#include <type_traits>
+#include <utility>
 
 #include "cantaor/bide.hpp"
 #include "cantaor/code_set.hpp"
@@ -29,28 +31,39 @@ Word below(std::uint32_t position) {
   return ~from(position);
 }
 
-template <std::size_t Words>
+/// A set of codes as it is kept for every position: `Kept` is a word wide enough for the alphabet,
+/// or the set itself.
+template <std::size_t Words, class Kept>
+CodeSet<Words> as_set(const Kept& kept) {
+  if constexpr (std::is_integral_v<Kept>)
+    return {{kept}};
+  else
+    return kept;
+}
+
+template <std::size_t Words_, class Kept>
 struct BitmapIndex {
+  static constexpr std::size_t Words = Words_;
   using Set = CodeSet<Words>;
 
   std::uint32_t alphabet;
   std::uint32_t single_block_end = 0;     // sequences of one block come before this position
   std::vector<Word> bits;                 // [block * alphabet + code]
-  std::vector<Set> after;                 // [position]: codes behind it in its sequence
+  std::vector<Kept> kept_after;           // [position]: codes behind it in its sequence
   std::vector<std::uint8_t> text;         // [position]
   std::vector<std::uint32_t> first, end;  // [block]: bounds of the block's sequence
 
-  BitmapIndex(const SortedSequences& sequences, std::size_t symbols)
+  BitmapIndex(SortedSequences& sequences, std::size_t symbols)
       : alphabet(static_cast<std::uint32_t>(symbols)) {
     std::size_t blocks = 0;
-    for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences[i].size() + 63) / 64;
+    for (std::size_t i = 0; i < sequences.size(); ++i) blocks += (sequences.length(i) + 63) / 64;
     bits.assign(blocks * alphabet, 0);
-    after.assign(blocks * 64, Set{});
+    kept_after.assign(blocks * 64, Kept{});
     text.assign(blocks * 64, 0);
     first.resize(blocks);
     end.resize(blocks);
     std::uint32_t start = 0;
-    for (std::size_t i = 0; i < sequences.size(); ++i) start = add(sequences[i], start);
+    for (std::size_t i = 0; i < sequences.size(); ++i) start = add(sequences.read(i), start);
   }
 
   std::uint32_t add(std::span<const std::uint32_t> sequence, std::uint32_t start) {
@@ -63,7 +76,10 @@ struct BitmapIndex {
     Set behind;
     for (std::uint32_t i = length; i-- > 0;) {
       const std::uint32_t position = start + i;
-      after[position] = behind;
+      if constexpr (std::is_integral_v<Kept>)
+        kept_after[position] = static_cast<Kept>(behind.words[0]);
+      else
+        kept_after[position] = behind;
       behind.insert(sequence[i]);
       text[position] = static_cast<std::uint8_t>(sequence[i]);
       word(position / 64, sequence[i]) |= Word{1} << (position & 63);
@@ -72,6 +88,7 @@ struct BitmapIndex {
     return start + blocks * 64;
   }
 
+  Set after(std::uint32_t position) const { return as_set<Words>(kept_after[position]); }
   Word& word(std::size_t block, std::uint32_t code) { return bits[block * alphabet + code]; }
   Word word(std::size_t block, std::uint32_t code) const { return bits[block * alphabet + code]; }
 
@@ -116,10 +133,11 @@ struct BitmapIndex {
   }
 };
 
-template <std::size_t Words>
+template <class IndexType>
 class BitmapEngine {
  public:
-  using Index = BitmapIndex<Words>;
+  using Index = IndexType;
+  static constexpr std::size_t Words = Index::Words;
   using Set = CodeSet<Words>;
   BitmapEngine(const Index& index, InterruptPoller& poller)
       : index_(index), poller_(poller), everything_(Set::all_below(index.alphabet)) {}
@@ -155,7 +173,7 @@ class BitmapEngine {
     for (; i + 8 <= size; i += 8) {
       for (std::size_t w = 0; w < Words; ++w) {
         std::array<Word, 8> words;
-        for (std::size_t j = 0; j < 8; ++j) words[j] = index_.after[entries[i + j]].words[w];
+        for (std::size_t j = 0; j < 8; ++j) words[j] = index_.after(entries[i + j]).words[w];
         counters_[w].add8(words);
       }
       if (i < next_look) continue;
@@ -167,7 +185,7 @@ class BitmapEngine {
       next_look = i + next_look / 2;
     }
     for (; i < size; ++i)
-      for (std::size_t w = 0; w < Words; ++w) counters_[w].add(index_.after[entries[i]].words[w]);
+      for (std::size_t w = 0; w < Words; ++w) counters_[w].add(index_.after(entries[i]).words[w]);
   }
 
   Set at_least(std::uint64_t threshold) const {
@@ -187,7 +205,7 @@ class BitmapEngine {
       size += found != 0;
     }
     for (; i < entries.size(); ++i)
-      if (index_.after[entries[i]].contains(code)) out[size++] = index_.next(code, entries[i] + 1);
+      if (index_.after(entries[i]).contains(code)) out[size++] = index_.next(code, entries[i] + 1);
     poller_.spend(entries.size());
     return {code, support, {out, support}};
   }
@@ -229,33 +247,46 @@ class BitmapEngine {
   std::vector<std::uint32_t> starts_;
 };
 
-template <std::size_t Words>
-Patterns mine(const SortedSequences& sequences, const EncodedSequences& encoded,
-              const MiningOptions& options, Control& control) {
-  const BitmapIndex<Words> index(sequences, encoded.symbols.size());
+template <class Index>
+Index make_index(SortedSequences sequences, EncodedSequences& encoded) {
+  Index index(sequences, encoded.symbols.size());
+  encoded.forget_codes();
+  return index;
+}
+
+template <std::size_t Words, class Kept = CodeSet<Words>>
+Patterns mine(SortedSequences&& sequences, EncodedSequences& encoded, const MiningOptions& options,
+              Control& control) {
+  using Index = BitmapIndex<Words, Kept>;
+  const auto index = make_index<Index>(std::move(sequences), encoded);
   const auto first_instances = [&](auto put) {
     for (std::uint32_t block = 0; block < index.first.size(); ++block) {
       const std::uint32_t start = index.first[block];
       if (start != block * 64) continue;
-      CodeSet<Words> present = index.after[start];
+      CodeSet<Words> present = index.after(start);
       present.insert(index.text[start]);
       present.for_each([&](std::uint32_t code) { put(code, index.next(code, start)); });
     }
   };
   const Roots roots = group_roots(encoded.support, encoded.support, first_instances);
-  return search_prefixes<BitmapEngine<Words>>(index, roots.branches, encoded.symbols, options,
+  return search_prefixes<BitmapEngine<Index>>(index, roots.branches, encoded.symbols, options,
                                               control);
 }
 
 }  // namespace
 
-Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& encoded,
+Patterns mine_bitmaps(SortedSequences sequences, EncodedSequences& encoded,
                       const MiningOptions& options, Control& control) {
   const std::size_t alphabet = encoded.symbols.size();
   if (alphabet == 0) return {};
-  if (alphabet <= 64) return mine<1>(sequences, encoded, options, control);
-  if (alphabet <= 128) return mine<2>(sequences, encoded, options, control);
-  return mine<4>(sequences, encoded, options, control);
+  if (alphabet <= 8) return mine<1, std::uint8_t>(std::move(sequences), encoded, options, control);
+  if (alphabet <= 16)
+    return mine<1, std::uint16_t>(std::move(sequences), encoded, options, control);
+  if (alphabet <= 32)
+    return mine<1, std::uint32_t>(std::move(sequences), encoded, options, control);
+  if (alphabet <= 64) return mine<1>(std::move(sequences), encoded, options, control);
+  if (alphabet <= 128) return mine<2>(std::move(sequences), encoded, options, control);
+  return mine<4>(std::move(sequences), encoded, options, control);
 }
 
 }  // namespace cantaor::bide

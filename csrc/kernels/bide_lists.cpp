@@ -5,53 +5,60 @@
 // Wang and Han (2004): pseudo-projection (section 4.1), bi-directional extension checks (4.2),
 // BackScan (4.3), ScanSkip (4.4).
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "cantaor/bide.hpp"
+#include "cantaor/large_pages.hpp"
 #include "cantaor/prefix_search.hpp"
 
 namespace cantaor::bide {
 namespace {
 
-struct Cell {
-  std::uint32_t code;
-  std::uint32_t previous;  // position of the same code before it in its sequence, or 0
-};
-
+/// Symbols one after the other; position 0 and the end of every sequence hold a stop.
+template <class Code>
 struct ListIndex {
   std::uint32_t alphabet;
-  std::vector<Cell> cells;              // position 0 and the end of every sequence hold a stop
-  std::vector<std::uint32_t> sequence;  // [position]
-  std::vector<std::uint32_t> first;     // [sequence], one more at the end
+  std::vector<Code> codes;              // [position], `alphabet` for a stop
+  std::vector<std::uint32_t> previous;  // [position] of the same code in its sequence, or 0
 
-  ListIndex(const SortedSequences& sequences, std::size_t symbols)
+  ListIndex(SortedSequences& sequences, std::size_t symbols)
       : alphabet(static_cast<std::uint32_t>(symbols)) {
-    const std::size_t size = sequences.codes.size() + sequences.size() + 1;
-    cells.reserve(size);
-    sequence.reserve(size);
-    first.reserve(sequences.size() + 1);
-    const Cell stop{alphabet, 0};
-    cells.push_back(stop);
-    sequence.push_back(0);
+    const std::size_t size = sequences.symbols() + sequences.size() + 1;
+    reserve_large(codes, size);
+    reserve_large(previous, size);
     std::vector<std::uint32_t> seen(alphabet, 0);
+    add(alphabet, 0);
     for (std::size_t s = 0; s < sequences.size(); ++s) {
-      const auto start = static_cast<std::uint32_t>(cells.size());
-      first.push_back(start);
-      for (const auto code : sequences[s]) {
+      const auto start = static_cast<std::uint32_t>(codes.size());
+      for (const auto code : sequences.read(s)) {
         const std::uint32_t before = seen[code] >= start ? seen[code] : 0;
-        seen[code] = static_cast<std::uint32_t>(cells.size());
-        cells.push_back({code, before});
+        seen[code] = static_cast<std::uint32_t>(codes.size());
+        add(code, before);
       }
-      cells.push_back(stop);
-      sequence.resize(cells.size(), static_cast<std::uint32_t>(s));
+      add(alphabet, 0);
     }
-    first.push_back(static_cast<std::uint32_t>(cells.size()));
+  }
+
+  void add(std::uint32_t code, std::uint32_t before) {
+    codes.push_back(static_cast<Code>(code));
+    previous.push_back(before);
+  }
+  std::uint32_t first_of(std::uint32_t position) const {
+    while (codes[position - 1] != alphabet) --position;
+    return position;
+  }
+  std::uint32_t end_of(std::uint32_t position) const {
+    while (codes[position] != alphabet) ++position;
+    return position;
   }
 };
 
+template <class Code>
 class ListEngine {
  public:
-  using Index = ListIndex;
-  ListEngine(const ListIndex& index, InterruptPoller& poller)
+  using Index = ListIndex<Code>;
+  ListEngine(const Index& index, InterruptPoller& poller)
       : index_(index),
         poller_(poller),
         counts_(index.alphabet, 0),
@@ -91,12 +98,12 @@ class ListEngine {
       const std::uint32_t entry = branch.entries[i];
       std::uint32_t position = entry + 1;
       for (;; ++position) {
-        const Cell cell = index_.cells[position];
-        if (cell.code == index_.alphabet) break;
-        const bool first = cell.previous <= entry;
-        touched_[touched] = cell.code;
-        touched += first && counts_[cell.code] == 0;
-        counts_[cell.code] += first;
+        const std::uint32_t code = index_.codes[position];
+        if (code == index_.alphabet) break;
+        const bool first = index_.previous[position] <= entry;
+        touched_[touched] = code;
+        touched += first && counts_[code] == 0;
+        counts_[code] += first;
       }
       steps += position - entry;
       if (i < next_look) continue;
@@ -136,10 +143,10 @@ class ListEngine {
     for (const auto entry : entries) {
       std::uint32_t position = entry + 1;
       for (;; ++position) {
-        const Cell cell = index_.cells[position];
-        if (cell.code == index_.alphabet) break;
-        if (outputs_[cell.code] != nullptr && cell.previous <= entry)
-          *outputs_[cell.code]++ = position;
+        const std::uint32_t code = index_.codes[position];
+        if (code == index_.alphabet) break;
+        if (outputs_[code] != nullptr && index_.previous[position] <= entry)
+          *outputs_[code]++ = position;
       }
       steps += position - entry;
     }
@@ -166,20 +173,19 @@ class ListEngine {
 
   void bound_periods(std::span<const std::uint32_t> pattern, std::uint32_t entry,
                      bool semi_maximum) {
-    const std::uint32_t sequence = index_.sequence[entry];
-    const std::uint32_t first = index_.first[sequence];
-    const std::uint32_t stop = semi_maximum ? entry + 1 : index_.first[sequence + 1] - 1;
+    const std::uint32_t first = index_.first_of(entry);
+    const std::uint32_t stop = semi_maximum ? entry + 1 : index_.end_of(entry);
     starts_.resize(pattern.size());
     stops_.resize(pattern.size());
     std::uint32_t position = first;
     for (std::size_t i = 0; i < pattern.size(); ++i) {
       starts_[i] = position;
-      while (index_.cells[position].code != pattern[i]) ++position;
+      while (index_.codes[position] != pattern[i]) ++position;
       ++position;
     }
     position = stop;
     for (std::size_t i = pattern.size(); i-- > 0;) {
-      while (index_.cells[--position].code != pattern[i]) {
+      while (index_.codes[--position] != pattern[i]) {
       }
       stops_[i] = position;
     }
@@ -191,8 +197,7 @@ class ListEngine {
     bounds_.assign(1, 0);
     for (std::size_t i = 0; i < periods; ++i) {
       for (std::uint32_t position = starts_[i]; position < stops_[i]; ++position)
-        if (index_.cells[position].previous < starts_[i])
-          alive_.push_back(index_.cells[position].code);
+        if (index_.previous[position] < starts_[i]) alive_.push_back(index_.codes[position]);
       bounds_.push_back(alive_.size());
     }
     poller_.spend(alive_.size());
@@ -204,7 +209,7 @@ class ListEngine {
       if (read < bounds_[i + 1]) {
         ++mark_;
         for (std::uint32_t position = starts_[i]; position < stops_[i]; ++position)
-          marks_[index_.cells[position].code] = mark_;
+          marks_[index_.codes[position]] = mark_;
         if (starts_[i] < stops_[i]) steps += stops_[i] - starts_[i];
         for (; read < bounds_[i + 1]; ++read)
           if (marks_[alive_[read]] == mark_) alive_[kept++] = alive_[read];
@@ -215,7 +220,7 @@ class ListEngine {
     poller_.spend(steps);
   }
 
-  const ListIndex& index_;
+  const Index& index_;
   InterruptPoller& poller_;
   std::vector<std::uint32_t> counts_, touched_;
   std::vector<std::uint32_t*> outputs_;
@@ -227,20 +232,35 @@ class ListEngine {
   bool fresh_ = true;
 };
 
-}  // namespace
+template <class Code>
+ListIndex<Code> make_index(SortedSequences sequences, EncodedSequences& encoded) {
+  ListIndex<Code> index(sequences, encoded.symbols.size());
+  encoded.forget_codes();
+  return index;
+}
 
-Patterns mine_lists(const SortedSequences& sequences, const EncodedSequences& encoded,
-                    const MiningOptions& options, Control& control) {
-  if (encoded.symbols.empty()) return {};
-  const ListIndex index(sequences, encoded.symbols.size());
+template <class Code>
+Patterns mine(SortedSequences&& sequences, EncodedSequences& encoded, const MiningOptions& options,
+              Control& control) {
+  const auto index = make_index<Code>(std::move(sequences), encoded);
   const auto first_instances = [&](auto put) {
-    for (std::uint32_t position = 0; position < index.cells.size(); ++position) {
-      const Cell cell = index.cells[position];
-      if (cell.code != index.alphabet && cell.previous == 0) put(cell.code, position);
-    }
+    for (std::uint32_t position = 0; position < index.codes.size(); ++position)
+      if (index.codes[position] != index.alphabet && index.previous[position] == 0)
+        put(index.codes[position], position);
   };
   const Roots roots = group_roots(encoded.support, encoded.support, first_instances);
-  return search_prefixes<ListEngine>(index, roots.branches, encoded.symbols, options, control);
+  return search_prefixes<ListEngine<Code>>(index, roots.branches, encoded.symbols, options,
+                                           control);
+}
+
+}  // namespace
+
+Patterns mine_lists(SortedSequences sequences, EncodedSequences& encoded,
+                    const MiningOptions& options, Control& control) {
+  if (encoded.symbols.empty()) return {};
+  const bool narrow = encoded.symbols.size() <= std::numeric_limits<std::uint16_t>::max();
+  return narrow ? mine<std::uint16_t>(std::move(sequences), encoded, options, control)
+                : mine<std::uint32_t>(std::move(sequences), encoded, options, control);
 }
 
 }  // namespace cantaor::bide

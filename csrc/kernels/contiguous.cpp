@@ -17,7 +17,7 @@ namespace {
 SegmentedText make_text(const SequencesView& sequences, const EncodedSequences& encoded) {
   SegmentedText text;
   text.alphabet = static_cast<std::uint32_t>(encoded.symbols.size());
-  reserve_large(text.codes, encoded.codes.size() + sequences.size());
+  reserve_large(text.codes, sequences.values.size() + sequences.size());
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     bool open = false;
     const auto close = [&] {
@@ -28,7 +28,7 @@ SegmentedText make_text(const SequencesView& sequences, const EncodedSequences& 
       open = false;
     };
     for (auto i = sequences.offsets[s]; i < sequences.offsets[s + 1]; ++i) {
-      const std::uint32_t code = encoded.codes[static_cast<std::size_t>(i)];
+      const std::uint32_t code = encoded.code(static_cast<std::size_t>(i));
       if (code == kNoCode) {
         close();
       } else {
@@ -50,16 +50,21 @@ struct Forest {
 Forest grow(const SegmentedText& text, std::size_t sequences, std::int64_t min_support,
             Closure closure, InterruptPoller& poller) {
   Forest out;
-  {
+  // What a part cannot settle takes all suffixes at once.
+  for (const bool whole : {false, true}) {
+    out = {};
     IntervalTree tree(text, out.suffixes, sequences, min_support, closure, poller);
-    const bool sorted = sort_in_buckets(
-        text, out.suffixes,
+    const auto settled = [&] { return out.suffixes.whole || !tree.unsettled(); };
+    const BucketVisitor visit{
         [&](std::size_t first, std::span<const std::uint32_t> common) { tree.add(first, common); },
-        poller);
-    if (sorted) {
-      out.intervals = tree.finish();
-      return out;
-    }
+        [&] {
+          tree.finish_part();
+          return settled();
+        }};
+    if (!sort_in_buckets(text, out.suffixes, visit, whole, poller)) break;
+    if (!settled()) continue;
+    out.intervals = tree.finish();
+    return out;
   }
   // Long repeats: sort by doubling, whose time they do not change.
   out.suffixes = {};
@@ -125,15 +130,16 @@ void settle_by_rank(Forest& forest, const SegmentedText& text, InterruptPoller& 
     if (interval.left == LeftSide::unknown) interval.left = LeftSide::closed;
 }
 
-/// Most patterns stand in the key of a suffix, which saves the way to the text.
+/// Most patterns stand in the key of a suffix, which saves the way to the text while all suffixes
+/// are there.
 void spell(const Interval& interval, const Forest& forest, const SegmentedText& text,
            const std::vector<std::int32_t>& symbols, std::int32_t* pattern) {
   const auto& suffixes = forest.suffixes;
-  const std::uint32_t start = suffixes[interval.first].position;
-  const bool in_key = interval.length <= static_cast<std::uint32_t>(suffixes.symbols);
+  const bool in_key =
+      suffixes.whole && interval.length <= static_cast<std::uint32_t>(suffixes.symbols);
   for (std::uint32_t k = 0; k < interval.length; ++k) {
-    const std::uint32_t code =
-        in_key ? suffixes.code(interval.first, static_cast<int>(k)) : text.codes[start + k];
+    const std::uint32_t code = in_key ? suffixes.code(interval.first, static_cast<int>(k))
+                                      : text.codes[interval.position + k];
     pattern[k] = symbols[code - 1];
   }
 }
@@ -179,7 +185,7 @@ Patterns mine_contiguous(const SequencesView& sequences, const MiningOptions& op
   InterruptPoller poller(control, true);
   auto encoded = encode(sequences, options.min_support, poller);
   const SegmentedText text = make_text(sequences, encoded);
-  encoded.codes = {};
+  encoded.forget_codes();
   if (text.codes.empty()) return {};
   Forest forest = grow(text, sequences.size(), options.min_support, closure, poller);
   if (std::any_of(forest.intervals.begin(), forest.intervals.end(),

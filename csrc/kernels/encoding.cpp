@@ -7,8 +7,11 @@
 namespace cantaor {
 namespace {
 
-// A table costs four bytes per value between the smallest and the largest symbol.
-constexpr std::int64_t kLargestTable = std::int64_t{1} << 18;
+// A table costs four bytes per value between the smallest and the largest symbol: it may take a
+// megabyte, or a byte for each of very many values.
+std::int64_t largest_table(std::size_t values) {
+  return std::max(std::int64_t{1} << 18, static_cast<std::int64_t>(values / 4));
+}
 
 struct Range {
   std::int64_t first = 0;
@@ -23,12 +26,12 @@ Range range_of(std::span<const std::int32_t> values) {
 
 }  // namespace
 
-SymbolCodes::SymbolCodes(std::vector<std::int32_t> sorted_symbols)
+SymbolCodes::SymbolCodes(std::vector<std::int32_t> sorted_symbols, std::size_t values)
     : symbols_(std::move(sorted_symbols)) {
   if (symbols_.empty()) return;
   first_ = symbols_.front();
   const auto width = static_cast<std::int64_t>(symbols_.back()) - first_ + 1;
-  if (width > kLargestTable) return;
+  if (width > largest_table(values)) return;
   table_.assign(static_cast<std::size_t>(width), kNoCode);
   for (std::size_t code = 0; code < symbols_.size(); ++code)
     table_[static_cast<std::size_t>(symbols_[code] - first_)] = static_cast<std::uint32_t>(code);
@@ -43,7 +46,7 @@ std::uint32_t SymbolCodes::search(std::int32_t symbol) const {
 std::vector<std::int32_t> distinct_symbols(std::span<const std::int32_t> values) {
   const Range range = range_of(values);
   std::vector<std::int32_t> distinct;
-  if (range.width <= kLargestTable) {
+  if (range.width <= largest_table(values.size())) {
     std::vector<char> seen(static_cast<std::size_t>(range.width), 0);
     for (const auto value : values) seen[static_cast<std::size_t>(value - range.first)] = 1;
     for (std::size_t slot = 0; slot < seen.size(); ++slot)
@@ -69,20 +72,30 @@ std::vector<std::int32_t> distinct_symbols(std::span<const std::int32_t> values)
   return distinct;
 }
 
+void EncodedSequences::forget_codes() {
+  table_ = SymbolCodes({});
+  copied_ = {};
+  copied_.shrink_to_fit();
+}
+
 EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support,
                         InterruptPoller& poller) {
-  const SymbolCodes all(distinct_symbols(sequences.values));
+  const SymbolCodes all(distinct_symbols(sequences.values), sequences.values.size());
   poller.poll();
   EncodedSequences out;
-  reserve_large(out.codes, sequences.values.size());
-  out.codes.resize(sequences.values.size());
+  out.values_ = sequences.values;
+  const bool copied = !all.has_table();
+  if (copied) {
+    reserve_large(out.copied_, sequences.values.size());
+    out.copied_.resize(sequences.values.size());
+  }
   std::vector<std::uint32_t> support(all.symbols().size(), 0), last(support.size(), kNoCode);
   std::size_t position = 0;
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     const auto sequence = sequences[s];
     for (const auto symbol : sequence) {
       const auto code = all(symbol);
-      out.codes[position++] = code;
+      if (copied) out.copied_[position++] = code;
       support[code] += last[code] != s;
       last[code] = static_cast<std::uint32_t>(s);
     }
@@ -95,7 +108,8 @@ EncodedSequences encode(const SequencesView& sequences, std::int64_t min_support
     out.symbols.push_back(all.symbols()[code]);
     out.support.push_back(support[code]);
   }
-  for (auto& code : out.codes) code = dense[code];
+  for (auto& code : out.copied_) code = dense[code];
+  if (!copied) out.table_ = SymbolCodes(out.symbols, sequences.values.size());
   return out;
 }
 

@@ -44,14 +44,17 @@ struct Index {
       : alphabet(static_cast<std::uint32_t>(encoded.symbols.size())),
         nearest(gap.low + 1),
         span(gap.high - gap.low + 1) {
+    std::size_t blocks = 0;
+    for (std::size_t s = 0; s < sequences.size(); ++s) blocks += (sequences[s].size() + 63) / 64;
+    first.reserve(blocks + 1);
+    bits.assign(blocks * alphabet, 0);
     for (const auto s : shortest_first(sequences)) {
       const auto offset = static_cast<std::size_t>(sequences.offsets[s]);
       const std::size_t length = sequences[s].size();
       const auto start = static_cast<std::uint32_t>(first.size());
       first.resize(first.size() + (length + 63) / 64, start);
-      bits.resize(first.size() * alphabet, 0);
       for (std::size_t i = 0; i < length; ++i) {
-        const std::uint32_t code = encoded.codes[offset + i];
+        const std::uint32_t code = encoded.code(offset + i);
         if (code == kNoCode) continue;
         bits[(start + i / 64) * alphabet + code] |= Word{1} << (i & 63);
       }
@@ -297,16 +300,20 @@ class BitmapEngine {
 
 }  // namespace
 
-Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+Patterns mine_bitmaps(const SequencesView& sequences, EncodedSequences& encoded, Gap gap,
                       const MiningOptions& options, Control& control) {
   if (encoded.symbols.empty()) return {};
   InterruptPoller poller(control, true);
   Index index(sequences, encoded, gap);
+  encoded.forget_codes();
   const auto blocks = static_cast<std::uint32_t>(index.first.size() - 1);
   std::vector<std::vector<std::uint32_t>> entries(index.alphabet);
   std::vector<Branch> roots;
   for (std::uint32_t code = 0; code < index.alphabet; ++code) {
     auto& out = entries[code];
+    std::size_t cells = 0;
+    for (std::uint32_t block = 0; block < blocks; ++block) cells += index.row(block)[code] != 0;
+    out.reserve(cells * kCell);
     for (std::uint32_t block = 0; block < blocks; ++block)
       if (const Word word = index.row(block)[code]; word != 0) {
         out.resize(out.size() + kCell);

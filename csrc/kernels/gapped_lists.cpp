@@ -2,6 +2,7 @@
 // instance ends. Entries ascend, so the windows that may hold the next symbol ascend too and every
 // position is read once per pattern.
 #include <algorithm>
+#include <limits>
 
 #include "cantaor/gapped.hpp"
 #include "cantaor/prefix_search.hpp"
@@ -9,9 +10,10 @@
 namespace cantaor::gapped {
 namespace {
 
+template <class Code>
 struct GappedIndex {
   std::uint32_t alphabet, low, high;
-  std::vector<std::uint32_t> codes;     // [position], `alphabet` for infrequent symbols
+  std::vector<Code> codes;              // [position], `alphabet` for infrequent symbols
   std::vector<std::uint32_t> sequence;  // [position]
   std::vector<std::uint32_t> first;     // [sequence], one more at the end
   std::vector<std::vector<std::uint32_t>> followers;  // of each code within one gap, ascending
@@ -19,12 +21,14 @@ struct GappedIndex {
   GappedIndex(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap)
       : alphabet(static_cast<std::uint32_t>(encoded.symbols.size())), low(gap.low), high(gap.high) {
     const auto order = shortest_first(sequences);
-    codes.reserve(encoded.codes.size());
-    sequence.reserve(encoded.codes.size());
+    codes.reserve(sequences.values.size());
+    sequence.reserve(sequences.values.size());
+    first.reserve(order.size() + 1);
     for (std::uint32_t s = 0; s < order.size(); ++s) {
       first.push_back(static_cast<std::uint32_t>(codes.size()));
       for (auto i = sequences.offsets[order[s]]; i < sequences.offsets[order[s] + 1u]; ++i) {
-        codes.push_back(std::min(encoded.codes[static_cast<std::size_t>(i)], alphabet));
+        const std::uint32_t code = encoded.code(static_cast<std::size_t>(i));
+        codes.push_back(static_cast<Code>(std::min(code, alphabet)));
         sequence.push_back(s);
       }
     }
@@ -62,10 +66,11 @@ struct GappedIndex {
   }
 };
 
+template <class Code>
 class GappedEngine {
  public:
-  using Index = GappedIndex;
-  GappedEngine(const GappedIndex& index, InterruptPoller& poller)
+  using Index = GappedIndex<Code>;
+  GappedEngine(const Index& index, InterruptPoller& poller)
       : index_(index),
         poller_(poller),
         counts_(index.alphabet + 1u),
@@ -231,7 +236,7 @@ class GappedEngine {
     return found;
   }
 
-  const GappedIndex& index_;
+  const Index& index_;
   InterruptPoller& poller_;
   std::vector<Count> counts_;
   std::vector<std::uint32_t*> outputs_;
@@ -240,12 +245,12 @@ class GappedEngine {
   std::vector<std::uint32_t> starts_, other_, alive_, found_;
 };
 
-}  // namespace
-
-Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
-                    const MiningOptions& options, Control& control) {
+template <class Code>
+Patterns mine(const SequencesView& sequences, EncodedSequences& encoded, Gap gap,
+              const MiningOptions& options, Control& control) {
   InterruptPoller poller(control, true);
-  GappedIndex index(sequences, encoded, gap);
+  GappedIndex<Code> index(sequences, encoded, gap);
+  encoded.forget_codes();
   std::vector<std::uint32_t> counts(index.alphabet + std::size_t{1}, 0);
   for (const auto code : index.codes) ++counts[code];
   counts.pop_back();  // of what is not frequent
@@ -254,7 +259,17 @@ Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& enco
       if (index.codes[position] != index.alphabet) put(index.codes[position], position);
   };
   const Roots roots = group_roots(counts, encoded.support, instances);
-  return search_followed<GappedEngine>(index, roots.branches, encoded, options, poller, control);
+  return search_followed<GappedEngine<Code>>(index, roots.branches, encoded, options, poller,
+                                             control);
+}
+
+}  // namespace
+
+Patterns mine_lists(const SequencesView& sequences, EncodedSequences& encoded, Gap gap,
+                    const MiningOptions& options, Control& control) {
+  const bool narrow = encoded.symbols.size() <= std::numeric_limits<std::uint16_t>::max();
+  return narrow ? mine<std::uint16_t>(sequences, encoded, gap, options, control)
+                : mine<std::uint32_t>(sequences, encoded, gap, options, control);
 }
 
 }  // namespace cantaor::gapped

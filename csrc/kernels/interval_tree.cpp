@@ -37,7 +37,7 @@ void IntervalTree::add(std::size_t first, std::span<const std::uint32_t> common)
   for (std::size_t i = 0; i < common.size(); ++i) {
     if (i + kAhead < common.size()) __builtin_prefetch(&latest_[suffixes_[j + kAhead].owner]);
     const std::uint32_t length = common[i];
-    if (j > 0) {
+    if (!std::exchange(part_ended_, false)) {
       if (min_support_ == 1) add_leaf(j - 1, length);
       close_above(length, j - 1);
     }
@@ -48,10 +48,14 @@ void IntervalTree::add(std::size_t first, std::span<const std::uint32_t> common)
   poller_.spend(2 * common.size());
 }
 
-std::vector<Interval> IntervalTree::finish() {
-  if (size_ == 0) return {};
+void IntervalTree::finish_part() {
+  if (std::exchange(part_ended_, true)) return;
   if (min_support_ == 1) add_leaf(size_ - 1, 0);
   close_above(0, size_ - 1);
+}
+
+std::vector<Interval> IntervalTree::finish() {
+  finish_part();
   return std::move(found_);
 }
 
@@ -95,8 +99,9 @@ void IntervalTree::close_above(std::uint32_t length, std::uint32_t last) {
 }
 
 void IntervalTree::keep(const Open& done, std::uint32_t last, std::uint32_t support) {
-  found_.push_back(
-      {done.first, last, done.length, support, classify_left_side(done, last, support)});
+  const LeftSide left = classify_left_side(done, last, support);
+  unsettled_ = unsettled_ || left == LeftSide::unknown;
+  found_.push_back({done.first, last, done.length, support, left, suffixes_[done.first].position});
 }
 
 // With a least support of 1, a suffix that occurs once ends at its sequence's end and so is
@@ -108,7 +113,7 @@ void IntervalTree::add_leaf(std::uint32_t j, std::uint32_t next_common) {
   if (text_.codes[position + length] == 0) return;
   while (text_.codes[position + length] != 0) ++length;
   poller_.spend(length);
-  found_.push_back({j, j, length, 1, LeftSide::closed});
+  found_.push_back({j, j, length, 1, LeftSide::closed, position});
 }
 
 // One code to the left of every occurrence extends the pattern. Where no sequence holds the

@@ -38,11 +38,12 @@ void sort_keys(Suffix* items, Suffix* spare, std::size_t size, int top, Interrup
 
 class BucketSort {
  public:
-  BucketSort(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
+  BucketSort(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit, bool whole,
              InterruptPoller& poller)
       : text_(text),
         out_(out),
         visit_(visit),
+        whole_(whole),
         poller_(poller),
         bits_(std::bit_width(text.alphabet)),
         symbols_(64 / bits_ - 1),
@@ -50,14 +51,22 @@ class BucketSort {
         top_(used_ - std::min(used_, kLeading)) {}
 
   bool run() {
-    deal();
+    count();
     keys_left_ = kMostKeysPerSuffix * out_.size + 1024;
-    for (std::size_t bucket = 0; bucket + 1 < bounds_.size(); ++bucket) {
-      const std::size_t first = bounds_[bucket], size = bounds_[bucket + 1] - first;
-      if (size == 0) continue;
-      if (!settle(out_.items.get() + first, size)) return false;
-      visit_(first, std::span(common_).first(size));
+    const auto parts = split();
+    out_.whole = parts.size() == 2;
+    allocate(parts);
+    for (std::size_t p = 0; p + 1 < parts.size(); ++p) {
+      deal(parts[p], parts[p + 1]);
+      for (std::size_t bucket = parts[p]; bucket < parts[p + 1]; ++bucket) {
+        const std::size_t first = bounds_[bucket], size = bounds_[bucket + 1] - first;
+        if (size == 0) continue;
+        if (!settle(out_.items.get() + (first - out_.part), size)) return false;
+        visit_.bucket(first, std::span(common_).first(size));
+      }
+      if (!visit_.part()) return true;
     }
+    if (!out_.whole) out_.items.reset();
     return true;
   }
 
@@ -88,21 +97,51 @@ class BucketSort {
   }
   std::uint64_t mask() const { return (std::uint64_t{1} << bits_) - 1; }
 
-  void deal() {
+  void count() {
     bounds_.assign((std::size_t{1} << (used_ - top_)) + 1, 0);
     each_suffix([&](const Suffix& suffix) { ++bounds_[(suffix.key >> top_) + 1]; });
-    std::size_t largest = 0;
-    for (const auto size : bounds_) largest = std::max(largest, size);
+    largest_ = *std::max_element(bounds_.begin(), bounds_.end());
     std::partial_sum(bounds_.begin(), bounds_.end(), bounds_.begin());
     out_.size = bounds_.back();
     out_.bits = bits_;
     out_.symbols = symbols_;
-    out_.items = std::make_unique_for_overwrite<Suffix[]>(out_.size);
-    prefer_large_pages(out_.items.get(), out_.size);
-    auto place = bounds_;
-    each_suffix([&](const Suffix& suffix) { out_.items[place[suffix.key >> top_]++] = suffix; });
-    spare_ = std::make_unique_for_overwrite<Suffix[]>(largest);
-    common_.resize(largest);
+  }
+
+  // Where the parts begin and the last one ends, in buckets. A first symbol stays in one part.
+  std::vector<std::size_t> split() const {
+    const std::size_t buckets = bounds_.size() - 1;
+    if (whole_ || out_.size <= kOnePart) return {0, buckets};
+    const std::size_t step = std::size_t{1} << std::max(0, used_ - top_ - bits_);
+    const std::size_t most = std::max(kOnePart, out_.size / 8);
+    std::vector<std::size_t> parts{0};
+    for (std::size_t bucket = step; bucket < buckets; bucket += step)
+      if (bounds_[bucket + step] - bounds_[parts.back()] > most &&
+          bounds_[bucket] > bounds_[parts.back()])
+        parts.push_back(bucket);
+    parts.push_back(buckets);
+    return parts;
+  }
+
+  void allocate(const std::vector<std::size_t>& parts) {
+    std::size_t most = 0;
+    for (std::size_t p = 0; p + 1 < parts.size(); ++p)
+      most = std::max(most, bounds_[parts[p + 1]] - bounds_[parts[p]]);
+    out_.items = std::make_unique_for_overwrite<Suffix[]>(most);
+    prefer_large_pages(out_.items.get(), most);
+    spare_ = std::make_unique_for_overwrite<Suffix[]>(largest_);
+    common_.resize(largest_);
+  }
+
+  // The suffixes of the buckets [first, last).
+  void deal(std::size_t first, std::size_t last) {
+    out_.part = bounds_[first];
+    std::vector<std::size_t> place(bounds_.begin() + static_cast<std::ptrdiff_t>(first),
+                                   bounds_.begin() + static_cast<std::ptrdiff_t>(last));
+    for (auto& at : place) at -= out_.part;
+    each_suffix([&](const Suffix& suffix) {
+      const std::size_t bucket = (suffix.key >> top_) - first;
+      if (bucket < place.size()) out_.items[place[bucket]++] = suffix;
+    });
   }
 
   bool settle(Suffix* items, std::size_t size) {
@@ -170,10 +209,12 @@ class BucketSort {
   const SegmentedText& text_;
   SortedSuffixes& out_;
   const BucketVisitor& visit_;
+  const bool whole_;
   InterruptPoller& poller_;
   const int bits_, symbols_;  // bits of a symbol, symbols of a key besides the one to the left
   const int used_, top_;      // bits of a key, and those that do not choose the bucket
   std::vector<std::size_t> bounds_;  // [bucket]
+  std::size_t largest_ = 0;          // suffixes of a bucket
   std::unique_ptr<Suffix[]> spare_;
   std::vector<std::uint32_t> common_;
   std::vector<Group> groups_;
@@ -184,8 +225,8 @@ class BucketSort {
 }  // namespace
 
 bool sort_in_buckets(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
-                     InterruptPoller& poller) {
-  return BucketSort(text, out, visit, poller).run();
+                     bool whole, InterruptPoller& poller) {
+  return BucketSort(text, out, visit, whole, poller).run();
 }
 
 }  // namespace cantaor

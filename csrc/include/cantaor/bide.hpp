@@ -16,23 +16,32 @@ namespace bide {
 
 inline constexpr std::size_t kMostBitmapSymbols = 256;
 
-/// Frequent symbols only, every sequence as (first, last) into `codes`, shortest first: a short
-/// sequence has the least room for a symbol that would extend a pattern, so checks end early.
-struct SortedSequences {
-  std::vector<std::uint32_t> codes;
-  std::vector<std::uint32_t> offsets{0};
+/// Sequences that hold frequent symbols, and those alone of each, shortest first: a short sequence
+/// has the least room for a symbol that would extend a pattern, so checks end early. Nothing is
+/// copied: the codes are looked up when a sequence is read.
+class SortedSequences {
+ public:
+  SortedSequences(const SequencesView& sequences, const EncodedSequences& encoded);
 
-  std::size_t size() const { return offsets.size() - 1; }
-  std::span<const std::uint32_t> operator[](std::size_t i) const {
-    return std::span(codes).subspan(offsets[i], offsets[i + 1] - offsets[i]);
-  }
+  std::size_t size() const { return order_.size(); }
+  std::size_t symbols() const { return symbols_; }
+  /// Frequent symbols of sequence i.
+  std::size_t length(std::size_t i) const { return lengths_[order_[i]]; }
+  /// Their codes, until the next call.
+  std::span<const std::uint32_t> read(std::size_t i);
+
+ private:
+  const SequencesView& sequences_;
+  const EncodedSequences& encoded_;
+  std::vector<std::uint32_t> lengths_, order_;
+  std::vector<std::uint32_t> codes_;  // of the sequence last read
+  std::size_t symbols_ = 0;
 };
 
-SortedSequences sort_sequences(const SequencesView& sequences, const EncodedSequences& encoded);
-
-Patterns mine_bitmaps(const SortedSequences& sequences, const EncodedSequences& encoded,
+// Both let go of the sequences and their codes once they have an index.
+Patterns mine_bitmaps(SortedSequences sequences, EncodedSequences& encoded,
                       const MiningOptions& options, Control& control);
-Patterns mine_lists(const SortedSequences& sequences, const EncodedSequences& encoded,
+Patterns mine_lists(SortedSequences sequences, EncodedSequences& encoded,
                     const MiningOptions& options, Control& control);
 
 }  // namespace bide

@@ -33,9 +33,10 @@ struct Gap {
 /// Short sequences leave the least room for an extension: checks that start there end early.
 std::vector<std::uint32_t> shortest_first(const SequencesView& sequences);
 
-Patterns mine_bitmaps(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+// Both forget the codes of what is encoded once they have an index.
+Patterns mine_bitmaps(const SequencesView& sequences, EncodedSequences& encoded, Gap gap,
                       const MiningOptions& options, Control& control);
-Patterns mine_lists(const SequencesView& sequences, const EncodedSequences& encoded, Gap gap,
+Patterns mine_lists(const SequencesView& sequences, EncodedSequences& encoded, Gap gap,
                     const MiningOptions& options, Control& control);
 
 /// Searches below the roots, whose frequent followers the index is told first.

@@ -17,6 +17,7 @@ enum class LeftSide : std::uint32_t { closed, extends, unknown };
 struct Interval {
   std::uint32_t first, last, length, support;
   LeftSide left;
+  std::uint32_t position;  // of the first one in the text
 };
 
 /// Keeps the intervals that no symbol extends to the right with the same support. Where a pattern
@@ -29,6 +30,10 @@ class IntervalTree {
 
   /// Suffixes first, first + 1, ...; common[i] symbols are shared with the suffix before.
   void add(std::size_t first, std::span<const std::uint32_t> common);
+  /// The suffixes so far may go: those that come share no symbol with them.
+  void finish_part();
+  /// Whether the left side of an interval so far is not known.
+  bool unsettled() const { return unsettled_; }
   /// Intervals of one length in lexicographic order. Of many, the left side may stay unknown.
   std::vector<Interval> finish();
 
@@ -59,6 +64,7 @@ class IntervalTree {
   std::vector<Open> open_;             // from the root to the interval last entered
   std::vector<Interval> found_;
   std::uint32_t size_ = 0, common_before_ = 0;
+  bool part_ended_ = true, unsettled_ = false;
   std::vector<std::uint32_t> left_counts_, left_codes_;  // [code]; those that count
   std::vector<std::uint32_t> stamps_;                    // [sequence]
   std::uint32_t stamp_ = 0;

@@ -33,32 +33,44 @@ struct Suffix {
   std::uint32_t position, owner;
 };
 
+/// Suffixes in order: all of them, or of many the part that begins with some symbols.
 struct SortedSuffixes {
   std::unique_ptr<Suffix[]> items;
-  std::size_t size = 0;
+  std::size_t size = 0;       // of all
+  std::size_t part = 0;       // the first that items hold
+  bool whole = true;          // items hold all
   int bits = 0, symbols = 0;  // bits of a code in a key, codes in it besides the left one
 
-  const Suffix& operator[](std::size_t j) const { return items[j]; }
+  const Suffix& operator[](std::size_t j) const { return items[j - part]; }
   std::uint32_t left(std::size_t j) const {
-    return static_cast<std::uint32_t>(items[j].key & ((std::uint64_t{1} << bits) - 1));
+    return static_cast<std::uint32_t>((*this)[j].key & ((std::uint64_t{1} << bits) - 1));
   }
   /// Symbol k < symbols of suffix j.
   std::uint32_t code(std::size_t j, int k) const {
     const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-    return static_cast<std::uint32_t>(items[j].key >> (bits * (symbols - k)) & mask);
+    return static_cast<std::uint32_t>((*this)[j].key >> (bits * (symbols - k)) & mask);
   }
 };
 
-/// Told after every bucket: it begins at item `first`, and `common[i]` symbols are shared by item
-/// first + i and the one before it.
-using BucketVisitor = std::function<void(std::size_t first, std::span<const std::uint32_t> common)>;
+struct BucketVisitor {
+  /// Told after every bucket: it begins at item `first`, and `common[i]` symbols are shared by item
+  /// first + i and the one before it.
+  std::function<void(std::size_t first, std::span<const std::uint32_t> common)> bucket;
+  /// Told after every part, before its items go; no two parts share a first symbol. False ends the
+  /// sort.
+  std::function<bool()> part;
+};
+
+/// Up to so many suffixes are sorted in one part, and of more an eighth at a time.
+inline constexpr std::size_t kOnePart = std::size_t{1} << 20;
 
 /// Multikey radix sort with as many symbols to a key as fit into 64 bits: suffixes are dealt into
 /// buckets by their leading bits, then every bucket is sorted, compared and visited while a cache
 /// holds it. Groups of equal keys take the keys behind those (Kärkkäinen, J. and Rantala, T.,
 /// 2008, "Engineering radix sort for strings", section 4). Linear where repeats are a few keys
-/// long. False, with the items in no order, if they are so long that a linear sort is due.
+/// long. A part of the suffixes is in memory at a time, unless `whole` asks for all. False, with
+/// the items in no order, if repeats are so long that a linear sort is due.
 bool sort_in_buckets(const SegmentedText& text, SortedSuffixes& out, const BucketVisitor& visit,
-                     InterruptPoller& poller);
+                     bool whole, InterruptPoller& poller);
 
 }  // namespace cantaor
