@@ -125,9 +125,8 @@ def extract_pitch(
         Threads for the native tracker, >= 1. The result does not depend on it.
     min_hz, max_hz
         Range of pitch in Hz, 55 to 1,400 by default, ``20 <= min_hz < max_hz <= 3000``. The native
-        tracker hears what is sung outside and calls it unvoiced (a glide at a border may be moved
-        up to 40 cents beyond); another method gets the range or not, as it takes it. Below 55 Hz
-        the window of analysis grows.
+        tracker calls what is outside unvoiced (a glide may pass a border by 40 cents); another
+        method gets the range or not, as it takes it. Below 55 Hz the window of analysis grows.
     voicing
         For ``"salience"``: harmonic strength (0..1) above which the loudest frames are voiced;
         quieter ones need more. Higher finds fewer voiced frames; None takes the tuned value.
