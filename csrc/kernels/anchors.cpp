@@ -36,8 +36,12 @@ struct Window {
 class Windows {
  public:
   Windows(std::span<const float> samples, std::size_t window)
-      : samples_(samples), window_(window), chunk_(std::max(kChunk, window)),
-        codes_(window + chunk_), classes_(window + chunk_), hashes_(chunk_) {
+      : samples_(samples),
+        window_(window),
+        chunk_(std::max(kChunk, window)),
+        codes_(window + chunk_),
+        classes_(window + chunk_),
+        hashes_(chunk_) {
     for (std::size_t i = 0; i < window; ++i) leading_ *= kBase;
     // Before the first sample all codes are 0 and add nothing to the sum.
     for (std::size_t i = 0; i + 1 < window; ++i) take(codes_[i + 1] = code(samples[i]), 0);

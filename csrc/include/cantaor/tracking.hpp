@@ -43,10 +43,10 @@ struct TrackerSettings : OctaveSettings {
                                     // than 6 below the loudest frame of the before_s before it
   double look_s = 4;                // half of the window around a frame, seconds
   double before_s = 0.15, after_s = 0.055;
-  double octave_jump_cost = 0.95;            // per octave and 10 ms
-  double voicing_cost = 0.26;                // per change between voiced and unvoiced and 10 ms
-  double glide_cents = 30;                   // least change of pitch within 23 ms that is a glide
-  double sharpening = 0.5;                   // share of the drift that a glide is moved
+  double octave_jump_cost = 0.95;  // per octave and 10 ms
+  double voicing_cost = 0.26;      // per change between voiced and unvoiced and 10 ms
+  double glide_cents = 30;         // least change of pitch within 23 ms that is a glide
+  double sharpening = 0.5;         // share of the drift that a glide is moved
   // What is outside is unvoiced; a glide's frame may then be moved up to 40 cents beyond.
   double lowest_hz = 55, highest_hz = 1400;
 };

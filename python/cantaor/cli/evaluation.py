@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,8 +32,9 @@ from cantaor.cli.encoders import (
     open_source,
     view_of,
 )
-from cantaor.errors import ArgumentError, SplitError
+from cantaor.errors import ArgumentError, SplitError, require_extra
 from cantaor.io.channels import parse_channel
+from cantaor.report.templates import require_own_page
 from cantaor.report.terminal import (
     print_evaluation,
     print_left_out,
@@ -68,6 +69,9 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Grid, leave-out: folder of the results.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Leave-out: write an HTML page to this file.")
     ] = None,
     models: Annotated[str | None, typer.Option(help="Grid: networks, separated by commas.")] = None,
     features: Annotated[
@@ -132,6 +136,12 @@ def evaluate(
             f"give one of {', '.join(kinds)}, not "
             f"{' and '.join(name for name, given in kinds.items() if given)}"
         )
+    if html is not None:
+        if leave_out is None:
+            raise ArgumentError("--html is for --leave-out; cantaor report makes a page of models")
+        # Before hours of training, not after them.
+        require_extra("jinja2", "plot")
+        require_own_page(html)
     if leave_out is not None:
         source = open_source(encoder, embeddings, encoder_rate, encoder_window, trust)
         settings = recipe_settings(
@@ -143,7 +153,17 @@ def evaluate(
             device=device,
         )
         listed = _listed_clips(model, clips, max_clips, parse_channel(channel), "--leave-out")
-        _leave_out(model, listed, settings, source, leave_out, data, max_clips, out, as_json)
+        found = _leave_out(
+            model, listed, settings, source, leave_out, data, max_clips, out, as_json
+        )
+        if html is not None:
+            from cantaor.report.left_out_page import write_left_out_page
+
+            write_left_out_page(found, html, title=clips or str(model))
+        if as_json:
+            print_json(found)
+        else:
+            print_left_out(found)
         return
     if encoder_view is not None:
         raise ArgumentError("--encoder-view is for --leave-out; a model has its own")
@@ -211,7 +231,7 @@ def _leave_out(
     max_clips: int | None,
     out: Path | None,
     as_json: bool,
-) -> None:
+) -> dict[str, Any]:
     from cantaor.experiments.clip_splits import MAX_CLIPS
     from cantaor.experiments.leave_one_out import leave_one_out
 
@@ -228,10 +248,7 @@ def _leave_out(
             progress=progress,
             encoder=source,
         )
-    if as_json:
-        print_json(found.to_json())
-    else:
-        print_left_out(found.to_json())
+    return found.to_json()
 
 
 def _evaluate_grid(
