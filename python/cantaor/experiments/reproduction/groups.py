@@ -16,7 +16,11 @@ from typing import Any
 import numpy as np
 
 from cantaor.errors import SplitError
-from cantaor.experiments.reproduction.published import PublishedClip, PublishedClips
+from cantaor.experiments.reproduction.published import (
+    PublishedClip,
+    PublishedClips,
+    singer_of_group,
+)
 from cantaor.io.resampling import resample
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.held_out_groups import held_out_log_probabilities
@@ -45,7 +49,7 @@ class Windows:
     @property
     def singer_of_group(self) -> Int64Array:
         """Index of the singer of each group."""
-        return np.array([self.singers.index(singer_of(name)) for name in self.groups])
+        return np.array([self.singers.index(singer_of_group(name)) for name in self.groups])
 
     def draws(self, least: int = 2) -> list[Draw]:
         """Every choice of one group of each singer with at least ``least`` groups."""
@@ -53,11 +57,6 @@ class Windows:
         owned = [np.flatnonzero(owner == singer).tolist() for singer in range(len(self.singers))]
         chosen = [groups for groups in owned if len(groups) >= least]
         return list(product(*chosen)) if chosen else []
-
-
-def singer_of(group: str) -> str:
-    """Singer of a source group such as ``AM-1``."""
-    return group.rpartition("-")[0]
 
 
 def read_windows(published: PublishedClips) -> Windows:
@@ -117,13 +116,15 @@ def score(windows: Windows, draws: list[Draw], log_probabilities: Float64Array) 
                 float(row[windows.profiles.groups == group].mean())
             )
     by_group = {name: float(np.mean(values)) for name, values in sorted(recalls.items())}
-    singers = {name: singer_of(name) for name in by_group}
+    singers = {name: singer_of_group(name) for name in by_group}
     return {
         "balanced": balanced_mean(by_group, singers),
         "interval": bootstrap_interval(by_group, singers),
         "by_singer": {
-            singer: float(np.mean([v for name, v in by_group.items() if singer_of(name) == singer]))
-            for singer in sorted(set(map(singer_of, by_group)))
+            singer: float(
+                np.mean([v for name, v in by_group.items() if singer_of_group(name) == singer])
+            )
+            for singer in sorted(set(map(singer_of_group, by_group)))
         },
         "by_group": by_group,
         "draws": len(draws),

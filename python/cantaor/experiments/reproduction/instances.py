@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cantaor.experiments.reproduction.published import PublishedClips
+from cantaor.experiments.reproduction.published import PublishedClips, singer_of_group
 from cantaor.io.resampling import resample
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import ClipSubsets
@@ -149,6 +150,17 @@ def audio_disjoint(instances: Instances, seed: int) -> ClipSubsets:
     return _split(kept, np.unique(kept.phrase, return_inverse=True)[1], seed)
 
 
+def leave_out(instances: Instances, seed: int, group: str) -> ClipSubsets:
+    """Distinct audio, one source group to test on; of the rest no phrase on two sides."""
+    kept = instances.distinct()
+    clips = kept.clips
+    is_test = clips.recording == clips.recordings.index(group)
+    phrase = np.unique(kept.phrase, return_inverse=True)[1]
+    rng = np.random.default_rng([seed, 2020])
+    train, validation = hold_out(np.flatnonzero(~is_test), phrase, 0.1, rng)
+    return clips.select(train), clips.select(validation), clips.select(np.flatnonzero(is_test))
+
+
 def _split(instances: Instances, group: Int64Array, seed: int) -> ClipSubsets:
     rng = np.random.default_rng([seed, 2020])
     rest, test = hold_out(np.arange(group.size), group, 0.2, rng)
@@ -168,9 +180,30 @@ def hold_out(
     return index[~held], index[held]
 
 
-#: Protocols by name.
+#: Protocols of one training each, by name.
 PROTOCOLS: dict[str, Callable[[Instances, int], ClipSubsets]] = {
     "paper": paper,
     "paper-consistent": paper_consistent,
     "audio-disjoint": audio_disjoint,
 }
+#: Protocol of one training for each source group, which alone is tested.
+LEAVE_ONE_OUT = "leave-one-out"
+
+
+def trainings(protocol: str, published: PublishedClips) -> list[str]:
+    """Names of the protocol's trainings, each understood by :func:`split_instances`.
+
+    ``"leave-one-out"`` has one for each source group whose singer has another group.
+    """
+    if protocol != LEAVE_ONE_OUT:
+        return [protocol]
+    kept = {clip.recording for clip in published.clips if not clip.label_conflict}
+    owners = Counter(map(singer_of_group, kept))
+    return [f"{LEAVE_ONE_OUT}-{name}" for name in sorted(kept) if owners[singer_of_group(name)] > 1]
+
+
+def split_instances(instances: Instances, training: str, seed: int) -> ClipSubsets:
+    """Training, validation and test clips of one of the :func:`trainings`."""
+    if training.startswith(f"{LEAVE_ONE_OUT}-"):
+        return leave_out(instances, seed, training.removeprefix(f"{LEAVE_ONE_OUT}-"))
+    return PROTOCOLS[training](instances, seed)

@@ -97,6 +97,11 @@ class PublishedClips:
         }
 
 
+def singer_of_group(group: str) -> str:
+    """Singer of a source group such as ``AM-1``."""
+    return group.rpartition("-")[0]
+
+
 def read_repository(folder: Path, progress: Progress | None = None) -> PublishedClips:
     """Read the published repository as its users clone it, ``SINGER/SET_MOTIF_UUID.wav``.
 

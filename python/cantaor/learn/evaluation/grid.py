@@ -121,10 +121,11 @@ def run_grid(
     -------
     One record for each cell, in the order of ``cells``: what it is, ``accuracy``, ``auc``,
     ``balanced_accuracy``, ``train_accuracy``, ``gap``, ``epochs``, ``seconds``, ``parameters``,
-    ``n``, ``date``, ``machine``, ``seed``, ``settings``, ``history`` (the metrics of each epoch),
-    and ``noise``, the accuracy with white noise at each ratio of :data:`NOISES_DB`; or ``empty``,
-    the reason why there is none. ``paper`` is what the paper prints (accuracy, AUC) or None,
-    ``gain_over_random`` the accuracy less that of the same cell on random clips, or None.
+    ``n``, ``by_recording`` (the answer for each tested recording from all its clips), ``date``,
+    ``machine``, ``seed``, ``settings``, ``history`` (the metrics of each epoch), and ``noise``, the
+    accuracy with white noise at each ratio of :data:`NOISES_DB`; or ``empty``, the reason why there
+    is none. ``paper`` is what the paper prints (accuracy, AUC) or None, ``gain_over_random`` the
+    accuracy less that of the same cell on random clips, or None.
 
     Raises
     ------
@@ -249,6 +250,7 @@ def _measure(
         "seconds": sum(epoch["seconds"] for epoch in trained.history),
         "parameters": sum(weights.numel() for weights in trained.module.parameters()),
         "n": figures.n,
+        "by_recording": figures.to_json()["by_recording"],
         "noise": {
             f"{level:g}": evaluate(
                 trained, with_noise(subsets[2], level, settings.seed), device=settings.device
