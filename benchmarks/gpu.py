@@ -150,7 +150,14 @@ def train_cell(
         published = next(iter(_LOADED.values())).published if _LOADED else read_published(data)
         _LOADED[settings.seed] = DataSets(published, settings.seed)
     go_on = time.monotonic() < deadline
-    return run_grid([cell], _LOADED[settings.seed], settings, out, go_on=lambda: go_on)[0]
+
+    def run(begin: bool) -> dict[str, Any]:
+        return run_grid([cell], _LOADED[settings.seed], settings, out, go_on=lambda: begin)[0]
+
+    try:
+        return run(go_on)
+    except torch.OutOfMemoryError as error:
+        return {**run(False), "empty": f"fewer jobs are needed: {str(error).splitlines()[0]}"}
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

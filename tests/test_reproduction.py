@@ -14,13 +14,19 @@ from typer.testing import CliRunner
 from cantaor.cli import app
 from cantaor.corpus.loaders import published_motif, read_flamenco_motifs
 from cantaor.errors import ArgumentError, CorpusError, SplitError
-from cantaor.experiments.reproduction.instances import PROTOCOLS, cut_instances
+from cantaor.experiments.reproduction.instances import (
+    PROTOCOLS,
+    cut_instances,
+    split_instances,
+    trainings,
+)
 from cantaor.experiments.reproduction.published import (
     PublishedClips,
     read_repository,
     read_table,
 )
 from cantaor.experiments.reproduction.run import reproduce
+from cantaor.experiments.reproduction.table2 import groups_left_out
 from cantaor.learn.training.settings import TrainingSettings
 from tests.published import RATE, invented_tree, published_tree, voice, write_clip
 
@@ -72,6 +78,38 @@ def test_no_sample_is_on_two_sides_of_the_audio_disjoint_split(published):
     assert sum(map(len, sides)) == len(instances.distinct().clips)
     everything = PROTOCOLS["paper"](instances, 0)
     assert sum(map(len, everything)) == len(published.clips)
+
+
+def test_each_group_is_left_out_once(published, tree, tmp_path):
+    instances = cut_instances(published, sample_rate=RATE)
+    names = trainings("leave-one-out", published)
+    assert names == [f"leave-one-out-S{s}-{g}" for s in range(3) for g in (1, 2)]
+    for name in names:
+        train, validation, test = split_instances(instances, name, 0)
+        group = name.removeprefix("leave-one-out-")
+        assert {test.recordings[number] for number in test.recording} == {group}
+        rest = {
+            side.recordings[number] for side in (train, validation) for number in side.recording
+        }
+        assert group not in rest
+        assert len(train) + len(validation) + len(test) == len(instances.distinct().clips)
+    few = {"models": ("crnn",), "features": ("mfcc",)}
+    report = reproduce("table2", tree, tmp_path, TINY, protocols=("leave-one-out",), **few)
+    (row,) = groups_left_out(report["results"])
+    assert row["groups"] == 6
+    answers = [one["by_recording"][one["protocol"][14:]] for one in report["results"]]
+    assert row["groups_right"] == sum(one["answer"] == one["singer"] for one in answers)
+    # Two groups a singer: the mean over all is the mean over singers.
+    assert row["balanced_accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in answers]))
+    table = (tmp_path / "table2.md").read_text()
+    assert f"| motifs | crnn | mfcc | {row['groups_right']} of 6 |" in table
+
+
+def test_a_group_without_another_of_its_singer_is_not_left_out(published):
+    clips = tuple(clip for clip in published.clips if clip.recording != "S0-2")
+    rest = {name: audio for name, audio in published.recordings.items() if name != "S0-2"}
+    names = trainings("leave-one-out", PublishedClips(clips, rest))
+    assert names == [f"leave-one-out-S{s}-{g}" for s in (1, 2) for g in (1, 2)]
 
 
 def test_other_clips_of_the_same_recordings(published):

@@ -18,7 +18,9 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="Folder of the tables.")],
     protocols: Annotated[
         str | None,
-        typer.Option(help="table2: by commas, of paper, paper-consistent, audio-disjoint."),
+        typer.Option(
+            help="table2: by commas, of paper, paper-consistent, audio-disjoint, leave-one-out."
+        ),
     ] = None,
     models: Annotated[str | None, typer.Option(help="table2: networks, by commas.")] = None,
     features: Annotated[str | None, typer.Option(help="table2: features, by commas.")] = None,

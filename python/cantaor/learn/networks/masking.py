@@ -111,7 +111,8 @@ class _BatchNormFunction(Function):
         """Normalised images, zero where not real, with the mean and variance of real frames."""
         x = x * real
         mean = x.sum(dim=(0, 2, 3)) / count
-        squares = torch.linalg.vector_norm(x, dim=(0, 2, 3)).square()
+        # Faster than a norm.
+        squares = x.square().sum(dim=(0, 2, 3))
         variance = (squares / count - mean.square()).clamp(min=0)
         y = batch_norm(x, mean, variance, weight, bias, False, 0.0, eps).mul_(real)
         ctx.save_for_backward(x, weight, real, count, mean, torch.rsqrt(variance + eps))
@@ -228,7 +229,11 @@ def _pool(x: Tensor, stride: int) -> Tensor:
         if torch.compiler.is_exporting():
             # torch.export would tie a pool with a stride to even or odd numbers of frames.
             return max_pool2d(x, 3, 1, 1)[..., ::stride, ::stride].contiguous()
-    return max_pool2d(x, 3, stride, 1)
+    if x.device.type != "cpu":
+        return max_pool2d(x, 3, stride, 1)
+    # A CPU takes an eighth of the time where channels are last in memory. The values are the same.
+    last = x.contiguous(memory_format=torch.channels_last)
+    return max_pool2d(last, 3, stride, 1).contiguous()
 
 
 class MaxPool(nn.Module):
