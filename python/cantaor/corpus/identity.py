@@ -37,6 +37,8 @@ SILENT_PEAK = 1e-3
 _FULL_SCALE = 32768
 # Random projections of a key, and samples after which their signs repeat, turned anew each time.
 _PROJECTIONS, _PERIOD = 12, 1 << 14
+# Periods whose projections are one product of matrices.
+_TOGETHER = 16
 # Parts of one in which projections and the logarithm of the level are written down.
 _STEPS = 256
 # Most that keys of the same audio differ: rounding to 16 bits moves both far less, other audio
@@ -67,19 +69,24 @@ class SamplesHash:
 
     def update(self, samples: Float32Array) -> None:
         """Take the next samples, float32 (n,), full scale is -1..1."""
-        # Whole numbers in float64: sums are exact, so no order of adding matters.
-        whole = np.rint(samples * np.float64(_FULL_SCALE))
-        signs = _signs()
+        # Exact, as is a product with a power of two.
+        whole = np.rint(samples * np.float32(_FULL_SCALE))
+        self._peak = max(self._peak, int(whole.max(initial=0)), -int(whole.min(initial=0)))
         while whole.size:
             turn, first = divmod(self._count, _PERIOD)
-            part, whole = whole[: _PERIOD - first], whole[_PERIOD - first :]
+            # As many whole periods as there are, or what is left of one.
+            periods = 0 if first else min(whole.size // _PERIOD, _TOGETHER)
+            size = periods * _PERIOD if periods else min(_PERIOD - first, whole.size)
+            # Whole numbers in float64: sums are exact, so no order of adding matters.
+            part = whole[:size].reshape(max(periods, 1), -1).astype(np.float64)
+            whole = whole[size:]
             # Every period has other signs: a sign of each row for the period as a whole.
-            turned = _random_signs(np.arange(_PROJECTIONS) - (turn + 1) * _PROJECTIONS)
-            self._sums += turned * (signs[:, first : first + part.size] @ part)
-            # Not part @ part: threads of a linear-algebra library cost more than they save here.
-            self._energy += int(np.square(part).sum())
-            self._peak = max(self._peak, int(np.abs(part).max()))
-            self._count += part.size
+            turns = turn + 1 + np.arange(len(part))[:, None]
+            turned = _random_signs(np.arange(_PROJECTIONS) - turns * _PROJECTIONS)
+            signs = _signs()[:, first : first + part.shape[1]]
+            self._sums += (turned * (part @ signs.T)).sum(axis=0)
+            self._energy += sum(map(int, np.square(part).sum(axis=1)))
+            self._count += size
 
     @property
     def samples(self) -> int:

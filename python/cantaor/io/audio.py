@@ -168,8 +168,9 @@ class AudioStream:
         last = None if end_s == float("inf") else round(end_s * self.sample_rate)
         done = 0
         for block in self._decoded(first, last):
-            bad = block.size - int(np.count_nonzero(np.isfinite(block)))
-            if bad:
+            # A sample that is NaN makes both NaN.
+            if not (np.isfinite(block.min(initial=0)) and np.isfinite(block.max(initial=0))):
+                bad = block.size - int(np.count_nonzero(np.isfinite(block)))
                 at = first + done + int(np.argmin(np.isfinite(block)))
                 raise AudioError(
                     f"{self._name}: {bad} of {block.size} samples are NaN or infinite, "

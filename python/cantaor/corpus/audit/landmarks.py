@@ -21,7 +21,6 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.ndimage import maximum_filter
 
 from cantaor.io.audio import Recording, as_audio
 from cantaor.types import Float32Array, Int32Array, Int64Array
@@ -36,9 +35,9 @@ _WINDOW = 512
 _HOP = 128
 _PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
 _PEAK_FRAMES = 13
-_RANGE_DB = 50.0
-_MIN_DB = -100.0
-_BLOCK = 4096  # frames at once
+_RANGE = 1e-5  # of powers: 50 dB
+_MIN_POWER = 1e-10  # -100 dB
+_BLOCK = 256  # frames at once, few enough for a core's cache
 _PARTNERS = 4
 _MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
@@ -47,6 +46,7 @@ _MIN_BIN = 5
 # Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
 # commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
+_TAPER = np.hanning(_WINDOW).astype(np.float32)
 _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
@@ -201,10 +201,10 @@ class _Peaks:
     def __init__(self, skipped: int) -> None:
         self._skipped = skipped
         self._samples = np.zeros(0, np.float32)
-        # Levels of the frames from ``_first`` on; those before ``_next`` are searched.
-        self._level = np.zeros((0, _WINDOW // 2 + 1), np.float32)
+        # Powers of the frames from ``_first`` on; those before ``_next`` are searched.
+        self._power = np.zeros((0, _WINDOW // 2 + 1), np.float32)
         self._first = self._next = 0
-        self._max_level = -np.inf
+        self._max_power = np.float32(0)
         self._found: list[tuple[Int64Array, Int64Array, Float32Array]] = []
 
     def add(self, samples: Float32Array) -> None:
@@ -216,41 +216,61 @@ class _Peaks:
 
     def finish(self) -> tuple[Int64Array, Int64Array]:
         """Frames and bins of the peaks, ordered by time."""
-        whole = self._first + len(self._level)
+        whole = self._first + len(self._power)
         if whole == 0:
             self._samples = np.pad(self._samples, (0, max(_WINDOW - self._samples.size, 0)))
         if self._samples.size >= _WINDOW:
             self._take((self._samples.size - _WINDOW) // _HOP + 1)
-        self._search(self._first + len(self._level))
-        frames, bins, levels = (np.concatenate(part) for part in zip(*self._found, strict=True))
-        loud = levels > max(self._max_level - _RANGE_DB, _MIN_DB)
+        self._search(self._first + len(self._power))
+        frames, bins, powers = (np.concatenate(part) for part in zip(*self._found, strict=True))
+        loud = powers > max(self._max_power * np.float32(_RANGE), np.float32(_MIN_POWER))
         return frames[loud], bins[loud]
 
     def _take(self, count: int) -> None:
         """Frames from the samples, then peaks of those that have all their neighbours."""
         pieces = np.lib.stride_tricks.sliding_window_view(self._samples, _WINDOW)[::_HOP][:count]
-        window = np.hanning(_WINDOW).astype(np.float32)
-        power = np.abs(rfft(pieces * window, axis=1))
-        level = (20 * np.log10(power + np.float32(1e-9))).astype(np.float32, copy=False)
-        self._max_level = max(self._max_level, float(level.max()))
-        self._level = np.concatenate([self._level, level])
+        # Two numbers for each complex one: their squares need no root.
+        spectrum = rfft(pieces * _TAPER, axis=1).view(np.float32)
+        np.square(spectrum, out=spectrum)
+        power = spectrum[:, 0::2] + spectrum[:, 1::2]
+        self._max_power = max(self._max_power, power.max())
+        self._power = np.concatenate([self._power, power])
         self._samples = self._samples[count * _HOP :].copy()
-        self._search(self._first + len(self._level) - _PEAK_FRAMES // 2)
+        self._search(self._first + len(self._power) - _PEAK_FRAMES // 2)
 
     def _search(self, end: int) -> None:
         """Candidates among the frames up to ``end``; how loud they must be is known last."""
         if end <= self._next:
             return
-        around = maximum_filter(self._level, size=(_PEAK_FRAMES, _PEAK_BINS))
+        around = _sliding_maximum(self._power)
         rows = slice(self._next - self._first, end - self._first)
-        level = self._level[rows]
-        candidates = (level == around[rows]) & (level > _MIN_DB)
+        power = self._power[rows]
+        candidates = (power == around[rows]) & (power > np.float32(_MIN_POWER))
         candidates[:, :_MIN_BIN] = False
         frames, bins = np.nonzero(candidates)
-        self._found.append((frames + self._next, bins, level[candidates]))
+        self._found.append((frames + self._next, bins, power[candidates]))
         first = max(end - _PEAK_FRAMES // 2, 0)
-        self._level, self._first = self._level[first - self._first :].copy(), first
+        self._power, self._first = self._power[first - self._first :].copy(), first
         self._next = end
+
+
+def _sliding_maximum(power: Float32Array) -> Float32Array:
+    """Largest value around each place, less at the borders; powers are not negative."""
+    frames, bins = power.shape
+    above, left = _PEAK_FRAMES // 2, _PEAK_BINS // 2
+    wide = np.zeros((frames + 2 * above, bins + 2 * left), np.float32)
+    wide[above : above + frames, left : left + bins] = power
+    return _windows_maximum(_windows_maximum(wide, _PEAK_FRAMES).T, _PEAK_BINS).T
+
+
+def _windows_maximum(values: Float32Array, size: int) -> Float32Array:
+    """Largest of every ``size`` rows that follow each other, by doubling windows."""
+    reach = 1
+    while reach < size:
+        step = min(reach, size - reach)
+        values = np.maximum(values[: len(values) - step], values[step:])
+        reach += step
+    return values
 
 
 def _triples(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array, Int64Array]:
