@@ -49,11 +49,12 @@ def open_page(
 
 
 def test_a_reader_meets_no_obstacle(tmp_path: Path) -> None:
-    corpus = make_corpus(tmp_path / "corpus", voices=5, recordings=6, seconds=30.0, seed=3)
-    workspace = mine(corpus.folder, tmp_path / "work", min_length=4)
+    corpus = make_corpus(tmp_path / "corpus", voices=5, recordings=12, seconds=45.0, seed=3)
+    workspace = mine(corpus.folder, tmp_path / "work", min_length=3)
     found = audit(workspace_manifest(workspace))
     page = write_report(workspace, tmp_path / "r.html", audit=found, motifs_per_singer=40)
     seen = open_page(page, tmp_path / "profile")
+    # A card for each family, 40 a singer.
     assert seen["motifs"] == 200
     assert seen["errors"] == []
     assert seen["requests"] == []
