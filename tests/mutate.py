@@ -60,6 +60,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("test_contour.py", "test_vibrato.py", "properties/test_contour_properties.py"),
     ),
     "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips.py", "test_figures_by_hand.py")),
+    "audit": (
+        ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
+        ("test_near_copies.py", "test_audit.py", "test_identity.py"),
+    ),
     "workspace": (
         ("workspace/records.py", "workspace/provenance.py", "workspace/confinement.py"),
         ("test_workspace.py", "test_stage_versions.py"),

@@ -13,8 +13,9 @@ import soundfile
 
 from cantaor.corpus.audit.audit import audit, fix
 from cantaor.corpus.audit.inspection import validate
-from cantaor.corpus.audit.landmarks import landmarks, near_copies
+from cantaor.corpus.audit.landmarks import landmarks
 from cantaor.corpus.audit.measuring import exact_hash
+from cantaor.corpus.audit.near_copies import near_copies
 from cantaor.corpus.audit.summary import AuditReport
 from cantaor.corpus.audit.winnowing import MIN_SHARED, clip_anchors, place_on_timelines, shared_run
 from cantaor.corpus.loaders import read_corpus, read_flamenco_motifs

@@ -103,6 +103,13 @@ def mine(
         str | None,
         typer.Option(help='Only the pitch of part "i/n" of the corpus, to be joined by merge.'),
     ] = None,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit",
+            help="Measure for an audit in the same pass, into OUT/audit: see audit --cache.",
+        ),
+    ] = False,
     channel: Channel = None,
     strict: Strict = False,
     only_look: Annotated[
@@ -172,6 +179,7 @@ def mine(
             strict=strict,
             prune=prune,
             shard=shard,
+            audit_cache=out / "audit" if audit else None,
             watch=watch,
             **{name: value for name, value in chosen.items() if value is not None},
         )

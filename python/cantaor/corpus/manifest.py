@@ -90,6 +90,11 @@ class ManifestEntry:
         return start, float("inf") if self.end_s is None else self.end_s
 
     @property
+    def is_whole_file(self) -> bool:
+        """Whether it has no start and no end inside its file."""
+        return self.start_s is None and self.end_s is None
+
+    @property
     def source(self) -> str:
         """``group`` where it is known, else ``recording``: what a fair split keeps together."""
         return self.group or self.recording

@@ -17,9 +17,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from cantaor.corpus.audit.inspection import total_samples
+from cantaor.corpus.audit.measurement_files import SharedPass
+from cantaor.corpus.audit.winnowing import shared_run
 from cantaor.corpus.loaders import read_corpus
 from cantaor.corpus.manifest import Manifest, require_unique_recordings, select_singers
 from cantaor.errors import ArgumentError, require_extra
+from cantaor.io.locations import require_local
 from cantaor.motifs.dictionary import MotifDictionary
 from cantaor.parallel.workers import open_pool, workers_for
 from cantaor.pipeline.clip_files import Rows
@@ -71,6 +75,7 @@ def mine(
     strict: bool = False,
     prune: bool = False,
     shard: str | None = None,
+    audit_cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
     **overrides: Any,
@@ -122,6 +127,10 @@ def mine(
     shard
         ``"i/n"``: track the pitch of recordings i, i + n, i + 2n, ... of the corpus only, and stop;
         :func:`~cantaor.pipeline.merge.merge_shards` joins all n workspaces and goes on.
+    audit_cache
+        Folder where recordings that are whole files leave what an audit needs, in the pass that
+        tracks their pitch: :func:`cantaor.audit` with this ``cache`` decodes only the others, and
+        those whose pitch was there from an earlier run.
     progress
         Called as ``progress(stage, done, total)``.
     watch
@@ -173,12 +182,18 @@ def mine(
         log = RunLog(workspace.path, watching(progress, watch))
         about = ("", None) if part is None else (part.name, len(whole))
         with log.running(len(manifest), manifest.passed_over, *about), clean_end(workspace):
-            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict)
+            measured = None if audit_cache is None else _shared_pass(audit_cache, whole)
+            run = Run(workspace, chosen, pool, log, plan.fresh, max_failures, strict, measured)
             if part is not None:
                 track_shard(run, part, whole, manifest)
             else:
                 _run(run, manifest, plan, lost)
     return workspace
+
+
+def _shared_pass(folder: str | os.PathLike[str], manifest: Manifest) -> SharedPass:
+    """Measuring as an audit of all of the manifest does."""
+    return SharedPass(require_local(folder, "a cache"), shared_run(total_samples(manifest)))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 
 from cantaor.chain import reduce_contour, track_blocks
 from cantaor.clustering.histogram import ClusterHistogram
+from cantaor.corpus.audit.measurement_files import SharedPass
 from cantaor.corpus.identity import SamplesHash
 from cantaor.corpus.manifest import ManifestEntry
 from cantaor.errors import AudioError, WorkspaceError, blame
@@ -62,6 +63,8 @@ class PitchJob:
         Track it also where a table is there.
     strict
         Whether what would be a warning is an error.
+    audit
+        How to measure for an audit in the same pass, None: not at all.
     """
 
     location: str
@@ -70,6 +73,7 @@ class PitchJob:
     settings: Settings
     fresh: bool = False
     strict: bool = False
+    audit: SharedPass | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -222,10 +226,16 @@ def _decode_and_track(job: PitchJob, name: str) -> tuple[PitchTrack, float, str,
     key = SamplesHash()
     with open_audio(job.location, job.settings.channel) as stream:
         probe = MonophonyProbe(stream.sample_rate, job.settings.hop)
-        blocks = probe.watch(hashed(stream.blocks(*job.entry.span), key))
+        if job.audit is None:
+            read, keep = stream.blocks(*job.entry.span), None
+        else:
+            read, keep = job.audit.watch(stream, job.location, job.settings.channel)
+        blocks = probe.watch(hashed(read, key))
         track, samples = track_blocks(blocks, stream.sample_rate, job.settings, name)
         alone = accompaniment_warning(*probe.explained(track))
         warnings = (*stream.warnings, alone) if alone else stream.warnings
+        if keep is not None:
+            keep()
         return track, samples / stream.sample_rate, key.key(), warnings
 
 

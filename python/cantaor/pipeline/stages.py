@@ -7,12 +7,14 @@ the workers and on disk.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pyarrow as pa
 
+from cantaor.corpus.audit.measurement_files import SharedPass
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, CantaorError, CorpusError, WorkerError
 from cantaor.io.locations import Stamp, printable
@@ -68,6 +70,8 @@ class Run:
         Most recordings that may fail, ``None`` for any number.
     strict
         Whether warnings are failures.
+    audit
+        How recordings that are whole files are measured for an audit as well, None: not at all.
     tables
         Small tables of the new state, by name; written together at the end.
     """
@@ -79,6 +83,7 @@ class Run:
     fresh: frozenset[str]
     max_failures: int | None
     strict: bool = False
+    audit: SharedPass | None = None
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
     def fail(self, failure: Failure) -> None:
@@ -178,8 +183,18 @@ def map_pitch(run: Run, manifest: Manifest) -> tuple[list[Mined | None], Histogr
     """Pitch of every recording, None where it failed, and the sum of their histograms."""
     entries, folder = manifest.entries, run.workspace.path
     fresh = "pitch" in run.fresh
+    # What is one of several parts of a file is left to the audit itself.
+    used = Counter(entry.path for entry in entries)
     jobs = (
-        PitchJob(manifest.location(entry), entry, folder, run.settings, fresh, run.strict)
+        PitchJob(
+            manifest.location(entry),
+            entry,
+            folder,
+            run.settings,
+            fresh,
+            run.strict,
+            run.audit if used[entry.path] == 1 and entry.is_whole_file else None,
+        )
         for entry in entries
     )
     for path, reason in manifest.skipped:

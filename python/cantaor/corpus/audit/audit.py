@@ -21,7 +21,7 @@ from cantaor.corpus.audit.inspection import (
     inspect_entries,
     total_samples,
 )
-from cantaor.corpus.audit.landmarks import NearCopy, near_copies
+from cantaor.corpus.audit.near_copies import LandmarkTable, NearCopy
 from cantaor.corpus.audit.summary import AuditReport, LeakFigures
 from cantaor.corpus.audit.winnowing import place_on_timelines, shared_run
 from cantaor.corpus.identity import plain_name, recording_key
@@ -116,12 +116,19 @@ def audit(
     kept = None if cache is None else require_local(cache, "a cache")
     files = len({entry.path for entry in manifest.entries})
     number = workers_for(files) if workers is None and dask is None else workers
-    with open_pool(number, executor, dask) as pool:
-        sounds = inspect_entries(
-            manifest, min_shared=run, near=near, progress=progress, pool=pool, cache=kept
-        )
-    clips = _lay_clips(manifest, sounds)
-    copies = _near_entries(clips, sounds)
+    with LandmarkTable() as table:
+        with open_pool(number, executor, dask) as pool:
+            sounds = inspect_entries(
+                manifest,
+                min_shared=run,
+                near=near,
+                progress=progress,
+                pool=pool,
+                cache=kept,
+                table=table,
+            )
+        clips = _lay_clips(manifest, sounds)
+        copies = _near_entries(clips, table)
     groups, doubtful = _sources(manifest, clips, sounds, copies)
     report = AuditReport(
         paths=tuple(entry.path for entry in manifest.entries),
@@ -234,9 +241,9 @@ def _codes(names: Sequence[tuple[str, str]]) -> Int64Array:
     return np.array([order[name] for name in names], dtype=np.int64)
 
 
-def _near_entries(clips: ClipTable, sounds: list[AudioInspection]) -> tuple[NearCopy, ...]:
+def _near_entries(clips: ClipTable, table: LandmarkTable) -> tuple[NearCopy, ...]:
     """Near copies among the entries that do not hold the very same samples anyway."""
-    pairs = near_copies([sound.prints for sound in sounds])
+    pairs = table.near_copies()
     return tuple(p for p in pairs if clips.tracks[p.one] != clips.tracks[p.other])
 
 

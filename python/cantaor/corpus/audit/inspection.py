@@ -17,6 +17,7 @@ from cantaor.corpus.audit.landmarks import Landmarks
 from cantaor.corpus.audit.measurement_files import measure_or_load
 from cantaor.corpus.audit.measuring import NO_PRINTS, Measured, measure_entries, no_anchors
 from cantaor.corpus.audit.measuring import exact_hash as exact_hash
+from cantaor.corpus.audit.near_copies import LandmarkTable
 from cantaor.corpus.audit.winnowing import MIN_SHARED, ClipAnchors
 from cantaor.corpus.identity import SILENT_PEAK, match_keys
 from cantaor.corpus.manifest import Manifest
@@ -72,7 +73,7 @@ class AudioInspection:
     anchors
         For shared samples; empty where not the first.
     prints
-        For near copies; empty likewise, and where not asked for.
+        For near copies; empty likewise, and where not asked for or kept in a table.
     fault
         Kind of fault, empty where there is none.
     detail
@@ -105,6 +106,7 @@ def inspect_entries(
     progress: Callable[[int], object] | None = None,
     pool: Pool = None,
     cache: Path | None = None,
+    table: LandmarkTable | None = None,
 ) -> list[AudioInspection]:
     """Read every entry once and compute its hashes, anchors and fingerprint.
 
@@ -122,6 +124,8 @@ def inspect_entries(
         Who reads the files; None: this process. The result does not depend on it.
     cache
         Folder of measurements by content; what is there is not measured again.
+    table
+        Where fingerprints go, by the index of their entry; None: they stay with the inspections.
 
     Raises
     ------
@@ -144,7 +148,11 @@ def inspect_entries(
         measured = _measured_elsewhere(manifest, files, min_shared, near, pool, cache)
     for indices, found in zip(files, measured, strict=True):
         for index, one in zip(indices, found, strict=True):
-            sounds[index] = _sound(one, seen)
+            sound = _sound(one, seen)
+            if table is not None:
+                table.add(index, sound.prints)
+                sound = replace(sound, prints=NO_PRINTS)
+            sounds[index] = sound
         if progress is not None:
             progress(len(sounds))
     inspected = [sounds[index] for index in range(len(manifest))]

@@ -13,7 +13,6 @@ Wang, A. (2003). An industrial-strength audio search algorithm. ISMIR, sections 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -30,25 +29,23 @@ UInt64Array: TypeAlias = NDArray[np.uint64]
 #: Shortest audio that gets a fingerprint, in seconds: less holds too few landmarks to tell.
 MIN_DURATION_S = 1.0
 
+#: Most landmarks of a recording.
+MAX_LANDMARKS = 4000
 _RATE = 8000
 _WINDOW = 512
 _HOP = 128
+#: Seconds from frame to frame.
+FRAME_S = _HOP / _RATE
 _PEAK_BINS = 11  # a peak is the largest value within 5 bins (78 Hz) and 6 frames (96 ms)
 _PEAK_FRAMES = 13
 _RANGE = 1e-5  # of powers: 50 dB
 _MIN_POWER = 1e-10  # -100 dB
 _BLOCK = 256  # frames at once, few enough for a core's cache
 _PARTNERS = 4
-_MAX_LANDMARKS = 4000
 _MAX_FRAME_DISTANCE = 63
 _MAX_BIN_DISTANCE = 63
 _MIN_BIN = 5
-# Meetings of two equal landmarks that are looked at, 24 bytes each. Where there are more, the
-# commonest landmarks are left out: they say least about who is whose copy.
-_MAX_MEETINGS = 16_000_000
 _TAPER = np.hanning(_WINDOW).astype(np.float32)
-_MIN_COMMON = 12
-_MIN_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,29 +63,6 @@ class Landmarks:
 
     hashes: UInt64Array
     frames: Int32Array
-
-
-@dataclass(frozen=True, slots=True)
-class NearCopy:
-    """Two recordings of the same audio.
-
-    Attributes
-    ----------
-    one, other
-        Indices of the recordings, ``one < other``.
-    offset_s
-        Where ``other`` starts on the time axis of ``one``, within about 16 ms.
-    common
-        Number of landmarks in common at this offset.
-    share
-        The same relative to the recording with fewer landmarks, 0..1.
-    """
-
-    one: int
-    other: int
-    offset_s: float
-    common: int
-    share: float
 
 
 def landmarks(audio: Recording) -> Landmarks:
@@ -142,46 +116,14 @@ class LandmarkStream:
         if self._resampler is not None:
             self._pass_on(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
         both = [_constellations(*peaks.finish()) for peaks in self._phases]
-        mixed = _scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
+        mixed = scatter(np.concatenate([hashes for hashes, _ in both]).astype(np.uint64))
         frames = np.concatenate([frames for _, frames in both]).astype(np.int32)
-        kept = np.argsort(mixed, kind="stable")[:_MAX_LANDMARKS]
+        kept = np.argsort(mixed, kind="stable")[:MAX_LANDMARKS]
         return Landmarks(mixed[kept], frames[kept])
 
     def _pass_on(self, samples: Float32Array) -> None:
         for peaks in self._phases:
             peaks.add(samples)
-
-
-def near_copies(prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    """Pairs of recordings with far more common landmarks at one offset than expected by chance.
-
-    Parameters
-    ----------
-    prints
-        Fingerprint of each recording.
-
-    Returns
-    -------
-    Pairs in order of their indices. A pair needs at least 12 landmarks in common at one offset
-    and 5 % of those that the recording with fewer could have in common.
-    """
-    if not any(one.hashes.size for one in prints):
-        return ()
-    hashes = np.concatenate([one.hashes for one in prints])
-    frames = np.concatenate([one.frames for one in prints])
-    sizes = [one.hashes.size for one in prints]
-    owner = np.repeat(np.arange(len(prints), dtype=np.int32), sizes)
-    order = np.argsort(hashes, kind="stable")
-    hashes, frames, owner = hashes[order], frames[order], owner[order]
-    starts = np.flatnonzero(np.diff(hashes, prepend=hashes[0] + np.uint64(1)))
-    counts = np.diff(starts, append=hashes.size)
-    rows = [
-        _coincidences(frames, owner, starts[counts == count], count)
-        for count in _rare_enough(counts)
-    ]
-    if not rows:
-        return ()
-    return _decide(np.concatenate(rows), prints)
 
 
 def _constellations(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Array]:
@@ -291,68 +233,9 @@ def _triples(frames: Int64Array, bins: Int64Array) -> tuple[Int64Array, Int64Arr
     return first[complete], second[complete], third[complete]
 
 
-def _scatter(hashes: UInt64Array) -> UInt64Array:
+def scatter(hashes: UInt64Array) -> UInt64Array:
     """Spread hashes over all 64 bits, one to one, so that the smallest are a fair sample."""
     for _ in range(2):
         hashes = hashes * np.uint64(0x9E3779B97F4A7C15)
         hashes = hashes ^ (hashes >> np.uint64(32))
     return hashes
-
-
-def _rare_enough(counts: Int64Array) -> list[int]:
-    """Numbers of equal landmarks, from 2 up, whose meetings together stay within bounds."""
-    sizes, often = np.unique(counts[counts > 1], return_counts=True)
-    meetings = np.cumsum(often * (sizes * (sizes - 1) // 2))
-    return [int(size) for size in sizes[meetings <= _MAX_MEETINGS]]
-
-
-def _coincidences(
-    frames: Int32Array, owner: Int32Array, starts: Int64Array, count: int
-) -> Int64Array:
-    """(one, other, shift) of every two landmarks in the buckets of one size."""
-    one, other = np.triu_indices(count, 1)
-    members = starts[:, None]
-    left, right = (members + one).ravel(), (members + other).ravel()
-    differ = owner[left] != owner[right]
-    left, right = left[differ], right[differ]
-    columns = [owner[left], owner[right], frames[left] - frames[right]]
-    return np.stack(columns, axis=1).astype(np.int64)
-
-
-def _decide(rows: Int64Array, prints: Sequence[Landmarks]) -> tuple[NearCopy, ...]:
-    found, common = _count_rows(rows)
-    # A copy that starts between two frames scatters over two neighbouring shifts.
-    common = common + _of_next_shift(found, common)
-    many = common >= _MIN_COMMON
-    best: dict[tuple[int, int], NearCopy] = {}
-    for (one, other, shift), count in zip(found[many].tolist(), common[many].tolist(), strict=True):
-        share = min(count / _comparable(prints[one], prints[other]), 1.0)
-        pair = NearCopy(one, other, shift * _HOP / _RATE, count, share)
-        known = best.get((one, other))
-        if share >= _MIN_SHARE and (known is None or known.common < count):
-            best[one, other] = pair
-    return tuple(best[key] for key in sorted(best))
-
-
-def _comparable(one: Landmarks, other: Landmarks) -> int:
-    """Landmarks of the recording with fewer, up to the hash where either was cut short."""
-    cut = [p.hashes[-1] for p in (one, other) if p.hashes.size == _MAX_LANDMARKS]
-    last = min(cut, default=np.uint64(2**64 - 1))
-    return min(int(np.searchsorted(p.hashes, last, "right")) for p in (one, other))
-
-
-def _count_rows(rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-    order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))
-    rows = rows[order]
-    new = np.ones(len(rows), dtype=bool)
-    new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
-    starts = np.flatnonzero(new)
-    return rows[starts], np.diff(starts, append=len(rows))
-
-
-def _of_next_shift(found: Int64Array, common: Int64Array) -> Int64Array:
-    """Landmarks in common at the shift one frame later, 0 where that row is missing."""
-    follows = np.zeros(common.size, dtype=np.int64)
-    same = np.all(found[1:, :2] == found[:-1, :2], axis=1) & (found[1:, 2] == found[:-1, 2] + 1)
-    follows[:-1][same] = common[1:][same]
-    return follows

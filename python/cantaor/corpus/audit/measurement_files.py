@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cantaor.corpus.audit.landmarks import Landmarks
-from cantaor.corpus.audit.measuring import AUDIT_VERSION, Measured, measure_entries
+from cantaor.corpus.audit.measuring import (
+    AUDIT_VERSION,
+    FilePass,
+    Measured,
+    measure_entries,
+    with_remarks,
+)
 from cantaor.corpus.audit.winnowing import ClipAnchors
-from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.errors import AudioError, WorkspaceError
+from cantaor.io.audio import AudioStream
 from cantaor.io.files import replacing
 from cantaor.io.locations import file_hash
+from cantaor.types import Float32Array
 
 _TEXTS = ("exact", "content", "sample_rate", "peak", "accompanied", "warnings")
 _ARRAYS = ("anchor_hashes", "anchor_positions", "print_hashes", "print_frames")
@@ -56,6 +65,55 @@ def measure_or_load(
     if path is not None and len(measured) == len(found):
         _write(path, measured)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPass:
+    """How to measure for an audit while a file is decoded for something else.
+
+    Attributes
+    ----------
+    cache
+        Folder of measurements, as for :func:`measure_or_load`.
+    min_shared
+        Shortest shared run to be found for sure, samples.
+    """
+
+    cache: Path
+    min_shared: int
+
+    def watch(
+        self, stream: AudioStream, location: str, channel: str | int
+    ) -> tuple[Iterator[Float32Array], Callable[[], None]]:
+        """Blocks of a whole file as they are, and what to call when they have passed.
+
+        Parameters
+        ----------
+        stream
+            The opened file.
+        location
+            Its path or URL.
+        channel
+            As it was opened with.
+
+        Raises
+        ------
+        WorkspaceError
+            By what is called: the cache cannot be written.
+        """
+        entry = ManifestEntry(location, "-", "-")
+        manifest = Manifest((entry,), Path(), channel=channel)
+        path = _path(manifest, self.min_shared, True, self.cache)
+        rate, stated = stream.sample_rate, stream.info.frames
+        job = FilePass([entry], rate, stated, self.min_shared, True, ())
+
+        def keep() -> None:
+            found = with_remarks(job.finish(location, channel), stream.warnings, {})
+            measured = [one for one in found if isinstance(one, Measured)]
+            if path is not None and measured:
+                _write(path, measured)
+
+        return job.watch(stream.blocks()), keep
 
 
 def _path(manifest: Manifest, min_shared: int, near: bool, folder: Path) -> Path | None:

@@ -7,7 +7,7 @@ landmarks while it passes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -125,12 +125,21 @@ def measure_entries(
         with blame(entries[0].path):
             with open_audio(location, channel) as stream:
                 rate, stated = stream.sample_rate, stream.info.frames
-                job = _FilePass(entries, rate, stated, min_shared, near, known)
+                job = FilePass(entries, rate, stated, min_shared, near, known)
                 found = job.measure(stream.blocks())
                 warnings = stream.warnings
             accompanied = job.accompaniment(found, location, channel)
     except AudioError as error:
         return [error] * len(entries)
+    return with_remarks(found, warnings, accompanied)
+
+
+def with_remarks(
+    found: Sequence[Measured | AudioError],
+    warnings: tuple[str, ...],
+    accompanied: Mapping[int, str],
+) -> list[Measured | AudioError]:
+    """Measurements with what was said of the file and of some of its entries."""
     return [
         replace(one, warnings=warnings, accompanied=accompanied.get(index, one.accompanied))
         if isinstance(one, Measured)
@@ -139,7 +148,7 @@ def measure_entries(
     ]
 
 
-class _FilePass:
+class FilePass:
     """One pass over a file."""
 
     def __init__(
@@ -161,17 +170,30 @@ class _FilePass:
         self._samples = 0
         self._passing: dict[int, _Passing] = {}
 
+    def watch(self, blocks: Iterator[Float32Array]) -> Iterator[Float32Array]:
+        """The blocks of the file as they are, for an entry that is the whole of it."""
+        self._begin(long := np.zeros(1, np.int64))
+        return self._pass_on(blocks, long)
+
+    def finish(self, location: str, channel: str | int) -> list[Measured | AudioError]:
+        """What is found once all blocks were watched."""
+        found = self._answers({0: self._passing[0].finish()})
+        return with_remarks(found, (), self.accompaniment(found, location, channel))
+
+    def _begin(self, long: Int64Array) -> None:
+        expected = np.minimum(self._last, self._stated) - self._first
+        self._passing = {
+            i: _Passing(self._rate, self._min_shared, self._near, int(expected[i]))
+            for i in long.tolist()
+        }
+
     def measure(self, blocks: Iterator[Float32Array]) -> list[Measured | AudioError]:
         """What is found in one pass, for each entry."""
         lengths = self._last - self._first
         empty = np.flatnonzero(lengths <= 0).tolist()
         held = np.flatnonzero((lengths <= _HELD) & (lengths > 0))
         long = np.flatnonzero(lengths > _HELD)
-        expected = np.minimum(self._last, self._stated) - self._first
-        self._passing = {
-            i: _Passing(self._rate, self._min_shared, self._near, int(expected[i]))
-            for i in long.tolist()
-        }
+        self._begin(long)
         found = {i: self._measure(np.zeros(0, np.float32)) for i in empty}
         passing = self._pass_on(blocks, long)
         for index, samples in cut_blocks(passing, self._first[held], self._last[held]):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cantaor.corpus.audit.inspection import KINDS, Fault
-from cantaor.corpus.audit.landmarks import NearCopy
+from cantaor.corpus.audit.near_copies import NearCopy
 from cantaor.types import Float64Array, Int64Array
 
 
