@@ -59,7 +59,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("contour.py",),
         ("test_contour.py", "test_vibrato.py", "properties/test_contour_properties.py"),
     ),
-    "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips.py", "test_figures_by_hand.py")),
+    "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips_by_hand.py", "test_clips.py")),
     "audit": (
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
         ("test_near_copies.py", "test_audit.py", "test_identity.py"),
