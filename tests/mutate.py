@@ -62,7 +62,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips_by_hand.py", "test_clips.py")),
     "audit": (
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
-        ("test_near_copies.py", "test_audit.py", "test_identity.py"),
+        (
+            *("test_corpus_by_hand.py", "test_near_copies.py", "test_identity.py"),
+            *("properties/test_anchors_properties.py", "test_audit.py"),
+        ),
     ),
     "workspace": (
         ("workspace/records.py", "workspace/provenance.py", "workspace/confinement.py"),

@@ -136,8 +136,9 @@ def test_killed_and_finished_is_undisturbed(corpus: Path, undisturbed: str, tmp_
         "if __name__ == '__main__':\n"
         "    audit(sys.argv[1], cache=sys.argv[2], workers=int(sys.argv[3]))\n"
     )
-    for workers, wanted in (("1", 1), ("2", 4)):
-        command = [sys.executable, str(child), str(corpus), str(cache), workers]
+    # Killed six times, each a file further.
+    for wanted in range(1, 7):
+        command = [sys.executable, str(child), str(corpus), str(cache), str(1 + wanted % 2)]
         with subprocess.Popen(command, start_new_session=True) as run:
             until = time.monotonic() + 60
             while len(list(cache.rglob("*.npz"))) < wanted and run.poll() is None:
