@@ -50,7 +50,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("test_identification_by_hand.py", "test_figures_by_hand.py", "test_learn_robust.py"),
     ),
-    "splits": (("corpus/splits",), ("test_splits.py", "properties/test_splits_properties.py")),
+    "splits": (
+        ("corpus/splits",),
+        ("test_splits_by_hand.py", "test_splits.py", "properties/test_splits_properties.py"),
+    ),
     "motifs": (
         ("motifs/log_odds.py", "motifs/families.py", "motifs/dictionary.py"),
         ("test_motifs.py", "test_families.py", "test_dictionary.py"),
@@ -60,6 +63,19 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("test_contour.py", "test_vibrato.py", "properties/test_contour_properties.py"),
     ),
     "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips_by_hand.py", "test_clips.py")),
+    "corpus": (
+        ("corpus/manifest.py", "corpus/manifest_files.py", "corpus/loaders.py"),
+        (
+            "test_splits_by_hand.py",
+            "test_manifest.py",
+            "test_loaders.py",
+            "properties/test_manifest_properties.py",
+        ),
+    ),
+    "inference": (
+        ("inference/prediction_files.py", "inference/embeddings.py"),
+        ("test_prediction_files.py", "test_listening.py"),
+    ),
     "audit": (
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
         (
@@ -270,10 +286,14 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(ROOMS))
+    parser.add_argument("--rooms", action="store_true", dest="only_names", help="name all rooms")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", type=Path, help="file for the survivors")
     options = parser.parse_args(arguments)
+    if options.only_names:
+        print(*ROOMS)
+        return 0
     chosen = options.rooms or list(ROOMS)
     if unknown := [room for room in chosen if room not in ROOMS]:
         parser.error(f"no room {unknown[0]!r}; there are {', '.join(ROOMS)}")
