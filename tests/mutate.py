@@ -56,7 +56,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "motifs": (
         ("motifs/log_odds.py", "motifs/families.py", "motifs/dictionary.py"),
-        ("test_motifs.py", "test_families.py", "test_dictionary.py"),
+        ("test_motifs_by_hand.py", "test_families.py", "test_dictionary.py", "test_motifs.py"),
     ),
     "contour": (
         ("contour.py",),
@@ -74,7 +74,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "inference": (
         ("inference/prediction_files.py", "inference/embeddings.py"),
-        ("test_prediction_files.py", "test_listening.py"),
+        ("test_embeddings_by_hand.py", "test_prediction_files.py", "test_listening.py"),
     ),
     "audit": (
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
