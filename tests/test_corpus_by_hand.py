@@ -160,3 +160,15 @@ def test_neighbouring_shifts_count_together_and_others_do_not() -> None:
         other.frames[7:14] += apart
         pairs = near_copies([one, other])
         assert [pair.common for pair in pairs] == ([common] if common else [])
+
+
+def test_landmarks_of_other_pairs_do_not_add_up() -> None:
+    """Eleven in common with each of two recordings, a frame apart, are not twenty-two."""
+    first = Landmarks(np.arange(100, dtype=np.uint64), np.arange(100, dtype=np.int32))
+    others = []
+    for number, shared in ((1, slice(0, 11)), (2, slice(20, 31))):
+        hashes = np.concatenate([first.hashes[shared], np.arange(50) + 1_000 * number])
+        frames = np.concatenate([first.frames[shared] - 5 - number, np.arange(50)])
+        others.append(Landmarks(hashes.astype(np.uint64), frames.astype(np.int32)))
+    assert near_copies([first, *others]) == ()
+    assert near_copies([others[0], first, others[1]]) == ()
