@@ -9,7 +9,7 @@ from cantaor.corpus.audit import winnowing
 from cantaor.corpus.audit.landmarks import Landmarks
 from cantaor.corpus.audit.near_copies import near_copies
 from cantaor.corpus.audit.winnowing import AnchorStream, clip_anchors, place_on_timelines
-from cantaor.corpus.identity import SamplesHash, match_keys, samples_hash
+from cantaor.corpus.identity import SamplesHash, match_keys, place_clips, samples_hash
 
 
 def whole_numbers(size: int, seed: int = 0) -> np.ndarray:
@@ -78,6 +78,21 @@ def test_keys_that_are_alike_are_one_and_others_are_not() -> None:
     text = "1" * 17 + "-" + key.partition("-")[2]
     other = "1" * 17 + "-" + near.partition("-")[2]
     assert match_keys([text, other]) == [text, other]
+
+
+def test_sources_lie_where_what_they_share_does() -> None:
+    """c shares something with b at other places, and b with a; a begins 5 s into b."""
+    long = [samples_hash(whole_numbers(20_000, seed)) for seed in range(3)]
+    places = place_clips(
+        ["a", "b", "b", "c", "d"],
+        [long[0], long[0], long[1], long[1], long[2]],
+        [0.0, 5.0, 30.0, 2.0, 1.0],
+    )
+    assert places.tracks == ("a", "a", "a", "a", "d")
+    assert places.shifts_s.tolist() == [0.0, -5.0, -5.0, 23.0, 0.0]
+    # What is short may stand in two sources by chance.
+    short = samples_hash(whole_numbers(16_383))
+    assert place_clips(["a", "b"], [short, short], [0.0, 5.0]).tracks == ("a", "b")
 
 
 @pytest.mark.parametrize("min_shared", [32, 64, 200])
