@@ -12,7 +12,12 @@ import pytest
 from cantaor.errors import ArgumentError, WorkspaceError
 from cantaor.settings import Settings
 from cantaor.types import Clusters, Contour, Motifs, PitchTrack
-from cantaor.workspace.confinement import path_to_read, path_to_write
+from cantaor.workspace.confinement import (
+    own_files,
+    path_to_read,
+    path_to_write,
+    refuse_links,
+)
 from cantaor.workspace.provenance import MadeBy, difference, made_by_stage, maker_of, stage_key
 from cantaor.workspace.records import (
     clusters_from_table,
@@ -178,7 +183,8 @@ def test_names_lead_nowhere_else(find: object, tmp_path: Path) -> None:
     (room / "link").symlink_to(outside)
     (room / "file").symlink_to(outside / "file")
     assert find(tmp_path / "work", "clips", "a/b.wav") == room / "a" / "b.wav"
-    for name in ("../x", "a/../../x", "link/x", str(outside / "x")):
+    absolute = str(room / "a" / "b.wav")
+    for name in ("../x", "a/../../x", "a/../b.wav", "link/x", absolute, "", "a/b\x00.wav"):
         with pytest.raises(WorkspaceError, match="clips"):
             find(tmp_path / "work", "clips", name)
     # A link may be replaced, but what it leads to is not read.
@@ -187,3 +193,19 @@ def test_names_lead_nowhere_else(find: object, tmp_path: Path) -> None:
     else:
         with pytest.raises(WorkspaceError, match="clips"):
             find(tmp_path / "work", "clips", "file")
+
+
+def test_own_files_are_files_that_lie_inside(tmp_path: Path) -> None:
+    work, outside = tmp_path / "work", tmp_path / "outside.npz"
+    (work / "b.npz").mkdir(parents=True)
+    outside.write_bytes(b"")
+    for name in ("c.npz", "a.npz", "d.txt"):
+        (work / name).write_bytes(b"")
+    (work / "e.npz").symlink_to(outside)
+    (work / "f.npz").symlink_to(work / "a.npz")
+    (work / "g.npz").symlink_to(work / "g.npz")
+    found = own_files(work, "*.npz")
+    assert [path.name for path in found] == ["a.npz", "c.npz", "f.npz"]
+    refuse_links(work, ["a.npz", "not there"])
+    with pytest.raises(WorkspaceError, match=r"e\.npz: is a link to .*outside\.npz"):
+        refuse_links(work, ["a.npz", "e.npz"])
