@@ -124,6 +124,10 @@ def test_weights_are_seconds_not_numbers() -> None:
         ([0, 0], [0, 3], [1, 3], "within the 5 of weights"),
         ([0, 0], [0, 4], [1, 3], "within the 5 of weights"),
         ([0], [-1], [3], "within the 5 of weights"),
+        ([0, 0], [0, 3], [1, 6], "within the 5 of weights"),
+        ([0, 0], [-1, 3], [1, 5], "within the 5 of weights"),
+        ([-1, 1], [0, 3], [1, 5], r"motif must be in 0\.\.1"),
+        ([0, 2], [0, 3], [1, 5], r"motif must be in 0\.\.1"),
         ([0], [3], [6], "within the 5 of weights"),
     ],
 )

@@ -127,6 +127,7 @@ def test_where_an_entry_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "https://host/three.wav",
     ]
     assert inside.is_whole_file
+    assert [ManifestEntry("a", "AM", "x", group=g).source for g in ("album", "")] == ["album", "x"]
     assert not ManifestEntry("a.wav", "AM", "x", start_s=0.0).is_whole_file
     assert not ManifestEntry("a.wav", "AM", "x", end_s=2.0).is_whole_file
     assert ManifestEntry("a.wav", "AM", "x", start_s=1.0).span == (1.0, float("inf"))
