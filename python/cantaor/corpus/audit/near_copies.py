@@ -1,8 +1,9 @@
 """Near copies: recordings with far more landmarks in common at one offset than chance brings.
 
-Equal landmarks meet by sorting. Where there are more than memory should hold they are dealt to
-files by the last bits of their hashes, and one file after the other is sorted: what is held at once
-does not grow with the corpus.
+Equal landmarks meet by sorting. They are dealt to parts by the last bits of their hashes, and where
+there are more than memory should hold the parts are files: what is held at once does not grow with
+the corpus. The larger a corpus, the more landmarks meet by chance. Where they would be too many
+only some of the parts are looked at: a fair sample of landmarks, which a copy keeps as well.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from cantaor.corpus.audit.landmarks import FRAME_S, MAX_LANDMARKS, Landmarks
 from cantaor.errors import WorkspaceError
 from cantaor.types import Int32Array, Int64Array
 
-# Landmarks held in memory, 16 bytes each, before they go to files, and the number of files.
+# Landmarks held in memory, 16 bytes each, before they go to files, and the number of parts.
 _HELD, _PARTS = 8_000_000, 64
 _ROW = np.dtype([("hash", np.uint64), ("owner", np.int32), ("frame", np.int32)])
-# Meetings of two equal landmarks that are looked at, 12 bytes each. Where there are more, the
-# commonest landmarks are left out: they say least about who is whose copy.
+# Meetings of two equal landmarks that are looked at, 12 bytes each: in all, and of one part. Of a
+# part with more the commonest landmarks are left out: they say least about who is whose copy.
 _MAX_MEETINGS = 16_000_000
+_PART_OF_MEETINGS = 4
 _MIN_COMMON = 12
 _MIN_SHARE = 0.05
 
@@ -144,15 +146,23 @@ class LandmarkTable:
         WorkspaceError
             The files cannot be written or read.
         """
-        meetings = _Meetings()
-        for part in self._parts():
-            meetings.add(part)
-        found, common = _count_rows(meetings.rows())
+        meetings, looked_at = [], 0
+        total = 0
+        for part in self._parts(_PARTS):
+            rows = _meetings(part, _MAX_MEETINGS // _PART_OF_MEETINGS)
+            if looked_at and total + len(rows) > _MAX_MEETINGS:
+                break
+            meetings.append(rows)
+            total, looked_at = total + len(rows), looked_at + 1
+        rows = np.concatenate([np.zeros((0, 3), np.int32), *meetings])
+        meetings.clear()
+        found, common = _count_rows(rows)
+        del rows
         # A copy that starts between two frames scatters over two neighbouring shifts.
         common = common + _of_next_shift(found, common)
         many = common >= _MIN_COMMON
         found, common = found[many], common[many]
-        share = np.minimum(common / self._comparable(found[:, 0], found[:, 1]), 1.0)
+        share = np.minimum(common / self._comparable(found[:, 0], found[:, 1], looked_at), 1.0)
         best: dict[tuple[int, int], NearCopy] = {}
         columns = *found.T.tolist(), common.tolist(), share.tolist()
         for one, other, shift, number, part_of in zip(*columns, strict=True):
@@ -161,36 +171,35 @@ class LandmarkTable:
                 best[one, other] = NearCopy(one, other, shift * FRAME_S, number, part_of)
         return tuple(best[key] for key in sorted(best))
 
-    def _comparable(self, one: Int32Array, other: Int32Array) -> Int64Array:
-        """Landmarks of the recording with fewer, up to the hash where either was cut short."""
+    def _comparable(self, one: Int32Array, other: Int32Array, looked_at: int) -> Int64Array:
+        """Landmarks looked at of the recording with fewer, up to where either was cut short."""
         pairs = np.unique(np.stack([one, other], axis=1), axis=0)
-        counts = np.array([[self._sizes[o] for o in pair] for pair in pairs.tolist()], np.int64)
-        counts = counts.reshape(-1, 2)
         # What has more landmarks than are kept has those with the smallest hashes.
         none = 2**64 - 1
         ends = [
             [self._last[o] if self._sizes[o] == MAX_LANDMARKS else none for o in pair]
             for pair in pairs.tolist()
         ]
-        last = np.array([min(two) for two in ends], np.uint64)
-        asked = np.argwhere(last < np.uint64(none))[:, 0]
-        if asked.size:
-            owners, upto = pairs[asked].T.ravel(), np.tile(last[asked], 2)
-            total = sum(_count_up_to(part, owners, upto) for part in self._parts())
-            counts[asked] = np.asarray(total).reshape(2, -1).T
-        fewest = counts.min(axis=1, initial=2**62)
+        last = np.tile(np.array([min(two) for two in ends], np.uint64), 2)
+        counts = np.zeros(last.size, np.int64)
+        for part in self._parts(looked_at):
+            counts += _count_up_to(part, pairs.T.ravel(), last)
+        fewest = counts.reshape(2, -1).min(axis=0, initial=2**62)
         keys = pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
         place = np.searchsorted(keys, one.astype(np.int64) << 32 | other)
         comparable: Int64Array = fewest[place]
         return comparable
 
-    def _parts(self) -> Iterator[Rows]:
-        """All rows, those of one hash in one part, ordered by hash and recording."""
+    def _parts(self, count: int) -> Iterator[Rows]:
+        """The first parts, each with all rows of its hashes, ordered by hash and recording."""
         if self._files is None:
-            yield _ordered(_joined(self._waiting))
+            rows, bounds = _dealt(self._waiting)
+            self._waiting = [rows]
+            for number in range(count):
+                yield _ordered(rows[bounds[number] : bounds[number + 1]])
             return
         self._spill()
-        for number in range(_PARTS):
+        for number in range(count):
             try:
                 rows = np.fromfile(self._file(number), _ROW)
             except OSError as error:
@@ -198,11 +207,8 @@ class LandmarkTable:
             yield _ordered(rows)
 
     def _spill(self) -> None:
-        rows = _joined(self._waiting)
+        rows, bounds = _dealt(self._waiting)
         self._waiting, self._count = [], 0
-        number = (rows["hash"] & np.uint64(_PARTS - 1)).astype(np.int64)
-        rows = rows[np.argsort(number, kind="stable")]
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=_PARTS))])
         try:
             if self._files is None:
                 self._files = tempfile.TemporaryDirectory(prefix="cantaor-audit-", dir=self._where)
@@ -217,51 +223,32 @@ class LandmarkTable:
         return Path(self._files.name) / f"{number:02d}"
 
 
-class _Meetings:
-    """Where equal landmarks meet, as long as all of one size of bucket stay within bounds."""
-
-    def __init__(self) -> None:
-        self._rows: dict[int, list[Int32Array]] = {}
-        self._meetings: dict[int, int] = {}
-        # Buckets of this size and above are left out.
-        self._limit = 2**62
-
-    def add(self, rows: Rows) -> None:
-        """Take the rows of some hashes, all of each, in their order."""
-        if rows.size == 0:
-            return
-        hashes = rows["hash"]
-        starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
-        counts = np.diff(starts, append=hashes.size)
-        sizes, often = np.unique(counts[counts > 1], return_counts=True)
-        for size, number in zip(sizes.tolist(), often.tolist(), strict=True):
-            total = self._meetings.get(size, 0) + number * (size * (size - 1) // 2)
-            self._meetings[size] = total
-        self._cut_off()
-        for size in sizes[sizes < self._limit].tolist():
-            found = _coincidences(rows, starts[counts == size], size)
-            self._rows.setdefault(size, []).append(found)
-
-    def rows(self) -> Int32Array:
-        """(one, other, shift) of all meetings, int32 (n, 3); they are handed over."""
-        parts = [part for found in self._rows.values() for part in found]
-        self._rows = {}
-        return np.concatenate([np.zeros((0, 3), np.int32), *parts])
-
-    def _cut_off(self) -> None:
-        """The smallest sizes that are within bounds together stay."""
-        total = 0
-        for size in sorted(self._meetings):
-            total += self._meetings[size]
-            if total > _MAX_MEETINGS:
-                self._limit = size
-                break
-        for size in [size for size in self._rows if size >= self._limit]:
-            del self._rows[size]
+def _dealt(parts: Sequence[Rows]) -> tuple[Rows, Int64Array]:
+    """Rows by the last bits of their hashes, and where each part of them begins."""
+    rows = np.concatenate([np.empty(0, _ROW), *parts])
+    number = (rows["hash"] & np.uint64(_PARTS - 1)).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=_PARTS))])
+    return rows[np.argsort(number, kind="stable")], bounds
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
-    return np.concatenate([np.empty(0, _ROW), *parts])
+def _meetings(rows: Rows, most: int) -> Int32Array:
+    """(one, other, shift) of every two equal landmarks of an ordered part, int32 (n, 3)."""
+    if rows.size == 0:
+        return np.zeros((0, 3), np.int32)
+    hashes = rows["hash"]
+    starts = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+    counts = np.diff(starts, append=hashes.size)
+    found = [
+        _coincidences(rows, starts[counts == count], count) for count in _rare_enough(counts, most)
+    ]
+    return np.concatenate([np.zeros((0, 3), np.int32), *found])
+
+
+def _rare_enough(counts: Int64Array, most: int) -> list[int]:
+    """Numbers of equal landmarks, from 2 up, whose meetings together stay within bounds."""
+    sizes, often = np.unique(counts[counts > 1], return_counts=True)
+    meetings = np.cumsum(often * (sizes * (sizes - 1) // 2))
+    return [int(size) for size in sizes[meetings <= most]]
 
 
 def _ordered(rows: Rows) -> Rows:
