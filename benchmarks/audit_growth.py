@@ -8,7 +8,8 @@ largest resident size of the process that audits, above that of one that audits 
 
 With ``--matching`` only the matching of near copies is measured, of fingerprints that are made up:
 as full as those of 3 minutes, with frequencies and times that 20 synthetic voices sing; every
-thousandth recording is a copy that has three fifths of another's landmarks.
+thousandth recording is a copy that has three fifths of another's landmarks. The share is that of
+the landmarks that were looked at.
 """
 
 from __future__ import annotations
@@ -107,13 +108,14 @@ def print_growth(counts: list[int], seconds: float) -> None:
 
 def print_matching(counts: list[int]) -> None:
     """A row of matching alone for each number of recordings, each in a process of its own."""
-    print("| recordings | landmarks | dealing s | matching s | peak MB | copies | false alarms |")
-    print("|---|---|---|---|---|---|---|")
+    head = ("recordings", "landmarks", "dealing s", "matching s", "share", "MB", "copies", "wrong")
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for count in counts:
         row = call_apart("benchmarks.audit_growth", "match", count)
         print(
             f"| {count:,} | {row['landmarks']:,} | {row['dealing']:.0f} | {row['matching']:.0f} | "
-            f"{row['megabytes']:.0f} | {row['found']} of {row['planted']} | {row['wrong']} |",
+            f"{row['share']:.2f} | {row['megabytes']:.0f} | {row['found']} of {row['planted']} | "
+            f"{row['wrong']} |",
             flush=True,
         )
 
@@ -137,8 +139,9 @@ def match(count: int) -> dict[str, float]:
             before = one
         began = time.process_time()
         pairs = {(pair.one, pair.other) for pair in table.near_copies()}
-        matching = time.process_time() - began
+        matching, share = time.process_time() - began, table.share
     return {
+        "share": share,
         "landmarks": landmarks_given,
         "dealing": dealing,
         "matching": matching,

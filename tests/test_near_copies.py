@@ -107,9 +107,16 @@ def test_copies_are_found_where_landmarks_meet_by_chance_most_of_the_time(
         prints.append(Landmarks(hashes, rng.integers(0, 10_000, 4_000).astype(np.int32)))
     kept = np.sort(rng.choice(4_000, 2_500, replace=False))
     prints.append(Landmarks(prints[7].hashes[kept], prints[7].frames[kept] + np.int32(40)))
-    (pair,) = near_copies(prints)
+    with LandmarkTable() as table:
+        for owner, one in enumerate(prints):
+            table.add(owner, one)
+        (pair,) = table.near_copies()
+        assert 1 / 64 <= table.share < 0.5
     assert (pair.one, pair.other) == (7, 30)
     assert pair.share > 0.3
+    with LandmarkTable() as table:
+        assert table.near_copies() == ()
+        assert table.share == 1
 
 
 def test_landmarks_without_room_are_named(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def audit(
         min_shared=run,
         left_out=left_out,
         ignored=manifest.ignored,
+        near_sample=table.share,
     )
     given |= {name: (split,) for name, split in (splits or {}).items()}
     spans = _span_table(manifest)

@@ -88,6 +88,11 @@ class LandmarkTable:
         Where files may be made; None: where the system keeps temporary files. They go when the
         table is closed.
 
+    Attributes
+    ----------
+    share
+        Share of the landmarks that :meth:`near_copies` looked at, 1 but for large corpora.
+
     Examples
     --------
     >>> one = Landmarks(np.arange(20, dtype=np.uint64), np.arange(20, dtype=np.int32))
@@ -103,6 +108,7 @@ class LandmarkTable:
         self._files: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[Rows] = []
         self._count = 0
+        self.share = 1.0
         # Of every recording with landmarks: how many, and the largest.
         self._sizes: dict[int, int] = {}
         self._last: dict[int, int] = {}
@@ -156,6 +162,7 @@ class LandmarkTable:
             total, looked_at = total + len(rows), looked_at + 1
         rows = np.concatenate([np.zeros((0, 3), np.int32), *meetings])
         meetings.clear()
+        self.share = looked_at / _PARTS
         found, common = _count_rows(rows)
         del rows
         # A copy that starts between two frames scatters over two neighbouring shifts.

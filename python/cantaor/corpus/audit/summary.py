@@ -67,6 +67,9 @@ class AuditReport:
         Pairs of entries that are copies but for level, rate or codec.
     min_shared
         Shared runs of this many samples were found for sure.
+    near_sample
+        Share of the landmarks that near copies were told by, 1 but for corpora of some ten
+        thousand recordings and more: the smaller it is, the more two must have in common.
     leaks
         Leak figures of each split.
     left_out
@@ -91,6 +94,7 @@ class AuditReport:
     leaks: tuple[LeakFigures, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
+    near_sample: float = 1.0
 
     @cached_property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
@@ -135,6 +139,7 @@ class AuditReport:
             "faults": {kind: sum(f.kind == kind for f in self.faults) for kind in KINDS},
             "ignored": len(self.ignored),
             "min_shared_samples": self.min_shared,
+            "near_sample": self.near_sample,
         }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
