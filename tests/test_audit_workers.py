@@ -148,6 +148,28 @@ def test_killed_and_finished_is_undisturbed(corpus: Path, undisturbed: str, tmp_
     assert text_of(audit(corpus, cache=cache)) == undisturbed
 
 
+@pytest.mark.slow
+def test_dask_gives_the_same_audit_also_when_a_worker_dies(
+    corpus: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        killed: list[int] = []
+
+        def kill_one(done: int) -> None:
+            if done >= 2 and not killed:
+                killed.append(next(iter(cluster.workers.values())).pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        found = audit(
+            corpus, dask=cluster.scheduler_address, cache=tmp_path / "cache", progress=kill_one
+        )
+    assert killed
+    assert text_of(found) == undisturbed
+
+
 def test_the_command_takes_workers_and_a_cache(corpus: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     first = cantaor("audit", corpus, "--workers", "2", "--cache", cache, "--json")
