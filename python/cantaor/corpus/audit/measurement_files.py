@@ -19,7 +19,6 @@ from cantaor.corpus.audit.measuring import (
     FilePass,
     Measured,
     measure_entries,
-    with_remarks,
 )
 from cantaor.corpus.audit.winnowing import ClipAnchors
 from cantaor.corpus.manifest import Manifest, ManifestEntry
@@ -108,7 +107,7 @@ class SharedPass:
         job = FilePass([entry], rate, stated, self.min_shared, True, ())
 
         def keep() -> None:
-            found = with_remarks(job.finish(location, channel), stream.warnings, {})
+            found = job.finish(location, channel, stream.warnings)
             measured = [one for one in found if isinstance(one, Measured)]
             if path is not None and measured:
                 _write(path, measured)

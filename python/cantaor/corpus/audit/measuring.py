@@ -131,10 +131,10 @@ def measure_entries(
             accompanied = job.accompaniment(found, location, channel)
     except AudioError as error:
         return [error] * len(entries)
-    return with_remarks(found, warnings, accompanied)
+    return _with_remarks(found, warnings, accompanied)
 
 
-def with_remarks(
+def _with_remarks(
     found: Sequence[Measured | AudioError],
     warnings: tuple[str, ...],
     accompanied: Mapping[int, str],
@@ -175,10 +175,12 @@ class FilePass:
         self._begin(long := np.zeros(1, np.int64))
         return self._pass_on(blocks, long)
 
-    def finish(self, location: str, channel: str | int) -> list[Measured | AudioError]:
-        """What is found once all blocks were watched."""
+    def finish(
+        self, location: str, channel: str | int, warnings: tuple[str, ...]
+    ) -> list[Measured | AudioError]:
+        """What is found once all blocks were watched, with the warnings of the file."""
         found = self._answers({0: self._passing[0].finish()})
-        return with_remarks(found, (), self.accompaniment(found, location, channel))
+        return _with_remarks(found, warnings, self.accompaniment(found, location, channel))
 
     def _begin(self, long: Int64Array) -> None:
         expected = np.minimum(self._last, self._stated) - self._first

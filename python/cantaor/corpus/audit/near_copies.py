@@ -109,9 +109,9 @@ class LandmarkTable:
         self._waiting: list[Rows] = []
         self._count = 0
         self.share = 1.0
-        # Of every recording with landmarks: how many, and the largest.
-        self._sizes: dict[int, int] = {}
-        self._last: dict[int, int] = {}
+        # Up to where every recording has all its landmarks: of more than are kept, those with the
+        # smallest hashes were.
+        self._ends: dict[int, int] = {}
 
     def __enter__(self) -> LandmarkTable:
         return self
@@ -138,7 +138,7 @@ class LandmarkTable:
             return
         rows = np.empty(size, _ROW)
         rows["hash"], rows["owner"], rows["frame"] = prints.hashes, owner, prints.frames
-        self._sizes[owner], self._last[owner] = size, int(prints.hashes[-1])
+        self._ends[owner] = int(prints.hashes[-1]) if size == MAX_LANDMARKS else 2**64 - 1
         self._waiting.append(rows)
         self._count += size
         if self._count > self._held:
@@ -181,13 +181,8 @@ class LandmarkTable:
     def _comparable(self, one: Int32Array, other: Int32Array, looked_at: int) -> Int64Array:
         """Landmarks looked at of the recording with fewer, up to where either was cut short."""
         pairs = np.unique(np.stack([one, other], axis=1), axis=0)
-        # What has more landmarks than are kept has those with the smallest hashes.
-        none = 2**64 - 1
-        ends = [
-            [self._last[o] if self._sizes[o] == MAX_LANDMARKS else none for o in pair]
-            for pair in pairs.tolist()
-        ]
-        last = np.tile(np.array([min(two) for two in ends], np.uint64), 2)
+        ends = [min(self._ends[a], self._ends[b]) for a, b in pairs.tolist()]
+        last = np.tile(np.array(ends, np.uint64), 2)
         counts = np.zeros(last.size, np.int64)
         for part in self._parts(looked_at):
             counts += _count_up_to(part, pairs.T.ravel(), last)
