@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from cantaor.errors import ArgumentError, CantaorError, WorkerError, WorkspaceError, require_extra
 from cantaor.parallel.processes import open_processes, require_main_guard, start_server
 
@@ -99,7 +101,9 @@ def open_pool(
         with _dask_pool(dask, number) as pool:
             yield pool
     elif number == 1:
-        yield WorkerPool()
+        # Products of matrices here are small: other threads of theirs would only wait busily.
+        with threadpool_limits(1, user_api="blas"):
+            yield WorkerPool()
     else:
         require_main_guard()
         with _one_thread_each():
