@@ -25,7 +25,8 @@ from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.clip_splits import prepare_clips
 from cantaor.experiments.train_evaluate import train_workspace
 from cantaor.learn.data.subsets import select_split
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities, predict
+from cantaor.learn.evaluation.evaluation import predict
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.identification.calibration import WINDOWS_PER_DECISION
 from cantaor.learn.training.recipes import recipe_settings

@@ -48,7 +48,7 @@ INNER: dict[str, tuple[tuple[str, ...], ...]] = {
         ("audit", "synthetic"),
     ),
     "learn": (
-        ("_torch",),
+        ("_torch", "threads"),
         ("data", "features"),
         ("encoders", "networks"),
         ("training",),

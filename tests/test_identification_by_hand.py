@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities, measure
+from cantaor.learn.evaluation.evaluation import measure
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.identification.calibration import Calibration, held_out, split_into_decisions
 from cantaor.learn.identification.decisions import MIN_NAMED, decide, score_recording
 from cantaor.learn.identification.enrolment import (

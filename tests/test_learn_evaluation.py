@@ -13,7 +13,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_s
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet, equal_length_batches
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities, evaluate, measure, predict
+from cantaor.learn.evaluation.evaluation import evaluate, measure, predict
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.training.settings import TrainingSettings
 from cantaor.learn.training.trained_model import TrainedModel, build_classifier
 from tests.reference import learn as reference

@@ -7,7 +7,7 @@ the same chain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -113,12 +113,16 @@ class FoundClips:
         Symbols of each clip's motif.
     start_s, end_s
         float64 (n,), the clips in seconds; n at least 1.
+    sung
+        int64 (m,), index in the dictionary of every motif instance of the recording, whatever clips
+        were selected.
     """
 
     name: str
     motifs: tuple[tuple[int, ...], ...]
     start_s: Float64Array
     end_s: Float64Array
+    sung: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.motifs)
@@ -153,7 +157,7 @@ def find_clips(
         raise AudioError(f"{name}: none of the {len(finder.motifs)} known motifs is sung in it")
     starts, ends = clip_spans(kind, found, contour, samples / sample_rate, [0])
     motifs = tuple(tuple(finder.motifs[int(i)].tolist()) for i in found.motif)
-    return FoundClips(name, motifs, starts, ends)
+    return FoundClips(name, motifs, starts, ends, found.motif)
 
 
 #: Which clips of a recording a model is asked about.
@@ -208,7 +212,7 @@ def select_windows(found: FoundClips, windows: str) -> FoundClips:
         ]
         for start, end in zip(left, right, strict=True)
     )
-    return FoundClips(found.name, motifs, left, right)
+    return FoundClips(found.name, motifs, left, right, found.sung)
 
 
 def track_pitch(audio: Recording, settings: Settings, name: str = "audio") -> PitchTrack:

@@ -46,6 +46,8 @@ class ManifestEntry:
         Side of a given split, such as ``"train"`` or ``"test"``; empty where none is given.
     source_hash
         Key of the decoded samples of the whole file; empty where not computed.
+    motif
+        Symbols of the motif that is sung in a clip, separated by blanks; empty where not known.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class ManifestEntry:
     duration_s: float | None = None
     split: str = ""
     source_hash: str = ""
+    motif: str = ""
 
     def __post_init__(self) -> None:
         for name in ("path", "singer", "recording"):
@@ -98,6 +101,17 @@ class ManifestEntry:
     def source(self) -> str:
         """``group`` where it is known, else ``recording``: what a fair split keeps together."""
         return self.group or self.recording
+
+
+def motif_name(symbols: Iterable[int]) -> str:
+    """How an entry names a motif.
+
+    Examples
+    --------
+    >>> motif_name((1, -2, 1))
+    '1 -2 1'
+    """
+    return " ".join(map(str, symbols))
 
 
 @dataclass(frozen=True, slots=True)

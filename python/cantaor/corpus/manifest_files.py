@@ -1,8 +1,8 @@
 """Manifests on disk: CSV or Parquet, one row per entry, paths relative to the file.
 
 Columns: ``path``, ``singer``, and where known ``recording``, ``group``, ``style``, ``start_s``,
-``end_s``, ``content_hash``, ``duration_s``, ``split``, ``source_hash``. Further columns are left
-alone. Without a ``recording`` the path without its extension names it.
+``end_s``, ``content_hash``, ``duration_s``, ``split``, ``source_hash``, ``motif``. Further columns
+are left alone. Without a ``recording`` the path without its extension names it.
 """
 
 from __future__ import annotations

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from cantaor.clips.batches import cut_blocks
 from cantaor.corpus.identity import plain_name, unique_recordings
-from cantaor.corpus.manifest import Manifest
+from cantaor.corpus.manifest import Manifest, motif_name
 from cantaor.errors import CorpusError
 from cantaor.io.audio import AudioStream, open_audio
 from cantaor.io.resampling import resampled
@@ -17,7 +18,7 @@ from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.encoders.sources import EmbeddingSource, add_embeddings
 from cantaor.learn.encoders.tables import Span
 from cantaor.pipeline.mine import Progress
-from cantaor.types import Float32Array
+from cantaor.types import Float32Array, Int64Array, Motifs
 
 # A sample that no recording reaches: the end of a clip that goes on to its file's end.
 _ENDLESS = 1 << 62
@@ -31,6 +32,7 @@ def load_clipset(
     sample_rate: int,
     by_group: bool = False,
     encoder: EmbeddingSource | None = None,
+    motifs: Motifs | None = None,
 ) -> ClipSet:
     """Read the audio of clips; every file is decoded once.
 
@@ -49,6 +51,8 @@ def load_clipset(
         Whether the set's recordings are source groups, where the manifest names any.
     encoder
         Gives every clip its embedding.
+    motifs
+        Dictionary that the motifs of the entries are looked up in.
 
     Raises
     ------
@@ -85,10 +89,19 @@ def load_clipset(
         recording,
         sample_rate,
     )
+    if motifs is not None:
+        loaded = replace(loaded, motifs=_motif_places(clips, motifs))
     if encoder is None:
         return loaded
     spans = [Span(clips.location(entry), *entry.span) for entry in clips.entries]
     return add_embeddings(loaded, encoder, spans)
+
+
+def _motif_places(clips: Manifest, motifs: Motifs) -> Int64Array:
+    """Index of each entry's motif in a dictionary; -1 where it is not in it."""
+    places = {motif_name(motif.tolist()): place for place, motif in enumerate(motifs)}
+    found = [places.get(entry.motif, -1) for entry in clips.entries]
+    return np.array(found, dtype=np.int64)
 
 
 def _cut_file(

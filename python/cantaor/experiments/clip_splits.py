@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cantaor.chain import DATA, MotifFinder, clip_spans, locate, reduce_contour
-from cantaor.corpus.manifest import Manifest, ManifestEntry
+from cantaor.corpus.manifest import Manifest, ManifestEntry, motif_name
 from cantaor.corpus.splits.overlap import encode_columns, share_notes, shared_audio
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.corpus.splits.validation import validation_split
@@ -261,13 +261,15 @@ def _cut_sides(
 ) -> tuple[_CutClips, Split, MotifFinder]:
     """Clips of recordings on two sides, found with what is fitted on the training side."""
     finder = fit_finder(workspace, [recordings[i] for i in whole.train])
-    spans = []
+    spans, sung = [], []
     for index, one in enumerate(recordings):
         track = workspace.track(one.pitch_key)
         contour = reduce_contour(track, finder.clusters, finder.settings)
         found = locate(finder.motifs, contour, finder.settings)
         spans.append(clip_spans(data, found, contour, one.duration_s, [seed, index]))
-    cut = _cut_clips(recordings, spans)
+        sung.append(found.motif)
+    names = [motif_name(motif.tolist()) for motif in finder.motifs]
+    cut = _cut_clips(recordings, spans, [[names[i] for i in own.tolist()] for own in sung])
     test = np.isin(np.repeat(np.arange(len(spans)), [len(s) for s, _ in spans]), whole.test)
     split = Split(np.flatnonzero(~test), np.flatnonzero(test), whole.protocol, whole.leaks)
     return cut, split, finder
@@ -327,13 +329,19 @@ def _require_clips(
 
 
 def _cut_clips(
-    recordings: Sequence[MinedRecording], spans: Sequence[tuple[Float64Array, Float64Array]]
+    recordings: Sequence[MinedRecording],
+    spans: Sequence[tuple[Float64Array, Float64Array]],
+    sung: Sequence[Sequence[str]] | None = None,
 ) -> _CutClips:
-    """One clip for each span of each recording; times of the entries count in the files."""
+    """One clip for each span of each recording; times of the entries count in the files.
+
+    ``sung`` names the motif of each span, where it counts for who sings.
+    """
     entries: list[ManifestEntry] = []
     owners: list[MinedRecording] = []
-    for one, (starts, ends) in zip(recordings, spans, strict=True):
+    for index, (one, (starts, ends)) in enumerate(zip(recordings, spans, strict=True)):
         owners += [one] * len(starts)
+        motifs = [""] * len(starts) if sung is None else sung[index]
         entries += [
             ManifestEntry(
                 one.path,
@@ -343,8 +351,9 @@ def _cut_clips(
                 start_s=float(start) + one.offset_s,
                 end_s=float(end) + one.offset_s,
                 source_hash=one.source_hash,
+                motif=motif,
             )
-            for start, end in zip(starts, ends, strict=True)
+            for start, end, motif in zip(starts, ends, motifs, strict=True)
         ]
     columns = {
         "labels": [e.singer for e in entries],

@@ -13,6 +13,7 @@ from cantaor.experiments.clip_loading import load_clipset
 from cantaor.experiments.learnt_audio import CLIPS, checked_clips, own_clips, own_share, share_with
 from cantaor.inference.embeddings import held_out_table
 from cantaor.io.files import file_name, write_json, write_table
+from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.data.subsets import select_split
 from cantaor.learn.encoders.sources import EmbeddingSource
 from cantaor.learn.evaluation.evaluation import (
@@ -24,6 +25,9 @@ from cantaor.learn.evaluation.evaluation import (
 )
 from cantaor.learn.export.attached_encoder import attach_encoder
 from cantaor.learn.export.bundle import Bundle, load_bundle, model_channel
+from cantaor.learn.identification.enrolment import backend_from_bundle
+from cantaor.learn.identification.melody import Melody
+from cantaor.learn.identification.saved_finder import finder_from_bundle
 from cantaor.pipeline.mine import Progress
 from cantaor.pipeline.publishing import stage_versions
 from cantaor.workspace.provenance import CANTAOR, MadeBy
@@ -68,11 +72,12 @@ def evaluate_model(
     protocol = str(bundle.extra.get("protocol", "")) if clips is None else "file"
     tested = tested_clips(model, clips, bundle)
     shared = own_share(model, bundle) if clips is None else share_with(model, tested)
-    rate = bundle.trained.module.sample_rate
-    loaded = load_clipset(
-        tested, bundle.trained.classes, progress, sample_rate=rate, encoder=encoder
-    )
-    result = replace(evaluate(bundle.trained, loaded, protocol=protocol), shared_audio=shared)
+    # Motifs that other tables name were found with other clusters.
+    melody = backend_from_bundle(bundle).melody if clips is None else None
+    loaded = _load(tested, bundle, melody, progress, encoder)
+    join = None if melody is None else melody.join
+    result = evaluate(bundle.trained, loaded, protocol=protocol, join=join)
+    result = replace(result, shared_audio=shared)
     if clips is None:
         _write_figures(model / FIGURES, result, bundle)
     return result
@@ -106,15 +111,14 @@ def evaluate_workspace(
     folder = model or workspace.path / "model"
     bundle = attach_encoder(load_bundle(folder), encoder)
     tested = tested_clips(folder, None, bundle)
-    rate = bundle.trained.module.sample_rate
-    clips = load_clipset(
-        tested, bundle.trained.classes, progress, sample_rate=rate, encoder=encoder
-    )
+    melody = backend_from_bundle(bundle).melody
+    clips = _load(tested, bundle, melody, progress, encoder)
+    join = None if melody is None else melody.join
     labels = labels_in_order_of(bundle.trained, clips)
     probabilities, embeddings = predict(bundle.trained, clips)
     protocol = str(bundle.extra.get("protocol", ""))
     result = replace(
-        measure(probabilities, labels, bundle.trained.classes, clips, protocol),
+        measure(probabilities, labels, bundle.trained.classes, clips, protocol, join),
         shared_audio=own_share(folder, bundle),
     )
     facts = bundle.extra.get("workspace", {})
@@ -126,6 +130,24 @@ def evaluate_workspace(
     _write_figures(folder / FIGURES, result, bundle)
     _write_figures(workspace.path / f"evaluation-{name}.json", result, bundle, {"workspace": facts})
     return result
+
+
+def _load(
+    tested: Manifest,
+    bundle: Bundle,
+    melody: Melody | None,
+    progress: Progress | None,
+    encoder: EmbeddingSource | None,
+) -> ClipSet:
+    """Audio of the clips, and their motifs where these count."""
+    return load_clipset(
+        tested,
+        bundle.trained.classes,
+        progress,
+        sample_rate=bundle.trained.module.sample_rate,
+        encoder=encoder,
+        motifs=None if melody is None else finder_from_bundle(bundle).motifs,
+    )
 
 
 def _state(facts: object) -> str:

@@ -40,6 +40,7 @@ from cantaor.learn.export.attached_encoder import attach_encoder, require_view
 from cantaor.learn.export.bundle import load_bundle
 from cantaor.learn.identification.decisions import decide, score_recording
 from cantaor.learn.identification.enrolment import backend_from_bundle
+from cantaor.learn.identification.saved_finder import finder_from_bundle
 from cantaor.learn.training.settings import TrainingSettings, settings_facts
 from cantaor.metrics.held_out_groups import balanced_mean, bootstrap_interval, coverage_curve
 from cantaor.pipeline.mine import Progress
@@ -296,6 +297,7 @@ def _ask(
 ) -> GroupAnswer:
     """The model's answer for all clips of a group together."""
     bundle = attach_encoder(load_bundle(model), encoder)
+    backend = backend_from_bundle(bundle)
     classes = bundle.trained.classes
     # Clips with another label share audio with the group; what they are called does not matter.
     entries = tuple(replace(entry, singer=singer) for entry in tested.entries)
@@ -304,9 +306,10 @@ def _ask(
         classes,
         sample_rate=bundle.trained.module.sample_rate,
         encoder=encoder,
+        motifs=None if backend.melody is None else finder_from_bundle(bundle).motifs,
     )
     probabilities, embeddings = predict(bundle.trained, clips)
-    scores, unknown = score_recording(probabilities, embeddings, backend_from_bundle(bundle))
+    scores, unknown = score_recording(probabilities, embeddings, backend, clips.motifs)
     best = int(np.argmax(scores))
     right = probabilities.argmax(axis=1) == classes.index(singer)
     return GroupAnswer(

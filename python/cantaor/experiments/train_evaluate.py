@@ -44,6 +44,7 @@ from cantaor.pipeline.mine import Progress
 from cantaor.plotting.contours import save_figure
 from cantaor.plotting.learning_curves import plot_training
 from cantaor.settings import check_channel
+from cantaor.types import Motifs
 from cantaor.workspace.changes import workspace_facts
 from cantaor.workspace.workspace import Workspace
 
@@ -90,7 +91,8 @@ def train_workspace(
     folder = require_local(out or workspace.path / "model", "a model")
     require_model_folder(folder)
     clips = hash_entries(prepared.clips)
-    trained, backend, unfinished = _train(clips, settings, folder, progress, encoder)
+    motifs = prepared.finder.motifs
+    trained, backend, unfinished = _train(clips, settings, folder, progress, encoder, motifs)
     arrays, kept = backend_parts(backend)
     extra = {
         "protocol": prepared.protocol,
@@ -188,6 +190,7 @@ def _train(
     folder: Path,
     progress: Progress | None,
     encoder: EmbeddingSource | None,
+    motifs: Motifs | None = None,
 ) -> tuple[TrainedModel, ScoringBackend, Path]:
     """Train, or resume an interrupted training from its checkpoint beside the model."""
     require_view(settings, encoder)
@@ -200,6 +203,7 @@ def _train(
             sample_rate=settings.sample_rate,
             by_group=settings.model == PROFILE,
             encoder=encoder,
+            motifs=motifs if settings.model == PROFILE else None,
         )
         for side in ("train", "validation")
     )
@@ -213,7 +217,8 @@ def _train(
     key = training_digest(learning, held_out, settings)[:16]
     unfinished = _unfinished(folder) / key
     trained = train(learning, held_out, settings, checkpoint_dir=unfinished, progress=epochs)
-    return trained, make_backend(trained, join_clips(learning, held_out)), unfinished
+    known = 0 if motifs is None else len(motifs)
+    return trained, make_backend(trained, join_clips(learning, held_out), known), unfinished
 
 
 def _encoder_record(encoder: EmbeddingSource | None) -> dict[str, Any]:

@@ -322,7 +322,7 @@ def _open_network(number: int) -> Iterator[_Network]:
     if number == 1:
         yield _Network(None, 1)
         return
-    from cantaor.learn.identification.identification import native_threads
+    from cantaor.learn.threads import native_threads
 
     with native_threads(1):
         threads = ThreadPoolExecutor(number)

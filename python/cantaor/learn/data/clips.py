@@ -35,6 +35,9 @@ class ClipSet:
         Of ``samples``, Hz, or None: not stated. Where it is, models that take another refuse.
     embeddings
         float32 (n, dim), of each clip by an encoder from outside, or None.
+    motifs
+        int64 (n,), index of the motif that each clip is an instance of in a dictionary; -1 where
+        unknown. None: of no clip.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class ClipSet:
     recording: Int32Array = field(default_factory=lambda: np.empty(0, np.int32))
     sample_rate: int | None = None
     embeddings: Float32Array | None = None
+    motifs: Int64Array | None = None
 
     def __post_init__(self) -> None:
         if self.recording.size == 0 and len(self):
@@ -121,6 +125,7 @@ class ClipSet:
             self.recording[chosen],
             self.sample_rate,
             None if self.embeddings is None else self.embeddings[chosen],
+            None if self.motifs is None else self.motifs[chosen],
         )
 
     def batch(
@@ -172,6 +177,7 @@ def join_clips(first: ClipSet, second: ClipSet) -> ClipSet:
         np.concatenate([moved[first.recording], place[second.recording]]),
         first.sample_rate or second.sample_rate,
         _join_embeddings(first.embeddings, second.embeddings),
+        _join_motifs(first, second),
     )
 
 
@@ -186,6 +192,18 @@ def _join_embeddings(
             f"size of first's embeddings ({sizes[0]}) must be second's ({sizes[1]})"
         )
     return np.concatenate([first, second])
+
+
+def _join_motifs(first: ClipSet, second: ClipSet) -> Int64Array | None:
+    if first.motifs is None and second.motifs is None:
+        return None
+    unknown = np.full(len(first), -1), np.full(len(second), -1)
+    return np.concatenate(
+        [
+            none if one.motifs is None else one.motifs
+            for one, none in zip((first, second), unknown, strict=True)
+        ]
+    ).astype(np.int64)
 
 
 def check_rate(name: str, clips: ClipSet, sample_rate: int) -> None:
@@ -214,6 +232,10 @@ def _check(clips: ClipSet) -> None:
         raise ArgumentError(f"clip {clip} holds a sample that is not finite")
     if clips.embeddings is not None:
         _check_embeddings(clips.embeddings, len(clips))
+    if clips.motifs is not None and clips.motifs.shape != (len(clips),):
+        raise ArgumentError(
+            f"length of motifs ({clips.motifs.size}) must match clips ({len(clips)})"
+        )
     _check_index("labels", clips.labels, "classes", len(clips.classes), len(clips))
     _check_index("recording", clips.recording, "recordings", len(clips.recordings), len(clips))
 

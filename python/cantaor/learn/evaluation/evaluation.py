@@ -7,25 +7,26 @@ and ``missing`` names it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, roc_auc_score
 from torch import Tensor, nn
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet, check_rate, equal_length_batches
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.networks.classifier import SingerClassifier
 from cantaor.learn.networks.ensemble import EncoderClassifier
 from cantaor.learn.training.settings import pick_device
 from cantaor.learn.training.trained_model import TrainedModel
 from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
 
-#: Name of the rule of :func:`aggregate_probabilities`; what is fitted to its answers says so.
-VOTE_RULE = "geometric mean"
+#: Makes a recording's probabilities of those by its clips and of the motifs sung in it.
+Join: TypeAlias = Callable[[Float64Array, Int64Array], Float64Array]
 
 # Clips of one length that make a batch on a CPU: it costs as much again as so many clips gain.
 _MIN_CLIPS = 8
@@ -231,7 +232,12 @@ def _predict_batch(
 
 
 def evaluate(
-    trained: TrainedModel, clips: ClipSet, protocol: str = "", *, device: str = "auto"
+    trained: TrainedModel,
+    clips: ClipSet,
+    protocol: str = "",
+    *,
+    device: str = "auto",
+    join: Join | None = None,
 ) -> Evaluation:
     """Measure a model on labelled clips.
 
@@ -245,6 +251,8 @@ def evaluate(
         How the clips were set apart, kept with the figures.
     device
         As in :func:`predict`.
+    join
+        As in :func:`measure`.
 
     Raises
     ------
@@ -255,7 +263,7 @@ def evaluate(
     """
     labels = labels_in_order_of(trained, clips)
     probabilities, _ = predict(trained, clips, device=device)
-    return measure(probabilities, labels, trained.classes, clips, protocol)
+    return measure(probabilities, labels, trained.classes, clips, protocol, join)
 
 
 def labels_in_order_of(trained: TrainedModel, clips: ClipSet) -> Int32Array:
@@ -282,6 +290,7 @@ def measure(
     classes: tuple[str, ...],
     clips: ClipSet,
     protocol: str = "",
+    join: Join | None = None,
 ) -> Evaluation:
     """Metrics of given probabilities.
 
@@ -297,6 +306,9 @@ def measure(
         Where the recordings' names are found.
     protocol
         Kept with the figures.
+    join
+        Called with the probabilities of a recording by its clips and the motifs sung in it, where
+        ``clips`` know them; gives the recording's.
     """
     predicted = probabilities.argmax(axis=1)
     every = np.arange(len(classes))
@@ -316,7 +328,7 @@ def measure(
         confusion=confusion_matrix(labels, predicted, labels=every).astype(np.int64),
         recall=recall,
         auc_by_singer=auc,
-        by_recording=_by_recording(probabilities, labels, classes, clips),
+        by_recording=_by_recording(probabilities, labels, classes, clips, join),
         classes=classes,
         missing=tuple(name for name, value in recall.items() if value is None),
         protocol=protocol,
@@ -330,21 +342,30 @@ def _auc(is_singer: np.ndarray, score: Float32Array) -> float | None:
 
 
 def _by_recording(
-    probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...], clips: ClipSet
+    probabilities: Float32Array,
+    labels: Int32Array,
+    classes: tuple[str, ...],
+    clips: ClipSet,
+    join: Join | None,
 ) -> dict[str, RecordingPrediction]:
     predictions = {}
     for number in np.unique(clips.recording[clips.recording >= 0]):
         mine = clips.recording == number
-        predictions[clips.recordings[number]] = _aggregate(
-            probabilities[mine], labels[mine], classes
+        together = aggregate_probabilities(probabilities[mine])
+        if join is not None and clips.motifs is not None:
+            together = join(together, clips.motifs[mine])
+        predictions[clips.recordings[number]] = _prediction(
+            together, probabilities[mine], labels[mine], classes
         )
     return predictions
 
 
-def _aggregate(
-    probabilities: Float32Array, labels: Int32Array, classes: tuple[str, ...]
+def _prediction(
+    together: Float64Array,
+    probabilities: Float32Array,
+    labels: Int32Array,
+    classes: tuple[str, ...],
 ) -> RecordingPrediction:
-    together = aggregate_probabilities(probabilities)
     best = int(together.argmax())
     return RecordingPrediction(
         singer=classes[int(np.bincount(labels).argmax())],
@@ -353,33 +374,3 @@ def _aggregate(
         n=int(labels.size),
         accuracy=float(np.mean(probabilities.argmax(axis=1) == labels)),
     )
-
-
-def aggregate_probabilities(probabilities: ArrayLike) -> Float64Array:
-    """Probabilities of a recording: the normalised geometric mean of those of its clips.
-
-    The one rule by which evaluation, calibration and ``identify`` answer for a recording. On
-    2026-11-26 it and the arithmetic mean answered the same held-out votes
-    (``benchmarks/vote_rules.py``): on 400 votes of 20 windows, of source groups of two singers who
-    have three or more, .973 were right against .968 and the log loss was .136 against .276; on 40
-    held-out recordings of five invented voices .975 both and .305 against .425.
-
-    Parameters
-    ----------
-    probabilities
-        (n, classes), n at least 1.
-
-    Returns
-    -------
-    float64 (classes,), sums to 1.
-
-    Examples
-    --------
-    >>> aggregate_probabilities([[0.9, 0.1], [0.5, 0.5]]).round(2).tolist()
-    [0.75, 0.25]
-    """
-    shares = np.asarray(probabilities, dtype=np.float64)
-    mean = np.log(np.maximum(shares, 1e-12)).mean(axis=0)
-    together = np.exp(mean - mean.max())
-    answer: Float64Array = together / together.sum()
-    return answer

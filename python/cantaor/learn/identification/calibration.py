@@ -11,7 +11,7 @@ calibration error). Platt, J. (1999). Probabilistic outputs for support vector m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,15 +20,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.networks.ensemble import MLPEnsemble
 from cantaor.learn.training.ensemble_training import balanced_sampling_probabilities, fit_ensemble
 from cantaor.learn.training.window_features import WindowFeatures
 from cantaor.metrics.calibration_error import expected_calibration_error
 from cantaor.metrics.verification import equal_error_rate
-from cantaor.types import Float32Array, Float64Array, Int32Array, Int64Array
+from cantaor.types import Float64Array, Int32Array, Int64Array
 
 BoolArray: TypeAlias = NDArray[np.bool_]
+Refine: TypeAlias = Callable[[Float64Array, int, BoolArray], Float64Array]
 
 #: Windows averaged for one decision, about the motif clips of half a minute of singing.
 WINDOWS_PER_DECISION = 20
@@ -96,9 +97,7 @@ def fit_temperature(
     min_temperature
         Smallest temperature.
     """
-    chance = (independent + 1) / (independent + 2)
-    expected = np.full(probabilities.shape, (1 - chance) / (probabilities.shape[1] - 1))
-    expected[np.arange(labels.size), labels] = chance
+    expected = smoothed_labels(labels, probabilities.shape[1], independent)
 
     def negative_log_likelihood(log_temperature: float) -> float:
         calibrated = apply_temperature(probabilities, float(np.exp(log_temperature)))
@@ -110,8 +109,69 @@ def fit_temperature(
     return float(np.exp(found.x))
 
 
-def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibration | None:
-    """Temperature and threshold, by training on parts of the training clips, tested on the rest.
+def smoothed_labels(labels: Int64Array, singers: int, independent: int) -> Float64Array:
+    """What is expected of each decision, float64 (n, singers); see :func:`fit_temperature`.
+
+    Examples
+    --------
+    >>> smoothed_labels(np.array([1]), 3, 8).round(3).tolist()
+    [[0.05, 0.9, 0.05]]
+    """
+    chance = (independent + 1) / (independent + 2)
+    expected = np.full((labels.size, singers), (1 - chance) / (singers - 1))
+    expected[np.arange(labels.size), labels] = chance
+    return expected
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Withheld:
+    """Networks that were trained on parts of the training windows.
+
+    Attributes
+    ----------
+    profiles
+        The training windows.
+    members
+        One network for each row of ``held``, then one for each row of ``left``.
+    held
+        bool (draws, n), windows of one source group of every singer that has several.
+    again
+        bool (parts, n), the groups of known singers that are left out beside those of ``left``.
+    left
+        bool (parts, n), all windows of some singers.
+    """
+
+    profiles: WindowFeatures
+    members: tuple[MLPEnsemble, ...]
+    held: BoolArray
+    again: BoolArray
+    left: BoolArray
+
+    def known(self) -> Iterator[tuple[MLPEnsemble, BoolArray, BoolArray]]:
+        """Each network of a draw, the windows it has not heard, those of singers that it knows."""
+        yield from zip(self.members, self.held, self.held, strict=False)
+
+    def same(self) -> Iterator[tuple[MLPEnsemble, BoolArray, BoolArray]]:
+        """The same of networks that do not know some singers."""
+        of_parts = self.members[len(self.held) :]
+        yield from zip(of_parts, self.again | self.left, self.again & ~self.left, strict=True)
+
+    def other(self) -> Iterator[tuple[MLPEnsemble, BoolArray, BoolArray]]:
+        """The same with the windows of the singers that they do not know."""
+        of_parts = self.members[len(self.held) :]
+        yield from zip(of_parts, self.again | self.left, self.left, strict=True)
+
+    def probabilities(self, member: MLPEnsemble, windows: BoolArray) -> Float64Array:
+        """What a network says of some windows, float64 (windows, singers)."""
+        values = torch.from_numpy(self.profiles.values[windows])
+        with torch.inference_mode():
+            logits, _ = member(values[None])
+            probabilities: Float64Array = logits[0].softmax(-1).double().numpy()
+        return probabilities
+
+
+def withhold(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Withheld | None:
+    """Train on parts of the training clips, to be tested on the rest.
 
     Every singer with two or more source groups gives up one of them in turn, and every singer is
     left out once: alone, or where there are more than ten, with as many others as make ten parts.
@@ -127,7 +187,7 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
 
     Returns
     -------
-    Calibration, or None where nobody has two source groups or there are fewer than three singers.
+    Withheld, or None where nobody has two source groups or there are fewer than three singers.
     """
     held = held_out(profiles)
     singers = np.unique(profiles.labels)
@@ -136,11 +196,33 @@ def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibr
     left = _left_out(profiles, singers)
     again = held[np.arange(len(left)) % len(held)]
     ensemble = _fit_without(profiles, np.concatenate([held, again | left]), n_classes, seed)
-    members = [ensemble.member(row) for row in range(len(held) + len(left))]
-    known, labels = _decisions(profiles, members[: len(held)], held)
-    temperature = fit_temperature(known, labels, np.unique(profiles.groups[held.any(0)]).size)
-    same, _ = _decisions(profiles, members[len(held) :], again & ~left)
-    other, _ = _decisions(profiles, members[len(held) :], left)
+    members = tuple(ensemble.member(row) for row in range(len(held) + len(left)))
+    return Withheld(profiles, members, held, again, left)
+
+
+def calibrate(profiles: WindowFeatures, n_classes: int, seed: int = 0) -> Calibration | None:
+    """Temperature and threshold, by :func:`withhold`; None where nothing can be left out."""
+    withheld = withhold(profiles, n_classes, seed)
+    return None if withheld is None else calibration_of(withheld)
+
+
+def calibration_of(withheld: Withheld, more: Refine | None = None) -> Calibration:
+    """Temperature and threshold that networks need for what they have not heard.
+
+    Parameters
+    ----------
+    withheld
+        The networks.
+    more
+        Called with the results of runs of windows, their source group, and the windows that the
+        network has not heard; gives the results that count. None: those of the network.
+    """
+    groups = withheld.profiles.groups
+    known, labels = _decisions(withheld, withheld.known(), more)
+    independent = np.unique(groups[withheld.held.any(0)]).size
+    temperature = fit_temperature(known, labels, independent)
+    same, _ = _decisions(withheld, withheld.same(), more)
+    other, _ = _decisions(withheld, withheld.other(), more)
     point = equal_error_rate(same.max(axis=1), other.max(axis=1))
     right = known.argmax(axis=1) == labels
     return Calibration(
@@ -193,21 +275,17 @@ def _fit_without(
 
 
 def _decisions(
-    profiles: WindowFeatures, members: Sequence[MLPEnsemble], wanted: BoolArray
+    withheld: Withheld,
+    trials: Iterable[tuple[MLPEnsemble, BoolArray, BoolArray]],
+    more: Refine | None,
 ) -> tuple[Float64Array, Int64Array]:
-    """Each member's decisions on the windows wanted of it, group by group, and their singers."""
+    """Each network's decisions on the windows wanted of it, group by group, and their singers."""
+    profiles = withheld.profiles
     decisions, labels = [], []
-    for member, mask in zip(members, wanted, strict=True):
-        for group in np.unique(profiles.groups[mask]):
-            mine = mask & (profiles.groups == group)
-            runs = split_into_decisions(_probabilities(member, profiles.values[mine]))
-            decisions.append(runs)
+    for member, unseen, wanted in trials:
+        for group in np.unique(profiles.groups[wanted]).tolist():
+            mine = wanted & (profiles.groups == group)
+            runs = split_into_decisions(withheld.probabilities(member, mine))
+            decisions.append(runs if more is None else more(runs, group, unseen))
             labels += [int(profiles.labels[mine][0])] * len(runs)
     return np.concatenate(decisions), np.asarray(labels, np.int64)
-
-
-def _probabilities(member: MLPEnsemble, values: Float32Array) -> Float64Array:
-    with torch.inference_mode():
-        logits, _ = member(torch.from_numpy(values)[None])
-        probabilities: Float64Array = logits[0].softmax(-1).double().numpy()
-    return probabilities

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cantaor.learn.evaluation.evaluation import aggregate_probabilities
+from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.identification.calibration import apply_temperature
 from cantaor.learn.identification.enrolment import ScoringBackend, merge_enrolled
-from cantaor.types import Float32Array, Float64Array
+from cantaor.types import Float32Array, Float64Array, Int64Array
 
 NAMED, UNSURE, UNKNOWN = "named", "unsure", "unknown"
 
@@ -50,7 +50,10 @@ def decide(probability: float, unknown: bool | None) -> str | None:
 
 
 def score_recording(
-    probabilities: Float32Array, embeddings: Float32Array, backend: ScoringBackend
+    probabilities: Float32Array,
+    embeddings: Float32Array,
+    backend: ScoringBackend,
+    sung: Int64Array | None = None,
 ) -> tuple[Float64Array, bool | None]:
     """Probabilities of all known singers for a recording, and whether it is likely none of them.
 
@@ -60,30 +63,20 @@ def score_recording(
         float32 (n, classes) and (n, dim), of the recording's clips.
     backend
         What the model was calibrated with, and who was enrolled.
+    sung
+        int64 (n,), index of the motif of every instance in the recording; None where not known.
 
     Returns
     -------
     float64 (singers,), and None in the second place where the model was not calibrated.
     """
-    mean = aggregate_probabilities(probabilities)
-    scores = _read(mean, embeddings.mean(axis=0), backend)
-    return scores, _is_unknown(mean, int(np.argmax(scores)), backend)
-
-
-def _read(mean: Float64Array, embedding: Float32Array, backend: ScoringBackend) -> Float64Array:
-    probabilities = (
-        mean
-        if backend.calibration is None
-        else apply_temperature(mean, backend.calibration.temperature)
-    )
-    return (
-        probabilities
-        if backend.gallery is None
-        else merge_enrolled(probabilities, embedding, backend.gallery)
-    )
-
-
-def _is_unknown(mean: Float64Array, best: int, backend: ScoringBackend) -> bool | None:
-    if backend.calibration is None:
-        return None
-    return best < mean.size and float(mean.max()) < backend.calibration.unknown_below
+    mean, calibration = aggregate_probabilities(probabilities), backend.calibration
+    if backend.melody is not None and sung is not None and sung.size:
+        mean, calibration = backend.melody.join(mean, sung), backend.melody.calibration
+    scores = mean if calibration is None else apply_temperature(mean, calibration.temperature)
+    if backend.gallery is not None:
+        scores = merge_enrolled(scores, embeddings.mean(axis=0), backend.gallery)
+    if calibration is None:
+        return scores, None
+    is_trained = int(np.argmax(scores)) < mean.size
+    return scores, is_trained and float(mean.max()) < calibration.unknown_below

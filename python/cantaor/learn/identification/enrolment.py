@@ -13,22 +13,29 @@ SVM-based speaker recognition. Interspeech.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cantaor.errors import ArgumentError, ModelError
 from cantaor.learn.data.clips import ClipSet
-from cantaor.learn.evaluation.evaluation import VOTE_RULE
 from cantaor.learn.export.bundle import Bundle, is_number, shortened
 from cantaor.learn.identification.calibration import (
     Calibration,
     apply_temperature,
-    calibrate,
+    calibration_of,
     fit_temperature,
     held_out,
+    withhold,
+)
+from cantaor.learn.identification.melody import Melody, count_motifs, fit_melody
+from cantaor.learn.identification.saved_calibration import (
+    calibration_facts,
+    calibration_from,
+    melody_from,
+    melody_parts,
 )
 from cantaor.learn.networks.ensemble import EnsembleClassifier
 from cantaor.learn.training.ensemble_training import fit_wccn
@@ -39,6 +46,8 @@ from cantaor.learn.training.window_features import (
     profile_cache,
 )
 from cantaor.types import Float64Array, Int32Array
+
+AnyArray: TypeAlias = NDArray[Any]
 
 _TRAINED, _ENROLLED = "gallery_trained", "gallery_enrolled"
 
@@ -72,19 +81,20 @@ class ScoringBackend:
 
     Attributes
     ----------
-    calibration, gallery
-        None where the model has none.
+    calibration, gallery, melody
+        None where the model has none. ``calibration`` is that of the sound alone.
     """
 
     calibration: Calibration | None = None
     gallery: Gallery | None = None
+    melody: Melody | None = None
 
 
 #: Of models that keep nothing.
 NO_BACKEND = ScoringBackend()
 
 
-def make_backend(trained: TrainedModel, clips: ClipSet) -> ScoringBackend:
+def make_backend(trained: TrainedModel, clips: ClipSet, motifs: int = 0) -> ScoringBackend:
     """What a trained model keeps; nothing for networks other than :class:`EnsembleClassifier`.
 
     Parameters
@@ -93,12 +103,19 @@ def make_backend(trained: TrainedModel, clips: ClipSet) -> ScoringBackend:
         The model.
     clips
         What it was trained on; ``recording`` is the source group.
+    motifs
+        Size of the dictionary that ``clips.motifs`` points into; 0: melody is not looked at.
     """
     if not isinstance(trained.module, EnsembleClassifier):
         return NO_BACKEND
     profiles = extract_window_features(clips, view=trained.settings.view, cache=profile_cache())
-    calibration = calibrate(profiles, len(trained.classes), trained.settings.seed)
-    return ScoringBackend(calibration, make_gallery(trained.module, profiles))
+    gallery, singers = make_gallery(trained.module, profiles), len(trained.classes)
+    withheld = withhold(profiles, singers, trained.settings.seed)
+    if withheld is None:
+        return ScoringBackend(None, gallery)
+    counts = count_motifs(clips, motifs)
+    melody = fit_melody(profiles, counts, withheld, singers) if counts.nnz else None
+    return ScoringBackend(calibration_of(withheld), gallery, melody)
 
 
 def make_gallery(singer: EnsembleClassifier, profiles: WindowFeatures) -> Gallery:
@@ -205,38 +222,27 @@ def gallery_parts(gallery: Gallery) -> tuple[dict[str, Float64Array], dict[str, 
     return {_TRAINED: gallery.trained, _ENROLLED: gallery.enrolled}, {"gallery": facts}
 
 
-def backend_parts(backend: ScoringBackend) -> tuple[dict[str, Float64Array], dict[str, Any]]:
+def backend_parts(backend: ScoringBackend) -> tuple[dict[str, AnyArray], dict[str, Any]]:
     """A backend as a bundle keeps it; empty where it holds nothing."""
+    arrays: dict[str, AnyArray]
     arrays, extra = ({}, {}) if backend.gallery is None else gallery_parts(backend.gallery)
     if backend.calibration is not None:
-        extra["calibration"] = {**asdict(backend.calibration), "rule": VOTE_RULE}
-    return arrays, extra
+        extra["calibration"] = calibration_facts(backend.calibration)
+    if backend.melody is None:
+        return arrays, extra
+    more, facts = melody_parts(backend.melody)
+    return {**arrays, **more}, {**extra, **facts}
 
 
 def backend_from_bundle(bundle: Bundle) -> ScoringBackend:
-    """Calibration and gallery that a bundle keeps."""
+    """Calibration, gallery and melody that a bundle keeps."""
     facts, gallery = bundle.extra.get("calibration"), bundle.extra.get("gallery")
-    where = f"model {bundle.path}".rstrip()
+    melody, where = bundle.extra.get("melody"), f"model {bundle.path}".rstrip()
     return ScoringBackend(
-        None if facts is None else _calibration_of(facts, where),
+        None if facts is None else calibration_from(facts, where),
         None if gallery is None else _gallery_of(bundle, gallery, where),
+        None if melody is None else melody_from(bundle, melody, where),
     )
-
-
-def _calibration_of(facts: Any, where: str) -> Calibration:
-    names = [field.name for field in fields(Calibration)]
-    numbers = isinstance(facts, dict) and all(is_number(facts.get(name)) for name in names)
-    if not numbers or not facts["temperature"] > 0:
-        raise ModelError(
-            f"{where}: 'calibration' must hold numbers under {', '.join(names)} with a temperature "
-            f"above 0, not {shortened(facts)}"
-        )
-    if facts.get("rule") != VOTE_RULE:
-        raise ModelError(
-            f"{where}: was calibrated for votes by {facts.get('rule', 'arithmetic mean')}, but "
-            f"this cantaor votes by {VOTE_RULE}; train the model again"
-        )
-    return Calibration(**{name: facts[name] for name in names})
 
 
 def _gallery_of(bundle: Bundle, facts: Any, where: str) -> Gallery:

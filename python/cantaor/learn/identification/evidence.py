@@ -60,6 +60,9 @@ class ClipPredictions:
         What identifies the recording's audio; empty where it was not taken.
     model
         What tells the model apart; empty where it did not come from a folder.
+    sung
+        int64 (m,), index in the model's dictionary of every motif instance of the recording; None
+        where not known.
     """
 
     path: str
@@ -71,6 +74,7 @@ class ClipPredictions:
     backend: ScoringBackend = NO_BACKEND
     content: str = ""
     model: str = ""
+    sung: Int64Array | None = None
 
 
 def find_evidence(predictions: ClipPredictions, first: Float64Array) -> tuple[Evidence, ...]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from cantaor.chain import FoundClips, find_clips, select_windows
 from cantaor.clips.spans import clip_bounds
@@ -69,6 +67,8 @@ class Identification:
         where the model was not calibrated and cannot tell.
     calibrated
         Whether the probabilities were.
+    melody
+        The singer for whom the motifs alone speak most; None where the model does not count them.
     """
 
     path: str
@@ -78,6 +78,7 @@ class Identification:
     embedding: Float32Array
     unknown: bool | None = None
     calibrated: bool = False
+    melody: str | None = None
 
     @property
     def decision(self) -> str | None:
@@ -87,7 +88,7 @@ class Identification:
         return decide(self.ranked[0].probability, self.unknown)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: path, singer, probability, decision, clips, ranked, evidence."""
+        """Plain values: path, singer, probability, decision, clips, melody, ranked, evidence."""
         return {
             "path": self.path,
             "singer": self.ranked[0].singer,
@@ -96,6 +97,7 @@ class Identification:
             "unknown": self.unknown,
             "calibrated": self.calibrated,
             "clips": self.clips,
+            "melody": self.melody,
             "ranked": [
                 {"singer": one.singer, "probability": one.probability} for one in self.ranked
             ],
@@ -283,6 +285,7 @@ def predict_recordings(
             backend,
             one.content,
             bundle.digest,
+            found.sung,
         )
 
 
@@ -291,17 +294,6 @@ def _span(recording: LocatedRecording, clip: int) -> Span:
     start_s, end_s = recording.found.start_s[clip], recording.found.end_s[clip]
     offset_s = recording.offset_s
     return Span(recording.location, offset_s + float(start_s), offset_s + float(end_s))
-
-
-@contextmanager
-def native_threads(number: int) -> Iterator[None]:
-    """Let torch compute with so many threads; as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> Identification:
@@ -317,7 +309,7 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
     backend = predictions.backend
     names = classes if backend.gallery is None else (*classes, *backend.gallery.names)
     probabilities, unknown = score_recording(
-        predictions.probabilities, predictions.embeddings, backend
+        predictions.probabilities, predictions.embeddings, backend, predictions.sung
     )
     order = np.argsort(-probabilities, kind="stable")
     first = singer_probabilities(predictions, int(order[0]))
@@ -329,4 +321,12 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
         predictions.embeddings.mean(axis=0),
         unknown,
         backend.calibration is not None,
+        _by_melody(predictions, classes),
     )
+
+
+def _by_melody(predictions: ClipPredictions, classes: tuple[str, ...]) -> str | None:
+    melody, sung = predictions.backend.melody, predictions.sung
+    if melody is None or sung is None:
+        return None
+    return classes[int(np.argmax(melody.shares.scores(sung)))]

@@ -21,6 +21,7 @@ from cantaor.learn.networks.ensemble import (
     EnsembleClassifier,
     MLPEnsemble,
 )
+from cantaor.learn.threads import native_threads
 from cantaor.learn.training.window_features import WindowFeatures
 from cantaor.types import Float32Array, Float64Array, Int32Array
 
@@ -192,7 +193,10 @@ def fit_ensemble(
             values = profiles.values[known].astype(np.float64)
             ensemble.mean[row, 0] = torch.from_numpy(values.mean(axis=0))
             ensemble.scale[row, 0] = torch.from_numpy(weights / (values.std(axis=0) + 1e-6))
-        history = _fit(ensemble, profiles, sampling, np.random.default_rng(seed), progress)
+        # Its products are small: two threads gain nothing, and on a busy machine they wait for
+        # each other, at five to seven times the processor time.
+        with native_threads(1):
+            history = _fit(ensemble, profiles, sampling, np.random.default_rng(seed), progress)
     return ensemble.eval(), tuple(history)
 
 
