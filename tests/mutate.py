@@ -47,8 +47,12 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "learn/identification/decisions.py",
             "learn/identification/enrolment.py",
             "learn/identification/evidence.py",
+            "learn/identification/melody.py",
         ),
-        ("test_identification_by_hand.py", "test_figures_by_hand.py", "test_learn_robust.py"),
+        (
+            *("test_identification_by_hand.py", "test_melody_by_hand.py"),
+            *("test_figures_by_hand.py", "test_learn_robust.py"),
+        ),
     ),
     "splits": (
         ("corpus/splits",),
@@ -60,7 +64,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "contour": (
         ("contour.py",),
-        ("test_contour.py", "test_vibrato.py", "properties/test_contour_properties.py"),
+        (
+            *("test_contour_by_hand.py", "test_contour.py", "test_vibrato.py"),
+            "properties/test_contour_properties.py",
+        ),
     ),
     "clips": (("clips/spans.py", "clips/batches.py"), ("test_clips_by_hand.py", "test_clips.py")),
     "corpus": (

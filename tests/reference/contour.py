@@ -95,3 +95,32 @@ def segments_within_margin(
         if segments:
             phrases.append(segments)
     return phrases
+
+
+def tonic(
+    cents: list[float], lengths: list[float], phrase_ends: list[int], end_weight: float
+) -> float | None:
+    """Pitch class with most weight under a Gaussian of 33 cents, in its most sung octave."""
+    if not cents:
+        return None
+    weights = [
+        length * (end_weight if index in phrase_ends else 1.0)
+        for index, length in enumerate(lengths)
+    ]
+
+    def apart(one: float, other: float) -> float:
+        around = (one - other) % 1200.0
+        return min(around, 1200.0 - around)
+
+    def strength(fold: float) -> float:
+        bells = [math.exp(-0.5 * (apart(c, fold) / 33.0) ** 2) for c in cents]
+        return sum(w * bell for w, bell in zip(weights, bells, strict=True))
+
+    peak = max((5.0 * step for step in range(240)), key=strength)
+    near = [i for i, c in enumerate(cents) if apart(c, peak) <= 66.0]
+    octaves: dict[int, list[int]] = {}
+    for i in near:
+        octaves.setdefault(round((cents[i] - peak) / 1200.0), []).append(i)
+    most = max(octaves.values(), key=lambda own: sum(weights[i] for i in own))
+    total = sum(weights[i] for i in most)
+    return sum(weights[i] * cents[i] for i in most) / total
