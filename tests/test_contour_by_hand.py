@@ -56,6 +56,13 @@ def test_the_tonic_lies_in_the_octave_that_is_sung_most() -> None:
     assert estimate_tonic(contour_of([1500, 300, 2700, 900], [5, 4, 4, 0.1], [4])) == 1500.0
 
 
+def test_what_lies_two_widths_away_in_another_octave_is_near() -> None:
+    # 2134 is 66 cents below the octave of 1000; with it the upper octave is sung more.
+    for low, expected in ((2134.0, (9 * 2200 + 4 * 2134) / 13), (2133.5, 1000.0)):
+        found = estimate_tonic(contour_of([1000, 2200, low, 400], [10, 9, 4, 0.1], [4]))
+        assert found == pytest.approx(expected)
+
+
 def test_the_tonic_is_a_weighted_mean_of_what_lies_near() -> None:
     found = estimate_tonic(contour_of([1190.0, 1210.0, 1500.0], [6, 2, 0.1], [3]))
     assert found == pytest.approx((6 * 1190 + 2 * 1210) / 8)

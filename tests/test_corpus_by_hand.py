@@ -9,7 +9,13 @@ from cantaor.corpus.audit import winnowing
 from cantaor.corpus.audit.landmarks import Landmarks
 from cantaor.corpus.audit.near_copies import near_copies
 from cantaor.corpus.audit.winnowing import AnchorStream, clip_anchors, place_on_timelines
-from cantaor.corpus.identity import SamplesHash, match_keys, place_clips, samples_hash
+from cantaor.corpus.identity import (
+    _PERIOD,
+    SamplesHash,
+    match_keys,
+    place_clips,
+    samples_hash,
+)
 
 
 def whole_numbers(size: int, seed: int = 0) -> np.ndarray:
@@ -78,6 +84,36 @@ def test_keys_that_are_alike_are_one_and_others_are_not() -> None:
     text = "1" * 17 + "-" + key.partition("-")[2]
     other = "1" * 17 + "-" + near.partition("-")[2]
     assert match_keys([text, other]) == [text, other]
+
+
+def test_what_lacks_a_length_is_no_key() -> None:
+    digits = samples_hash(np.sin(np.arange(1000, dtype=np.float32))).partition("-")[2]
+    # One step apart, which keys of the same audio may be.
+    near = f"{int(digits[:4], 16) + 1:04x}{digits[4:]}"
+    assert match_keys([f"3e8-{digits}", f"3e8-{near}"]) == [f"3e8-{digits}"] * 2
+    for size in ("", "1" * 17):
+        keys = [f"{size}-{digits}", f"{size}-{near}"]
+        assert match_keys(keys) == keys
+
+
+def test_clips_of_a_period_place_their_sources_and_shorter_ones_do_not() -> None:
+    rest = "-" + "0" * 52
+    assert _PERIOD == 16384
+    long, short = f"{_PERIOD:x}{rest}", f"{_PERIOD - 1:x}{rest}"
+    assert place_clips(["a", "b"], [long, long], [7.0, 4.0]).tracks == ("a", "a")
+    assert place_clips(["a", "b"], [short, short], [7.0, 4.0]).tracks == ("a", "b")
+
+
+def test_a_shift_leads_from_source_to_source() -> None:
+    clip = [f"{2 * _PERIOD:x}-" + digit * 52 for digit in "123"]
+    places = place_clips(
+        ["a", "b", "b", "c"], [clip[0], clip[0], clip[1], clip[1]], [7.0, 4.0, 10.0, 1.0]
+    )
+    # What is at 7 s in a is at 4 s in b; what is at 10 s in b is at 1 s in c.
+    assert places.tracks == ("a",) * 4
+    assert places.shifts_s.tolist() == [0.0, 3.0, 3.0, 12.0]
+    back = place_clips(["c", "b", "b", "a"], [clip[1], clip[1], clip[0], clip[0]], [1, 10, 4, 7])
+    assert back.shifts_s.tolist() == [0.0, -9.0, -9.0, -12.0]
 
 
 def test_sources_lie_where_what_they_share_does() -> None:

@@ -116,6 +116,16 @@ def test_a_span_past_the_end_is_an_error(tmp_path: Path) -> None:
         hash_entries(Manifest(entries, tmp_path))
 
 
+def test_a_span_of_less_than_a_sample_is_one(tmp_path: Path) -> None:
+    samples = np.random.default_rng(1).uniform(-0.5, 0.5, 100).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 1000, subtype="FLOAT")
+    spans = ((0.02, 0.0202), (0.02, 0.021), (0.02, 0.022))
+    entries = tuple(ManifestEntry("a.wav", "A", "a", start_s=s, end_s=e) for s, e in spans)
+    short, one, two = (e.content_hash for e in hash_entries(Manifest(entries, tmp_path)).entries)
+    assert short == one == samples_hash(samples[20:21])
+    assert two == samples_hash(samples[20:22])
+
+
 def test_a_manifest_whose_files_are_gone_says_so(tmp_path: Path) -> None:
     entries = tuple(ManifestEntry(f"{n}.wav", n[0], n) for n in ("a1", "a2", "b1", "b2"))
     split = split_clips(Manifest(entries, tmp_path), protocol="recording")

@@ -106,6 +106,24 @@ def test_which_families_are_shown() -> None:
     assert family == [0, 2, 1]
 
 
+def test_a_family_is_shown_if_both_it_and_its_representative_fit() -> None:
+    # The second joins the first and takes it to 12: of the third's 10 moments the family has 6, the
+    # representative alone 4.
+    family, shown = families([[(0, 10)], [(3, 12)], [(6, 16)]], 20)
+    assert family == [0, 0, 1]
+    assert shown == [True, False]
+    # Without the second both have 4.
+    assert families([[(0, 10)], [(6, 16)]], 20)[1] == [True, True]
+
+
+def test_moments_of_a_shown_family_stay_its_own() -> None:
+    # The second is shown beside the first, of which it holds 5 moments; of the third's 12 the first
+    # has 8, those five among them.
+    family, shown = families([[(0, 20)], [(15, 25)], [(12, 20), (30, 34)]], 40)
+    assert family == [0, 1, 2]
+    assert shown == [True, True, False]
+
+
 def test_weights_are_seconds_not_numbers() -> None:
     start, end = [0, 1], [2, 3]
     short_middle = group_families([0, 1], start, end, [2, 1], np.array([1.0, 0.1, 1.0]))
