@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cantaor.corpus.manifest import Manifest, ManifestEntry, side_of
+from cantaor.corpus.splits.columns import clip_columns
+from cantaor.corpus.splits.overlap import audio_components, encode_columns, shared_fraction
 from cantaor.corpus.splits.protocols import Split, split_clips
 from cantaor.corpus.splits.validation import validation_split
 from cantaor.errors import SplitError
@@ -142,3 +144,57 @@ def test_names_of_sides() -> None:
     ]
     with pytest.raises(SplitError, match=r"here: split must be .* not 'dev'"):
         side_of("dev", "here")
+
+
+def test_columns_of_entries_are_in_the_time_of_their_common_audio() -> None:
+    entries = (
+        ManifestEntry("a.wav", "AM", "a", "g", start_s=1.0, end_s=3.5, source_hash="long"),
+        ManifestEntry("b.wav", "EC", "b", source_hash="other"),
+    )
+    columns = clip_columns(Manifest(entries, Path("corpus")))
+    assert columns["labels"] == ["AM", "EC"]
+    assert columns["recordings"] == ["a", "b"]
+    assert columns["groups"] == ["g", ""]
+    assert columns["starts_s"].tolist() == [1.0, 0.0]
+    assert columns["ends_s"].tolist() == [3.5, np.inf]
+    assert columns["sources"] == ["long", "other"]
+
+
+def test_without_times_all_clips_of_one_source_share_audio() -> None:
+    sources = ["x", "x", "y"]
+    timed = encode_columns(["A"] * 3, ["r"] * 3, [""] * 3, [0, 2, 0], [1, 3, 1], sources=sources)
+    assert audio_components(timed).tolist() == [0, 1, 2]
+    untimed = encode_columns(["A"] * 3, ["r"] * 3, [""] * 3, sources=sources)
+    assert audio_components(untimed).tolist() == [0, 0, 1]
+    assert audio_components(untimed, np.array([2, 1])).tolist() == [0, 1]
+
+
+def test_nothing_shares_nothing() -> None:
+    clips = encode_columns(["A", "A"], ["r", "r"], ["", ""], sources=["x", "x"])
+    nobody = np.zeros(0, np.int64)
+    assert shared_fraction(clips, nobody, np.array([0, 1])) == 0.0
+    assert shared_fraction(clips, np.array([0]), np.array([1])) == 1.0
+
+
+def test_a_watched_side_that_shares_audio_leaks_and_says_so() -> None:
+    """Ten clips of one recording that overlap in pairs; the paper's split asks for no more."""
+    labels, names = ["A"] * 10 + ["B"] * 10, ["a"] * 10 + ["b"] * 10
+    for overlap in (0.0, 0.5):
+        starts = np.tile(np.arange(10.0), 2)
+        columns = {"starts_s": starts, "ends_s": starts + 1 + overlap}
+        split = Split(np.arange(20), np.zeros(0, np.int64), "audio", False)
+        found = validation_split(split, labels, names, **columns, fraction=0.2, seed=1)
+        assert found.leaks is (found.shared_audio > 0)
+    paper = Split(np.arange(20), np.zeros(0, np.int64), "paper", True)
+    starts = np.tile(np.arange(10.0), 2)
+    apart = validation_split(
+        paper, labels, names, starts_s=starts, ends_s=starts + 1, fraction=0.2, seed=1
+    )
+    assert apart.shared_audio == 0
+    assert apart.leaks
+    assert "training and validation may share audio" in apart.notes
+    joined = validation_split(
+        paper, labels, names, starts_s=starts, ends_s=starts + 1.5, fraction=0.2, seed=1
+    )
+    assert joined.shared_audio > 0
+    assert "training and validation may share audio" not in joined.notes
