@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 from cantaor.learn.data.clips import ClipSet
 from cantaor.learn.evaluation.voting import aggregate_probabilities
 from cantaor.learn.identification.calibration import (
+    BoolArray,
     Calibration,
     Withheld,
     calibration_of,
@@ -185,45 +186,46 @@ def fit_melody(
     Melody, or None where the groups left out do not show at the level of 1 % (likelihood ratio)
     that it helps.
     """
-    owners = np.full(counts.shape[0], -1, np.int32)
-    owners[profiles.groups] = profiles.labels
-    melody = _LeftOutScores(counts, owners, n_classes)
+    melody = _LeftOutScores(profiles, counts, n_classes)
     sound, scores, labels = [], [], []
     groups = set()
     for member, unseen, wanted in withheld.known():
-        seen = np.unique(profiles.groups[~unseen])
         for group in np.unique(profiles.groups[wanted]).tolist():
             mine = wanted & (profiles.groups == group)
             sound.append(aggregate_probabilities(withheld.probabilities(member, mine)))
-            scores.append(melody.of(group, seen))
-            labels.append(int(owners[group]))
+            scores.append(melody.of(group, unseen))
+            labels.append(int(melody.owners[group]))
             groups.add(group)
     weight = melody_weight(np.stack(sound), np.stack(scores), np.array(labels), len(groups))
     if weight is None:
         return None
 
-    def together(runs: Float64Array, group: int, unseen: np.ndarray) -> Float64Array:
-        seen = np.unique(profiles.groups[~unseen])
-        return _joined(runs, weight * melody.of(group, seen))
+    def together(runs: Float64Array, group: int, unseen: BoolArray) -> Float64Array:
+        return _joined(runs, weight * melody.of(group, unseen))
 
-    shares = motif_shares(counts, owners, n_classes)
+    shares = motif_shares(counts, melody.owners, n_classes)
     return Melody(shares, weight, calibration_of(withheld, together))
 
 
-@dataclass(eq=False, slots=True)
 class _LeftOutScores:
     """Scores of groups by the shares of others."""
 
-    counts: csr_array
-    owners: Int32Array
-    singers: int
+    def __init__(self, profiles: WindowFeatures, counts: csr_array, singers: int) -> None:
+        self._groups, self._counts, self._singers = profiles.groups, counts, singers
+        self.owners = np.full(counts.shape[0], -1, np.int32)
+        self.owners[profiles.groups] = profiles.labels
+        # By the groups that were seen: a network is asked of many groups in turn.
+        self._shares: dict[bytes, MotifShares] = {}
 
-    def of(self, group: int, seen: Int32Array) -> Float64Array:
-        """Scores of a group by the shares of the groups that were seen."""
-        kept = np.full_like(self.owners, -1)
-        kept[seen] = self.owners[seen]
-        row = self.counts[[group]].tocoo()
-        shares = motif_shares(self.counts, kept, self.singers)
+    def of(self, group: int, unseen: BoolArray) -> Float64Array:
+        """Scores of a group by the shares of the groups of other windows than those unseen."""
+        seen = np.zeros(self.owners.size, np.bool_)
+        seen[self._groups[~unseen]] = True
+        shares = self._shares.get(key := seen.tobytes())
+        if shares is None:
+            owners = np.where(seen, self.owners, -1)
+            shares = self._shares[key] = motif_shares(self._counts, owners, self._singers)
+        row = self._counts[[group]].tocoo()
         return shares.scores(row.coords[1], row.data)
 
 
