@@ -82,7 +82,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "inference": (
         ("inference/prediction_files.py", "inference/embeddings.py"),
-        ("test_embeddings_by_hand.py", "test_prediction_files.py", "test_listening.py"),
+        (
+            *("test_prediction_files_by_hand.py", "test_embeddings_by_hand.py"),
+            *("test_prediction_files.py", "test_listening.py"),
+        ),
     ),
     "audit": (
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),

@@ -199,6 +199,7 @@ class _Lines:
         except OSError as error:
             raise WorkspaceError(f"{self._path}: cannot be written: {error}") from error
         self._again |= line["path"] in self._seen
+        self._dropped.discard(line["path"])
 
     def drop(self, name: str) -> None:
         if name in self._seen:
@@ -295,6 +296,7 @@ class _Parts:
 
     def add(self, line: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         self._waiting.extend(rows)
+        self._dropped.difference_update(row["path"] for row in rows)
         if len(self._waiting) >= _PART:
             self._flush()
 
