@@ -49,8 +49,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "learn/identification/enrolment.py",
             "learn/identification/evidence.py",
             "learn/identification/melody.py",
+            "learn/identification/saved_calibration.py",
         ),
         (
+            *("test_calibration_by_hand.py", "test_enrolment_by_hand.py"),
             *("test_identification_by_hand.py", "test_melody_by_hand.py"),
             *("test_figures_by_hand.py", "test_learn_robust.py"),
         ),
