@@ -53,6 +53,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (
             *("test_calibration_by_hand.py", "test_enrolment_by_hand.py"),
+            "test_melody_fit_by_hand.py",
             *("test_identification_by_hand.py", "test_melody_by_hand.py"),
             *("test_figures_by_hand.py", "test_learn_robust.py"),
         ),

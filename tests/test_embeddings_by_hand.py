@@ -100,6 +100,10 @@ def test_tables_of_another_model_or_version_are_refused(tmp_path: Path) -> None:
     assert nearest_clips(table_of(tmp_path / "t.parquet", here), asked)[0]["path"] == "a"
     # A table that does not say what made it is taken.
     assert nearest_clips(table_of(tmp_path / "t.parquet", {}), asked)[0]["path"] == "a"
+    table = table_of(tmp_path / "t.parquet", {"cantaor.cantaor": "0.0.1"})
+    assert nearest_clips(table, asked)[0]["path"] == "a"
+    with pytest.raises(ArgumentError, match="was made with model n under cantaor , but"):
+        nearest_clips(table_of(tmp_path / "t.parquet", {"cantaor.model": "n"}), asked)
     for facts in ({**here, "cantaor.model": "n"}, {**here, "cantaor.cantaor": "0.0.1"}):
         table = table_of(tmp_path / "t.parquet", facts)
         with pytest.raises(ArgumentError, match="embed again with this model") as caught:
