@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -207,9 +208,13 @@ def kept_parts() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return {**arrays, "motif_support": np.array([2, 3, 1])}, extra
 
 
+@cache
+def model() -> TrainedModel:
+    return TrainedModel(EnsembleClassifier(2, 1).eval(), ("a", "b"), TrainingSettings(), ())
+
+
 def bundle_of(arrays: dict[str, np.ndarray], extra: dict[str, Any]) -> Bundle:
-    module = EnsembleClassifier(2, 1).eval()
-    return Bundle(TrainedModel(module, ("a", "b"), TrainingSettings(), ()), arrays, extra, "folder")
+    return Bundle(model(), arrays, extra, "folder")
 
 
 def test_a_melody_comes_back() -> None:
