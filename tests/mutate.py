@@ -60,7 +60,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "splits": (
         ("corpus/splits",),
-        ("test_splits_by_hand.py", "test_splits.py", "properties/test_splits_properties.py"),
+        (
+            *("test_splits_by_hand.py", "test_overlap_by_hand.py", "test_split_columns_by_hand.py"),
+            *("test_splits.py", "properties/test_splits_properties.py"),
+        ),
     ),
     "motifs": (
         ("motifs/log_odds.py", "motifs/families.py", "motifs/dictionary.py"),
