@@ -178,6 +178,8 @@ def test_what_has_no_chance_is_taken_as_one_in_a_million_millions() -> None:
     )
     # No power overflows: 1e12 to the power of 100 would.
     assert apply_temperature([[0.0, 1.0], [1.0, 0.0]], 0.01).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    # Nor does one vanish where nobody is likely: a hundredth to the power of 200 would.
+    assert apply_temperature(np.full(100, 0.01), 0.01).tolist() == pytest.approx([0.01] * 100)
 
 
 def test_certain_answers_are_flattened_to_platts_chance() -> None:

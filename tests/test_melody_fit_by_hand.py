@@ -146,9 +146,11 @@ def test_the_weight_makes_both_kinds_of_decisions_as_likely_as_they_are() -> Non
     # Sharpness times ln 4 is added to the melody in one kind and taken away in the other.
     sharpness = (agreed - differed) / 2 / math.log(4)
     assert found == pytest.approx((agreed + differed) / 2 / sharpness, rel=1e-3)
-    # Scores that are apart half as far count twice.
-    double = melody_weight(*decisions(0.8, 0.5, 40, 30), 80)
-    assert double == pytest.approx(2 * (agreed + differed) / 2 / sharpness, rel=1e-3)
+    # Scores that are apart four times as far count a quarter.
+    less = melody_weight(*decisions(0.8, 4.0, 40, 30), 80)
+    assert less == pytest.approx((agreed + differed) / 2 / sharpness / 4, rel=1e-3)
+    assert less is not None
+    assert less < 1
 
 
 @pytest.mark.parametrize(
@@ -285,6 +287,20 @@ def test_the_arrays_of_a_melody_must_fit(name: str, values: np.ndarray, message:
     arrays, extra = kept_parts()
     with pytest.raises(ModelError, match=message):
         backend_from_bundle(bundle_of({**arrays, name: values}, extra))
-    missing = {one: array for one, array in arrays.items() if one != name}
-    with pytest.raises(ModelError, match="must be"):
-        backend_from_bundle(bundle_of(missing, extra))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("melody_sums", "must rise from 0 to the 0 melody_sums"),
+        ("melody_singers", r"melody_singers must be int32 .* not float64 \(0,\)"),
+        ("melody_offsets", r"melody_offsets must be int64 .* not float64 \(0,\)"),
+        ("melody_groups", r"melody_groups must be int64 .* not float64 \(0,\)"),
+        ("motif_support", "must be 2 and 1 long, .* not 2 and 4"),
+    ],
+)
+def test_no_array_of_a_melody_may_be_missing(name: str, message: str) -> None:
+    arrays, extra = kept_parts()
+    del arrays[name]
+    with pytest.raises(ModelError, match=message):
+        backend_from_bundle(bundle_of(arrays, extra))

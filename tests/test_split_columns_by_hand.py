@@ -156,6 +156,26 @@ def test_two_clips_of_a_singer_are_enough_to_watch_one() -> None:
     assert (apart.leaks, apart.notes) == (True, ("training and validation may share audio",))
 
 
+def test_who_would_leave_another_without_training_clips_gives_way() -> None:
+    # The only clip of A overlaps both of B's recordings; C has nothing to do with them.
+    found = validation_split(
+        whole(5, "recording"),
+        ["A", "B", "B", "C", "C"],
+        list("abcde"),
+        sources=list("xxxyz"),
+        starts_s=[0.0, 1.0, 5.0, 0.0, 0.0],
+        ends_s=[9.0, 2.0, 6.0, 1.0, 1.0],
+    )
+    assert found.test.size == 1
+    assert found.test[0] in (3, 4)
+    assert found.train.size == 4
+    assert found.notes == (
+        "singer A: a single training clip, not watched",
+        "singer B: training clips all share audio, not watched",
+    )
+    assert not found.leaks
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0, float("nan")])
 def test_validation_is_some_of_the_training_clips(fraction: float) -> None:
     with pytest.raises(ArgumentError, match="fraction must be between 0 and 1"):
