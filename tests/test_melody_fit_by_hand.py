@@ -206,7 +206,7 @@ def kept_parts() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Two singers and three motifs; the first singer alone sang the first, both the second."""
     counts = csr_array(np.array([[3, 1, 0], [1, 1, 0], [0, 2, 2]], float))
     shares = motif_shares(counts, np.array([0, 0, 1], np.int32), 2)
-    arrays, extra = backend_parts(ScoringBackend(None, None, Melody(shares, 1.5, SURE)))
+    arrays, extra = backend_parts(ScoringBackend(None, None, Melody(shares, 0.5, SURE)))
     return {**arrays, "motif_support": np.array([2, 3, 1])}, extra
 
 
@@ -227,7 +227,7 @@ def test_a_melody_comes_back() -> None:
     assert arrays["melody_groups"].tolist() == [2, 1]
     found = backend_from_bundle(bundle_of(arrays, extra)).melody
     assert found is not None
-    assert (found.weight, found.calibration) == (1.5, SURE)
+    assert (found.weight, found.calibration) == (0.5, SURE)
     assert found.shares.groups.tolist() == [2, 1]
     assert found.shares.sums.toarray().tolist() == [[1.25, 0.75, 0], [0, 0.5, 0.5]]
 
