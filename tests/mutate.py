@@ -97,7 +97,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("corpus/audit/near_copies.py", "corpus/audit/winnowing.py", "corpus/identity.py"),
         (
             *("test_corpus_by_hand.py", "test_near_copies.py", "test_identity.py"),
-            *("properties/test_anchors_properties.py", "test_audit.py"),
+            *("test_audit_edges_by_hand.py", "properties/test_anchors_properties.py"),
+            "test_audit.py",
         ),
     ),
     "workspace": (
