@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cantaor.contour import (
     TONIC_END,
+    _contour,
     _vibrato_of_segments,
     estimate_tonic,
     segment_contour,
@@ -58,9 +59,15 @@ def test_the_tonic_lies_in_the_octave_that_is_sung_most() -> None:
 
 def test_what_lies_two_widths_away_in_another_octave_is_near() -> None:
     # 2134 is 66 cents below the octave of 1000; with it the upper octave is sung more.
-    for low, expected in ((2134.0, (9 * 2200 + 4 * 2134) / 13), (2133.5, 1000.0)):
-        found = estimate_tonic(contour_of([1000, 2200, low, 400], [10, 9, 4, 0.1], [4]))
+    # 2266 is as far above it.
+    for other, near in ((2134.0, True), (2133.5, False), (2266.0, True), (2266.5, False)):
+        found = estimate_tonic(contour_of([1000, 2200, other, 400], [10, 9, 4, 0.1], [4]))
+        expected = (9 * 2200 + 4 * other) / 13 if near else 1000.0
         assert found == pytest.approx(expected)
+    # Five octaves up the same holds.
+    for other, near in ((6934.0, True), (6933.5, False), (7066.0, True), (7066.5, False)):
+        found = estimate_tonic(contour_of([1000, 7000, other, 400], [10, 9, 4, 0.1], [4]))
+        assert found == pytest.approx((9 * 7000 + 4 * other) / 13 if near else 1000.0)
 
 
 def test_the_tonic_is_a_weighted_mean_of_what_lies_near() -> None:
@@ -149,12 +156,24 @@ def test_an_interval_on_a_limit_belongs_to_the_upper_class() -> None:
 
 
 def test_means_that_tie_take_the_direction_of_their_clusters() -> None:
-    # Hysteresis keeps the first segment in the lower cluster while its mean climbs to the edge.
-    edge = clusters_at(1200.0, 1300.0)
-    parts = [(1200.0, 3), (1280.0, 6), (1320.0, 3), (1226.0, 40)]
-    contour = segment_contour(track_of(*parts), edge, hysteresis=40.0, symbols="interval")
-    rising = np.diff(contour.cents) > 0
-    assert (np.sign(contour.symbols) == np.where(rising, 1, -1)).all()
+    track, limits = track_of((1200.0, 30)), np.array([70.0])
+    frames = np.array([0, 10, 20]), np.array([9, 19, 29])
+    # As hysteresis may leave them: two means tie, then fall while the cluster rises.
+    cents = np.array([1260.0, 1260.0, 1180.0])
+    for clusters, expected in (([0, 1, 2], [1, -2]), ([1, 0, 1], [-1, -2])):
+        found = (np.array(clusters, np.int32), cents, *frames, np.array([0, 3]))
+        assert _contour(track, found, "interval", limits, 1).symbols.tolist() == expected
+        falling = _contour(track, found, "interval", limits, -1).symbols.tolist()
+        assert falling == [-one for one in expected]
+
+
+def test_a_rise_of_less_than_a_cent_is_one() -> None:
+    edge = clusters_at(1199.9, 1200.1)
+    for low, high in ((1199.8, 1200.2), (1199.6, 1200.4)):
+        parts = [(low, 6), (high, 6), (low, 6)]
+        contour = segment_contour(track_of(*parts), edge, symbols="interval", thresholds=(0.1,))
+        assert np.abs(np.diff(contour.cents)).max() < 1
+        assert contour.symbols.tolist() == [2, -2]
 
 
 def test_vibrato_of_a_segment_is_the_mean_over_its_frames() -> None:

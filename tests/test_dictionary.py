@@ -46,6 +46,7 @@ def test_planted_motifs_mark_their_singers(dictionary):
     assert dictionary.distinctive("EM", 1)[0].tolist() == [5, 5, -5]
     assert dictionary.distinctive("AM", 1)[0].tolist() == [4, -4, 4, -4]
     assert len(dictionary.distinctive("JT", 10_000)) == dictionary.of("JT").size
+    assert len(dictionary.distinctive("JT", 0)) == 0
     with pytest.raises(ArgumentError, match="singer 'XX'"):
         dictionary.distinctive("XX", 1)
 

@@ -86,6 +86,12 @@ def test_who_joins_a_family() -> None:
     assert families([[(0, 10), (50, 60)], [(8, 12), (58, 62)]], 70)[0] == [0, 1]
 
 
+def test_a_motif_joins_the_family_that_has_most_of_it() -> None:
+    # Nine of the third's ten moments are the second's, one is the first's.
+    assert families([[(0, 10)], [(10, 30)], [(9, 19)]], 30)[0] == [0, 1, 1]
+    assert families([[(10, 30)], [(0, 10)], [(9, 19)]], 30)[0] == [0, 1, 0]
+
+
 def test_a_moment_belongs_to_the_higher_score() -> None:
     # The third has 5 of 9 with the first and 4 of 9 with the second: neither is enough.
     assert families([[(0, 10)], [(10, 20)], [(5, 14)]], 20)[0][2] == 2
