@@ -188,15 +188,19 @@ def test_sound_without_a_chance_does_not_forbid_what_melody_says() -> None:
     assert mean == pytest.approx(expectation(1, 80) + expectation(3 / 4, 80), rel=1e-3)
 
 
-@pytest.mark.parametrize(("independent", "kept"), [(8, False), (9, True)])
-def test_melody_must_gain_as_much_as_chance_does_in_one_of_a_hundred_corpora(
-    independent: int, kept: bool
+@pytest.mark.parametrize(
+    ("independent", "right", "kept"),
+    [(9, 40, False), (10, 40, True), (10, 30, False), (10, 31, True)],
+)
+def test_melody_needs_ten_groups_and_a_gain_above_one(
+    independent: int, right: int, kept: bool
 ) -> None:
-    # Sound says nothing, melody is right: ln 2 is gained but for the entropy of the expectation.
-    chance = (independent + 1) / (independent + 2)
+    # Sound says nothing: ln 2 is gained but for the entropy of what melody can say.
+    chance = expectation(right / 40, independent)
     entropy = -chance * math.log(chance) - (1 - chance) * math.log(1 - chance)
-    assert (independent * (math.log(2) - entropy) > 3.317) is kept
-    assert (melody_weight(*decisions(0.5, 1.0, 40, 40), independent) is not None) is kept
+    assert (independent >= 10 and independent * (math.log(2) - entropy) > 1) is kept
+    found = melody_weight(*decisions(0.5, 1.0, right, right), independent)
+    assert (found is not None) is kept
 
 
 SURE = Calibration(0.5, 0.7, 0.1, 0.2, 0.1, 9)

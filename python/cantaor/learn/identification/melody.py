@@ -8,8 +8,13 @@ instances: the rule that clips vote by, see
 :func:`cantaor.learn.evaluation.voting.aggregate_probabilities`.
 
 How much the scores count beside the sound is fitted on source groups that were left out. Where they
-do not show that melody helps, it does not count: singers who share a repertoire are not told apart
-by it.
+are few or do not show that melody helps, it does not count: singers who share a repertoire are not
+told apart by it.
+
+References
+----------
+Akaike, H. (1974). A new look at the statistical model identification. IEEE Transactions on
+Automatic Control 19(6).
 """
 
 from __future__ import annotations
@@ -36,9 +41,10 @@ from cantaor.types import Float64Array, Int32Array, Int64Array
 
 # The mean of all singers counts as so many source groups of each.
 _PRIOR_GROUPS = 10.0
-# Half the 99th percentile of chi-squared with one degree of freedom: what one number that is fitted
-# gains in log likelihood by chance in one of a hundred corpora.
-_MIN_GAIN = 3.317
+# Source groups that must have been left out: fewer do not tell two fitted numbers from chance.
+_MIN_GROUPS = 10
+# Log likelihood that a fitted number must gain to be worth having, by Akaike's criterion.
+_MIN_GAIN = 1.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -183,8 +189,8 @@ def fit_melody(
 
     Returns
     -------
-    Melody, or None where the groups left out do not show at the level of 1 % (likelihood ratio)
-    that it helps.
+    Melody, or None where the groups left out are fewer than ten, or do not show that it helps
+    (Akaike's information criterion).
     """
     melody = _LeftOutScores(profiles, counts, n_classes)
     sound, scores, labels = [], [], []
@@ -247,8 +253,11 @@ def melody_weight(
 
     Returns
     -------
-    The weight, or None where the gain in likelihood may be chance.
+    The weight, or None where fewer than ten are independent, or the gain in log likelihood is not
+    above 1.
     """
+    if independent < _MIN_GROUPS:
+        return None
     levels = np.log(np.maximum(sound, 1e-12))
     expected = smoothed_labels(labels, sound.shape[1], independent)
 
