@@ -52,6 +52,8 @@ from cantaor.workspace.workspace import Workspace
 UNITS = ("group", "recording")
 #: Decision where no known motif was found in a group.
 NO_MOTIF = "no motif"
+# Raised when the same fold would be answered otherwise: kept answers are then made anew.
+_RULES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def leave_one_out(
             f"nothing can be left out: no singer of {len({f.singer for f in folds})} has a second "
             f"{by} and company of another singer"
         )
-    facts = (*facts, by, settings_facts(settings), stage_versions(), CANTAOR)
+    facts = (*facts, by, settings_facts(settings), stage_versions(), CANTAOR, _RULES)
     if encoder is not None:
         facts = (*facts, source_facts(encoder), encoder.digest)
     answers: dict[str, GroupAnswer] = {}
