@@ -116,7 +116,7 @@ def unknown_rows(folder: Path, voices: int, seed: int, count: int) -> Iterator[s
             for place in [*heard, *strangers]:
                 clips = predict_clips(bundle, place, windows="fixed")
                 answer = aggregate_clips(clips, classes)
-                bare = replace(clips, backend=replace(NO_BACKEND))
+                bare = replace(clips, backend=NO_BACKEND)
                 together.append((answer.ranked[0].probability, answer.decision == "named"))
                 alone.append(aggregate_clips(bare, classes).ranked[0].probability)
                 right.append(answer.ranked[0].singer == heard.get(place))

@@ -147,6 +147,11 @@ class Withheld:
     again: BoolArray
     left: BoolArray
 
+    @property
+    def independent(self) -> int:
+        """Source groups of known singers that some network has not heard."""
+        return int(np.unique(self.profiles.groups[self.held.any(0)]).size)
+
     def known(self) -> Iterator[tuple[MLPEnsemble, BoolArray, BoolArray]]:
         """Each network of a draw, the windows it has not heard, those of singers that it knows."""
         yield from zip(self.members, self.held, self.held, strict=False)
@@ -217,10 +222,8 @@ def calibration_of(withheld: Withheld, more: Refine | None = None) -> Calibratio
         Called with the results of runs of windows, their source group, and the windows that the
         network has not heard; gives the results that count. None: those of the network.
     """
-    groups = withheld.profiles.groups
     known, labels = _decisions(withheld, withheld.known(), more)
-    independent = np.unique(groups[withheld.held.any(0)]).size
-    temperature = fit_temperature(known, labels, independent)
+    temperature = fit_temperature(known, labels, withheld.independent)
     same, _ = _decisions(withheld, withheld.same(), more)
     other, _ = _decisions(withheld, withheld.other(), more)
     point = equal_error_rate(same.max(axis=1), other.max(axis=1))

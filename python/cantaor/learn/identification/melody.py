@@ -194,15 +194,15 @@ def fit_melody(
     """
     melody = _LeftOutScores(profiles, counts, n_classes)
     sound, scores, labels = [], [], []
-    groups = set()
     for member, unseen, wanted in withheld.known():
         for group in np.unique(profiles.groups[wanted]).tolist():
             mine = wanted & (profiles.groups == group)
             sound.append(aggregate_probabilities(withheld.probabilities(member, mine)))
             scores.append(melody.of(group, unseen))
             labels.append(int(melody.owners[group]))
-            groups.add(group)
-    weight = melody_weight(np.stack(sound), np.stack(scores), np.array(labels), len(groups))
+    weight = melody_weight(
+        np.stack(sound), np.stack(scores), np.array(labels), withheld.independent
+    )
     if weight is None:
         return None
 
