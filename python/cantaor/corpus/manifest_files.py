@@ -169,7 +169,8 @@ def _parquet_rows(file: Path, required: Sequence[str]) -> Iterator[tuple[str, Ma
     kept = table.select([name for name in COLUMNS if name in table.column_names])
     try:
         rows = kept.to_pylist()
-    except (ValueError, OverflowError) as error:  # such as dates that Python cannot hold
+    # Dates that Python cannot hold; time zones that nobody knows.
+    except (ValueError, OverflowError, LookupError) as error:
         raise CorpusError(f"{file}: a value cannot be read: {error}") from error
     for index, row in enumerate(rows):
         yield f"{file}, row {index}", row

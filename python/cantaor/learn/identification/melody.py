@@ -273,7 +273,8 @@ def melody_weight(
         minimize(lambda x: loss(x[0], x[1]), start, bounds=[bound, (0.0, 500.0)], method="L-BFGS-B")
         for start in starts
     ]
-    best = min(found, key=lambda one: float(one.fun))
+    # Where sound says nothing, any sharpness is as good: what sound alone asks for is kept.
+    best = min(found, key=lambda one: (round(float(one.fun), 9), abs(one.x[0] - alone.x[0])))
     if (alone.fun - best.fun) * independent < _MIN_GAIN:
         return None
     return float(best.x[1] / np.exp(best.x[0]))
