@@ -61,10 +61,11 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "audit": (
         ("corpus/audit", "corpus/identity.py"),
         (
-            *("test_corpus_by_hand.py", "test_near_copies.py", "test_identity.py"),
-            *("test_audit_edges_by_hand.py", "properties/test_anchors_properties.py"),
-            *("test_audit.py", "properties/test_identity_properties.py", "test_audit_splits.py"),
-            *("test_shared_pass.py", "test_audit_workers.py"),
+            *("test_corpus_by_hand.py", "test_inspection_by_hand.py", "test_near_copies.py"),
+            *("test_measurement_files_by_hand.py", "test_identity.py", "test_measuring_by_hand.py"),
+            *("test_landmarks_by_hand.py", "test_audit_edges_by_hand.py", "test_audit_splits.py"),
+            *("properties/test_anchors_properties.py", "properties/test_identity_properties.py"),
+            "test_audit.py",
         ),
     ),
     "workspace": (
