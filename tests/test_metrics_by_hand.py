@@ -17,6 +17,8 @@ def test_bins_of_confidence_hold_their_lower_border_and_the_last_one_both() -> N
     np.testing.assert_allclose(mean, [0.0, 0.37, 0.5, 1.0])
     np.testing.assert_allclose(accuracy, [0.0, 0.5, 1.0, 1.0])
     assert count.tolist() == [1, 2, 1, 1]
+    mean, accuracy, count = calibration_bins([0.8, 1.0], [0, 1], bins=4)
+    assert (mean.tolist(), accuracy.tolist(), count.tolist()) == ([0.9], [0.5], [2])
 
 
 def test_every_prediction_weighs_the_same_in_the_calibration_error() -> None:
@@ -36,6 +38,8 @@ def test_a_singer_with_many_groups_weighs_as_much_as_one_with_few() -> None:
     values = {"A1": 1.0, "A2": 1.0, "A3": 1.0, "A4": 0.0, "B1": 0.0}
     # A has .75 and B 0; C has no value and does not count.
     assert balanced_mean(values, singers) == pytest.approx(0.375)
+    # With C: the mean of three singers, not the singer between.
+    assert balanced_mean(values | {"C1": 0.9}, singers) == pytest.approx(0.55)
 
 
 def test_the_interval_leaves_out_a_fortieth_on_either_side() -> None:
@@ -56,6 +60,14 @@ def test_the_interval_leaves_out_a_fortieth_on_either_side() -> None:
     assert bootstrap_interval(twelve, dict.fromkeys(twelve, "A"))[1] == pytest.approx(8 / 12)
     # A singer's groups are drawn among that singer's own.
     assert bootstrap_interval({"a": 1.0, "b": 0.0}, {"a": "A", "b": "B"}) == (0.5, 0.5)
+
+
+def test_the_draws_of_the_interval_are_always_the_same() -> None:
+    singers = {"A1": "A", "A2": "A", "A3": "A", "B1": "B", "B2": "B"}
+    values = {"A1": 1.0, "A2": 0.0, "A3": 0.5, "B1": 0.2, "B2": 0.9}
+    for _ in range(2):
+        drawn = bootstrap_interval(values, singers, rounds=40)
+        assert drawn == pytest.approx((0.1833333, 0.7752083), abs=1e-6)
 
 
 def test_answers_of_one_probability_are_accepted_together() -> None:
