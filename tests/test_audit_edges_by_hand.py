@@ -66,10 +66,10 @@ def test_keys_are_alike_through_others_and_take_the_first() -> None:
 def test_a_span_of_less_than_a_sample_is_one(tmp_path: Path) -> None:
     samples = (np.arange(1, 101) / 128).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", samples, 100, subtype="FLOAT")
-    spans = [(0.3, 0.301), (0.3, 0.32), (0.9, None), (None, 0.02)]
+    spans = [(0.3, 0.301), (0.3, 0.32), (0.9, None), (None, 0.02), (0.1, 0.9)]
     entries = tuple(ManifestEntry("a.wav", "AM", "a", start_s=a, end_s=b) for a, b in spans)
     hashed = hash_entries(Manifest(entries, tmp_path)).entries
-    cuts = (samples[30:31], samples[30:32], samples[90:], samples[:2])
+    cuts = (samples[30:31], samples[30:32], samples[90:], samples[:2], samples[10:90])
     assert [e.content_hash for e in hashed] == [samples_hash(cut) for cut in cuts]
     assert {e.source_hash for e in hashed} == {samples_hash(samples)}
 

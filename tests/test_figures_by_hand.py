@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cantaor.chain import Instances, clip_spans
+from cantaor.errors import ArgumentError
 from cantaor.learn.identification.calibration import (
     apply_temperature,
     fit_temperature,
@@ -34,6 +35,12 @@ DIFFERENT = [2.0, -1.0, -2.0, -3.0]
 def test_detection_cost(prior: float, cost: float) -> None:
     assert detection_cost(SAME, DIFFERENT, prior) == pytest.approx(cost, abs=1e-12)
     assert detection_cost(SAME, DIFFERENT) == pytest.approx(0.5, abs=1e-12)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0, -0.1])
+def test_a_prior_lies_inside_its_range(prior: float) -> None:
+    with pytest.raises(ArgumentError, match=rf"prior must lie inside 0\.\.1; got {prior}"):
+        detection_cost(SAME, DIFFERENT, prior)
 
 
 def test_the_prior_decides_which_mistake_costs_more() -> None:

@@ -90,6 +90,18 @@ def test_every_entry_is_measured_as_its_samples_alone(
         assert one.warnings == ()
 
 
+def test_a_long_entry_is_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("held")
+
+    monkeypatch.setattr(measuring, "_HELD", 12_000)
+    monkeypatch.setattr(measuring, "clip_anchors", fail)
+    found = measured(noise(), [(0.0, 1.500125), (2.0, None)])
+    assert [isinstance(one, Measured) for one in found] == [True, True]
+    with pytest.raises(AssertionError, match="held"):
+        measured(noise(), [(0.0, 1.5)])
+
+
 @pytest.mark.parametrize("held", [1, 1 << 19])
 def test_the_largest_sample_may_be_negative_and_in_any_block(
     held: int, monkeypatch: pytest.MonkeyPatch
