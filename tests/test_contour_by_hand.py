@@ -18,7 +18,7 @@ from cantaor.contour import (
     step_sizes,
 )
 from cantaor.errors import ArgumentError
-from cantaor.types import Clusters, Contour
+from cantaor.types import Clusters, Contour, PitchTrack
 from tests.reference import contour as plain
 from tests.test_contour import NAN, NOTES, clusters_at, track_of
 
@@ -55,6 +55,8 @@ def test_the_end_of_a_phrase_counts_four_times() -> None:
 
 def test_the_tonic_lies_in_the_octave_that_is_sung_most() -> None:
     assert estimate_tonic(contour_of([1500, 300, 2700, 900], [5, 4, 4, 0.1], [4])) == 1500.0
+    # The second octave above and the third are two.
+    assert estimate_tonic(contour_of([1500, 3900, 5100, 900], [5, 4, 4, 0.1], [4])) == 1500.0
 
 
 def test_what_lies_two_widths_away_in_another_octave_is_near() -> None:
@@ -174,6 +176,22 @@ def test_a_rise_of_less_than_a_cent_is_one() -> None:
         contour = segment_contour(track_of(*parts), edge, symbols="interval", thresholds=(0.1,))
         assert np.abs(np.diff(contour.cents)).max() < 1
         assert contour.symbols.tolist() == [2, -2]
+
+
+def test_limits_may_lie_close() -> None:
+    parts = [(1200.0, 5), (1350.0, 5), (1200.0, 5)]
+    classes = segment_contour(track_of(*parts), NOTES, symbols="interval", thresholds=(0.1, 0.6))
+    assert classes.symbols.tolist() == [3, -3]
+
+
+def test_vibrato_at_the_beginning_of_a_segment_is_its_own() -> None:
+    t = np.arange(200) / 100
+    cents = 1200 + 40 * np.sin(2 * np.pi * 5.5 * t) * (t < 1.2)
+    hz = np.asarray(55 * 2 ** (cents / 1200), np.float32)
+    track = PitchTrack(hz, np.ones_like(hz), 0.01)
+    contour = segment_contour(track, clusters_at(1200.0, 1400.0), vibrato="flatten")
+    assert contour.vibrato_hz is not None
+    assert contour.vibrato_hz.tolist() == [pytest.approx(5.5, abs=0.2)]
 
 
 def test_vibrato_of_a_segment_is_the_mean_over_its_frames() -> None:

@@ -16,8 +16,6 @@ _MASK = 2**64 - 1
 def powers(samples: Float32Array, skipped: int) -> Float32Array:
     """Powers of all frames of 64 ms at 8,000 Hz, 16 ms apart, float32 (frames, 257)."""
     rest = samples[skipped:]
-    if rest.size < WINDOW:
-        rest = np.concatenate([rest, np.zeros(WINDOW - rest.size, np.float32)])
     taper = np.hanning(WINDOW).astype(np.float32)
     rows = []
     for first in range(0, rest.size - WINDOW + 1, HOP):

@@ -158,9 +158,6 @@ class _Peaks:
 
     def finish(self) -> tuple[Int64Array, Int64Array]:
         """Frames and bins of the peaks, ordered by time."""
-        whole = self._first + len(self._power)
-        if whole == 0:
-            self._samples = np.pad(self._samples, (0, max(_WINDOW - self._samples.size, 0)))
         if self._samples.size >= _WINDOW:
             self._take((self._samples.size - _WINDOW) // _HOP + 1)
         self._search(self._first + len(self._power))
