@@ -71,8 +71,9 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "workspace": (
         ("workspace",),
         (
-            *("test_workspace_by_hand.py", "test_workspace.py", "test_stage_versions.py"),
-            *("test_rooms.py", "test_workspace_state.py", "test_shards.py", "test_survival.py"),
+            *("test_workspace_by_hand.py", "test_rooms_by_hand.py", "test_run_log_by_hand.py"),
+            *("test_summary_by_hand.py", "test_workspace.py", "test_stage_versions.py"),
+            *("test_rooms.py", "test_workspace_state.py"),
         ),
     ),
 }

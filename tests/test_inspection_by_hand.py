@@ -143,6 +143,16 @@ def test_files_are_counted_once_and_entries_keep_their_order(tmp_path: Path) -> 
     assert total_samples(manifest) == 3200
 
 
+def test_what_is_measured_is_kept_where_a_folder_is_given(tmp_path: Path) -> None:
+    write(tmp_path, "a.wav", tone(1600))
+    manifest = Manifest((ManifestEntry("a.wav", "ana", "a"),), tmp_path)
+    (alone,) = inspect_entries(manifest)
+    assert not list(tmp_path.rglob("*.npz"))
+    (kept,) = inspect_entries(manifest, cache=tmp_path / "kept")
+    assert len(list(tmp_path.rglob("*.npz"))) == 1
+    assert (alone.exact, alone.content) == (kept.exact, kept.content)
+
+
 def test_only_the_first_of_some_samples_keeps_what_was_found(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
         write(tmp_path, f"{name}.wav", tone(2 * RATE, 0.5 if name != "c" else 0.4))
