@@ -256,10 +256,7 @@ def _hold_out(
 ) -> Int64Array:
     """Clips of the units chosen for every singer, int64 ascending."""
     owned = [_units_of(clips, units, label, protocol) for label in range(len(clips.singers))]
-    sizes = [
-        np.bincount(units[clips.labels == label], minlength=int(units.max()) + 1)[mine]
-        for label, mine in enumerate(owned)
-    ]
+    sizes = [np.bincount(units[clips.labels == label])[mine] for label, mine in enumerate(owned)]
     for _ in range(_ATTEMPTS):
         chosen = [choose(mine, size, rng) for mine, size in zip(owned, sizes, strict=True)]
         test = np.isin(units, np.concatenate(chosen))
