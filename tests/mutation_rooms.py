@@ -15,7 +15,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "test_melody_fit_by_hand.py",
             *("test_identification_by_hand.py", "test_melody_by_hand.py"),
             *("test_figures_by_hand.py", "test_learn_robust.py"),
-            *("test_learn_from_file.py", "test_robust_chain.py"),
+            "test_answering_by_hand.py",
         ),
     ),
     "splits": (
@@ -55,6 +55,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("inference",),
         (
             *("test_prediction_files_by_hand.py", "test_embeddings_by_hand.py"),
+            "test_batch_by_hand.py",
             *("test_prediction_files.py", "test_batch.py", "test_listening.py"),
         ),
     ),

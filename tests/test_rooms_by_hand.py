@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +187,16 @@ def test_a_commit_puts_all_in_place_at_once(tmp_path: Path) -> None:
     assert not found & {"clips/ana/old.wav", "stranger.parquet", "pruning.json"}
     assert read_note(tmp_path, NOTE).key == "new"
     assert not (tmp_path / ".staging").exists()
+
+
+def test_the_first_clips_of_a_workspace_come_too(tmp_path: Path) -> None:
+    staged(tmp_path)
+    for name in ("cut", "clips"):
+        shutil.rmtree(tmp_path / name)
+    staging.commit(tmp_path, keep=[NOTE])
+    assert {"clips/ana/more.wav", f"cut/ab/{NOTE}"} <= tree(tmp_path)
+    assert (tmp_path / "clips" / ".cantaor-clips").is_file()
+    assert is_whole(tmp_path, read_note(tmp_path, NOTE), "new")
 
 
 def test_what_is_not_kept_does_not_come(tmp_path: Path) -> None:

@@ -156,6 +156,11 @@ def test_two_clips_of_a_singer_are_enough_to_watch_one() -> None:
     assert (apart.leaks, apart.notes) == (True, ("training and validation may share audio",))
 
 
+def test_something_is_left_to_learn_from_whatever_is_asked() -> None:
+    found = validation_split(whole(4, "recording"), ["AM"] * 4, list("abcd"), fraction=0.99)
+    assert (found.train.size, found.test.size) == (1, 3)
+
+
 def test_who_would_leave_another_without_training_clips_gives_way() -> None:
     # The only clip of A overlaps both of B's recordings; C has nothing to do with them.
     found = validation_split(
