@@ -108,6 +108,20 @@ def test_loose_files_move_and_others_stay(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["pitch", "cut", ".staging", ".staging/cut", "cut/ab"])
+def test_nothing_moves_where_a_link_leads(name: str, tmp_path: Path) -> None:
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    put(work / "cut" / NOTE)
+    put(outside / f"{'cd' * 16}.json")
+    (work / name).parent.mkdir(parents=True, exist_ok=True)
+    if name == "cut":
+        shutil.rmtree(work / "cut")
+    (work / name).symlink_to(outside, target_is_directory=True)
+    with pytest.raises(WorkspaceError, match="link"):
+        nest(work)
+    assert tree(outside) == {f"{'cd' * 16}.json"}
+
+
 def test_a_note_lists_clips_that_are_whole(tmp_path: Path) -> None:
     put(tmp_path / "clips" / "ana" / "a.wav", "12345")
     note = ClipNote("key", {"ana/a.wav": 5})
@@ -229,6 +243,21 @@ def test_a_damaged_commit_is_named_and_moves_nothing(
     with pytest.raises(WorkspaceError, match=rf"commit\.json: {message}.*remove .*staging"):
         staging.complete(tmp_path)
     assert (tmp_path / "motifs.parquet").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "name", [".staging", "clips", "cut", ".staging/tables", ".staging/clips", ".staging/cut"]
+)
+def test_a_commit_follows_no_link(name: str, tmp_path: Path) -> None:
+    work, outside = staged(tmp_path / "work"), tmp_path / "outside"
+    put(work / ".staging" / "commit.json", json.dumps({"keep": [NOTE], "drop": []}))
+    shutil.move(work / name, outside)
+    before = tree(outside)
+    (work / name).symlink_to(outside, target_is_directory=True)
+    with pytest.raises(WorkspaceError, match="link"):
+        staging.complete(work)
+    assert tree(outside) == before
+    assert (work / "motifs.parquet").read_text() == "old"
 
 
 def test_new_tables_start_empty_and_clips_stay(tmp_path: Path) -> None:
