@@ -173,7 +173,7 @@ def cut_blocks(
     if kept is None or kept.size == 0:
         raise ArgumentError("blocks hold no samples to cut from")
     for i in order[done:].tolist():
-        yield i, kept[min(first[i] - origin, kept.size - 1) : last[i] - origin]
+        yield i, kept[min(first[i] - origin, kept.size - 1) :]
 
 
 def to_16_bits(samples: Float32Array) -> NDArray[np.int16]:
