@@ -18,6 +18,13 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "test_answering_by_hand.py",
         ),
     ),
+    "training": (
+        ("learn/training/ensemble_training.py",),
+        (
+            *("test_ensemble_by_hand.py", "test_figures_by_hand.py"),
+            *("test_identification_by_hand.py", "test_encoders.py"),
+        ),
+    ),
     "splits": (
         ("corpus/splits",),
         (

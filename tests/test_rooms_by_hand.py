@@ -260,6 +260,17 @@ def test_a_commit_follows_no_link(name: str, tmp_path: Path) -> None:
     assert (work / "motifs.parquet").read_text() == "old"
 
 
+@pytest.mark.parametrize("name", [".staging", ".staging/cut", ".staging/clips"])
+def test_room_for_new_tables_is_not_made_behind_a_link(name: str, tmp_path: Path) -> None:
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    put(outside / "tables" / "mine.parquet")
+    (work / name).parent.mkdir(parents=True, exist_ok=True)
+    (work / name).symlink_to(outside, target_is_directory=True)
+    with pytest.raises(WorkspaceError, match="link"):
+        staging.prepare(work)
+    assert tree(outside) == {"tables/mine.parquet"}
+
+
 def test_new_tables_start_empty_and_clips_stay(tmp_path: Path) -> None:
     staged(tmp_path)
     staging.prepare(tmp_path)
