@@ -55,7 +55,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "corpus/folders.py",
         ),
         (
-            *("test_splits_by_hand.py", "test_manifest.py", "test_loaders.py"),
+            *("test_loaders_by_hand.py", "test_splits_by_hand.py", "test_manifest.py"),
+            "test_loaders.py",
             *("properties/test_manifest_properties.py", "test_folders.py"),
         ),
     ),
@@ -81,7 +82,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("workspace",),
         (
             *("test_workspace_by_hand.py", "test_rooms_by_hand.py", "test_run_log_by_hand.py"),
-            *("test_summary_by_hand.py", "test_workspace.py", "test_stage_versions.py"),
+            *("test_summary_by_hand.py", "test_changes_by_hand.py", "test_workspace.py"),
+            *("test_workspace_door_by_hand.py", "test_stage_versions.py"),
             *("test_rooms.py", "test_workspace_state.py"),
         ),
     ),

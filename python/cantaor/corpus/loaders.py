@@ -19,7 +19,7 @@ from cantaor.corpus.folders import OWN_KINDS, list_folder, sort_names
 from cantaor.corpus.manifest import Manifest, ManifestEntry, require_unique_recordings
 from cantaor.corpus.manifest_files import read_manifest
 from cantaor.errors import CorpusError, require_extra
-from cantaor.io.locations import is_url, join, list_names, printable
+from cantaor.io.locations import Location, is_url, join, list_names, printable
 from cantaor.io.own_output import own_folders, own_output
 
 _FIELDS = ("singer", "recording", "group", "style", "split")
@@ -259,19 +259,18 @@ def _read_folder(folder: Path) -> Manifest:
 
 
 def _entries_of(
-    files: Iterable[PurePosixPath], folder: Path
+    files: Iterable[PurePosixPath], folder: Location
 ) -> tuple[tuple[ManifestEntry, ...], tuple[tuple[str, str], ...]]:
     """Entries of files, and those that cannot be entries with the reason."""
     entries, skipped = [], []
     for file in files:
+        where = printable(str(join(folder, str(file))))
         try:
             if not _is_text(str(file)):
-                raise CorpusError(
-                    f"{printable(str(folder / file))}: the name is not valid UTF-8; rename it"
-                )
+                raise CorpusError(f"{where}: the name is not valid UTF-8; rename it")
             entries.append(_folder_entry(file, folder))
         except CorpusError as error:
-            skipped.append((printable(str(folder / file)), str(error)))
+            skipped.append((where, str(error)))
     return tuple(entries), tuple(skipped)
 
 
@@ -292,7 +291,7 @@ def _read_url(url: str) -> Manifest:
     except OSError as error:
         raise CorpusError(f"no corpus at {url}: {error}") from error
     kept = [file for file in listed.audio if not own.keys() & {str(p) for p in file.parents}]
-    entries, skipped = _entries_of(kept, Path(url))
+    entries, skipped = _entries_of(kept, url)
     passed = tuple((join(url, name), f"a {OWN_KINDS[own[name]]}") for name in sorted(own))
     if not entries:
         why = [*(reason for _, reason in skipped[:1]), *(f"{p}: {kind}" for p, kind in passed)]
@@ -301,7 +300,7 @@ def _read_url(url: str) -> Manifest:
     return Manifest(found, Path(), skipped, passed, listed.ignored)
 
 
-def _folder_entry(file: PurePosixPath, folder: Path) -> ManifestEntry:
+def _folder_entry(file: PurePosixPath, folder: Location) -> ManifestEntry:
     singer, separator, _ = file.name.partition("-")
     if len(file.parts) > 1:
         singer = file.parts[0]
