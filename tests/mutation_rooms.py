@@ -55,8 +55,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "corpus/folders.py",
         ),
         (
-            *("test_loaders_by_hand.py", "test_splits_by_hand.py", "test_manifest.py"),
-            "test_loaders.py",
+            *("test_loaders_by_hand.py", "test_folders_by_hand.py", "test_splits_by_hand.py"),
+            *("test_manifest.py", "test_loaders.py"),
             *("properties/test_manifest_properties.py", "test_folders.py"),
         ),
     ),
