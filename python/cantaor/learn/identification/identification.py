@@ -68,7 +68,8 @@ class Identification:
     calibrated
         Whether the probabilities were.
     melody
-        The singer for whom the motifs alone speak most; None where the model does not count them.
+        The singer for whom the motifs alone speak most; None where the model does not count them
+        or none was found.
     """
 
     path: str
@@ -327,6 +328,6 @@ def aggregate_clips(predictions: ClipPredictions, classes: tuple[str, ...]) -> I
 
 def _by_melody(predictions: ClipPredictions, classes: tuple[str, ...]) -> str | None:
     melody, sung = predictions.backend.melody, predictions.sung
-    if melody is None or sung is None:
+    if melody is None or sung is None or not sung.size:
         return None
     return classes[int(np.argmax(melody.shares.scores(sung)))]
