@@ -11,11 +11,11 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "calibration": (
         ("learn/identification",),
         (
+            *("test_nearest_by_hand.py", "test_deciding_by_hand.py", "test_recordings_by_hand.py"),
             *("test_calibration_by_hand.py", "test_enrolment_by_hand.py"),
             "test_melody_fit_by_hand.py",
             *("test_identification_by_hand.py", "test_melody_by_hand.py"),
             *("test_figures_by_hand.py", "test_learn_robust.py"),
-            "test_answering_by_hand.py",
         ),
     ),
     "training": (
@@ -64,7 +64,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("inference",),
         (
             *("test_prediction_files_by_hand.py", "test_embeddings_by_hand.py"),
-            "test_batch_by_hand.py",
+            *("test_batch_by_hand.py", "test_recordings_by_hand.py"),
             *("test_prediction_files.py", "test_batch.py", "test_listening.py"),
         ),
     ),
@@ -81,9 +81,11 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "workspace": (
         ("workspace",),
         (
-            *("test_workspace_by_hand.py", "test_rooms_by_hand.py", "test_run_log_by_hand.py"),
-            *("test_summary_by_hand.py", "test_changes_by_hand.py", "test_workspace.py"),
-            *("test_workspace_door_by_hand.py", "test_stage_versions.py"),
+            *("test_workspace_by_hand.py", "test_workspace_door_by_hand.py"),
+            *("test_rooms_by_hand.py", "test_journal_by_hand.py", "test_staging_by_hand.py"),
+            *("test_summary_by_hand.py", "test_changes_by_hand.py", "test_clip_notes_by_hand.py"),
+            *("test_shard_facts_by_hand.py", "test_confinement_by_hand.py"),
+            *("test_records_by_hand.py", "test_workspace.py", "test_stage_versions.py"),
             *("test_rooms.py", "test_workspace_state.py"),
         ),
     ),

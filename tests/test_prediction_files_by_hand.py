@@ -364,3 +364,12 @@ def test_a_file_is_free_again_however_a_run_ended(
     assert again.done == {"a"}
     again.close()
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+@KINDS
+def test_a_writer_that_is_closed_holds_no_lock(tmp_path: Path, suffix: str) -> None:
+    writer = open_predictions(tmp_path / f"a{suffix}", "m", SCHEMA)
+    hold = vars(writer)["_hold"]
+    assert hold.is_locked
+    writer.close()
+    assert not hold.is_locked

@@ -62,6 +62,11 @@ def test_a_workspace_is_mined_once_the_last_table_is_in_place(tmp_path: Path) ->
     assert found == [False, True, False, False]
 
 
+def test_a_workspace_says_what_made_it(tmp_path: Path) -> None:
+    assert mined(tmp_path).made_by == MAKER
+    assert mined(tmp_path, recordings=None).made_by is None
+
+
 def test_results_are_read_by_their_keys(tmp_path: Path) -> None:
     work = Workspace(tmp_path)
     hz = np.array([0.0, 220.5], np.float32)
@@ -268,6 +273,12 @@ def test_a_lock_is_held_for_a_block_and_seen_from_outside(tmp_path: Path) -> Non
     assert not is_locked(tmp_path)
 
 
+def test_who_looks_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path)
+    assert not is_locked(tmp_path / "missing")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / ".lock").mkdir()
     with (
@@ -278,18 +289,36 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
 
 
+def test_a_file_system_without_locks_is_told_by_a_run_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path, timeout: float) -> FileLock:
+        raise PermissionError(f"no locks, after {timeout}")
+
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr(door, "FileLock", refused)
+    assert not is_locked(tmp_path)
+    with (
+        pytest.raises(WorkspaceError, match=r"cannot be locked: no locks"),
+        lock(Workspace(tmp_path)),
+    ):
+        pass
+
+
 def test_who_only_looks_waits_half_as_long_as_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So a run is not refused because of one that looks at the same moment.
-    waits: list[float] = []
+    made: list[FileLock] = []
 
     def recorded(path: Path, timeout: float) -> FileLock:
-        waits.append(timeout)
-        return FileLock(path, timeout=timeout)
+        made.append(FileLock(path, timeout=timeout))
+        return made[-1]
 
     monkeypatch.setattr(door, "FileLock", recorded)
     with lock(Workspace(tmp_path)):
-        pass
+        assert made[0].is_locked
     is_locked(tmp_path)
-    assert waits == [0.3, 0.15]
+    assert [one.timeout for one in made] == [0.3, 0.15]
+    # Nobody waits for what is thrown away to be collected.
+    assert not any(one.is_locked for one in made)
