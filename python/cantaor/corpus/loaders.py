@@ -264,14 +264,18 @@ def _entries_of(
     """Entries of files, and those that cannot be entries with the reason."""
     entries, skipped = [], []
     for file in files:
-        where = printable(str(join(folder, str(file))))
         try:
             if not _is_text(str(file)):
+                where = _place(file, folder)
                 raise CorpusError(f"{where}: the name is not valid UTF-8; rename it")
             entries.append(_folder_entry(file, folder))
         except CorpusError as error:
-            skipped.append((where, str(error)))
+            skipped.append((_place(file, folder), str(error)))
     return tuple(entries), tuple(skipped)
+
+
+def _place(file: PurePosixPath, folder: Location) -> str:
+    return printable(join(folder, str(file)))
 
 
 def _is_text(name: str) -> bool:
