@@ -36,8 +36,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("motifs",),
         (
             *("test_motifs_by_hand.py", "test_families.py", "test_dictionary.py", "test_motifs.py"),
-            *("test_motif_inputs_by_hand.py", "test_motif_arguments.py", "test_usage.py"),
-            "test_similarity.py",
+            *("test_motif_inputs_by_hand.py", "test_motif_search_by_hand.py"),
+            *("test_motif_arguments.py", "test_usage.py", "test_similarity.py"),
             *("test_sequences_of_anything.py", "properties/test_motifs_properties.py"),
         ),
     ),
