@@ -161,7 +161,7 @@ def test_the_network_is_asked_about_1024_clips_or_32_recordings_together() -> No
     assert sizes([clips(1)] * 33) == [list(range(32)), [32]]
     # What cannot be read has no clips but waits as well.
     broken = AudioError("b: silent")
-    assert sizes([clips(600), broken, clips(424), broken]) == [[0, 1, 2], [3]]
+    assert sizes([clips(600), broken, clips(423), clips(1), broken]) == [[0, 1, 2, 3], [4]]
     assert sizes([broken] * 40) == [list(range(32)), list(range(32, 40))]
     assert sizes([]) == []
 

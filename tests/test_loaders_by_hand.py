@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from cantaor.corpus import loaders
 from cantaor.corpus.loaders import (
     audio_urls,
     published_motif,
+    read_corpus,
     read_entries,
     read_mirdata,
 )
@@ -150,3 +152,29 @@ def test_a_public_data_set_without_names_or_audio_is_refused(tmp_path: Path) -> 
         read_mirdata(data_set(tmp_path, one=Track(audio_path="1.wav")))
     with pytest.raises(CorpusError, match="made-up"):
         read_mirdata(data_set(tmp_path, one=Track(audio_path=None, singer="ana")))
+
+
+def test_a_folder_without_audio_is_named_with_its_layout(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(CorpusError, match=r"no audio in .*: looked for \{singer\}\.wav"):
+        read_entries(tmp_path, "{singer}.wav")
+
+
+def test_a_name_that_is_no_text_is_left_out_and_named(tmp_path: Path) -> None:
+    (tmp_path / "ana-1.wav").touch()
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/ana-\xff.wav")).touch()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    found = read_entries(tmp_path)
+    assert [entry.path for entry in found.entries] == ["ana-1.wav"]
+    place = f"{tmp_path}/ana-\\udcff.wav"
+    assert found.skipped == ((place, f"{place}: the name is not valid UTF-8; rename it"),)
+
+
+def test_what_cantaor_wrote_is_no_corpus(tmp_path: Path) -> None:
+    for name in ("cantaor.toml", "recordings.parquet", "ana-1.wav"):
+        (tmp_path / name).touch()
+    for read in (read_entries, read_corpus):
+        with pytest.raises(CorpusError, match="is a workspace of cantaor, no corpus"):
+            read(tmp_path)
