@@ -172,4 +172,5 @@ def test_right_closed_patterns_have_five_symbols_in_three_sequences_unless_told(
     rows = [[1, 2, 3, 4, 5, 6]] * 3
     found = mine_right_closed(rows)
     assert [motif.tolist() for motif in found] == [[2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]]
+    assert found.gap == (0, 0)
     assert len(mine_right_closed(rows[:2])) == 0
