@@ -50,6 +50,15 @@ def test_numbers_at_their_bounds() -> None:
             seconds_or_none("t", value)
 
 
+def test_symbols_fit_into_32_bits() -> None:
+    for fits in (-(2**31), 2**31 - 1):
+        values = np.array([fits, fits], np.int64)
+        assert mine_closed([values, values], 2, gap=(0, 0))[-1].tolist() == [fits, fits]
+    for wrong in (-(2**31) - 1, 2**31):
+        with pytest.raises(ArgumentError, match=f"hold symbols {wrong}"):
+            mine_closed([np.array([wrong], np.int64)], 1, gap=(0, 0))
+
+
 def motifs_of(sequences: Any) -> list[list[object]]:
     found = mine_closed(sequences, min_support=2, gap=(0, 0))
     return sorted([list(found.decoded(index)) for index in range(len(found))], key=str)
