@@ -126,6 +126,10 @@ def test_sources_lie_where_what_they_share_does() -> None:
     )
     assert places.tracks == ("a", "a", "a", "a", "d")
     assert places.shifts_s.tolist() == [0.0, -5.0, -5.0, 23.0, 0.0]
+    # The last source joins the two before it.
+    late = place_clips(["a", "b", "c", "c"], [*long[:2], *long[:2]], [0.0, 0.0, 5.0, 30.0])
+    assert late.tracks == ("a",) * 4
+    assert late.shifts_s.tolist() == [0.0, 25.0, -5.0, -5.0]
     # What is short may stand in two sources by chance.
     short = samples_hash(whole_numbers(16_383))
     assert place_clips(["a", "b"], [short, short], [0.0, 5.0]).tracks == ("a", "b")
