@@ -98,3 +98,27 @@ def test_the_most_distinctive_come_first_and_of_equal_ones_the_commonest() -> No
     assert [motif.tolist() for motif in dictionary.distinctive("ana", 1)] == [[3]]
     with pytest.raises(ArgumentError, match="n must not be negative, is -1"):
         dictionary.distinctive("ana", -1)
+
+
+def test_a_missing_symbol_is_named_by_its_row_and_place() -> None:
+    rows = [["a"], [], ["b", "c"], ["a", None]]
+    column = pa.chunked_array([rows[:1], rows[1:2], rows[2:]])
+    with pytest.raises(ArgumentError, match=r"\[3\]\[1\] is null"):
+        motifs_of(column)
+    with pytest.raises(ArgumentError, match=r"\[1\]\[1\] is null"):
+        motifs_of(column.slice(2))
+    assert motifs_of(column.slice(0, 3)) == []
+
+
+def test_words_of_a_dictionary_that_are_alike_are_one_and_others_are_none() -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 1]), pa.array(["a", "b", "a", "z"]))
+    column = pa.ListArray.from_arrays(pa.array([0, 2, 4]), words)
+    assert motifs_of(column) == [["a", "b"]]
+
+
+def test_at_most_1024_threads_are_taken() -> None:
+    rows = [[1, 2], [1, 2]]
+    assert len(mine_closed(rows, 2, threads=1024)) == 1
+    for wrong in (0, 1025):
+        with pytest.raises(ArgumentError, match=rf"threads must be .*, not {wrong}"):
+            mine_closed(rows, 2, threads=wrong)
