@@ -17,17 +17,13 @@ from cantaor.workspace.clip_notes import (
     write_note,
 )
 from cantaor.workspace.provenance import CANTAOR
+from tests.file_trees import put
 
 NOTE = f"{'a1' * 16}.json"
 
 
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 def inside(folder: Path) -> list[str]:
+    """Folders too."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
 
 

@@ -10,12 +10,7 @@ from cantaor.corpus.folders import FOLDER, HIDDEN, LINK, NO_AUDIO, list_folder, 
 from cantaor.corpus.manifest import Manifest, ManifestEntry
 from cantaor.corpus.manifest_files import read_manifest, write_manifest
 from cantaor.errors import CorpusError
-
-
-def put(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    return path
+from tests.file_trees import put
 
 
 def test_names_are_sorted_folder_by_folder_and_all_are_accounted_for(tmp_path: Path) -> None:

@@ -17,18 +17,9 @@ from cantaor.workspace.rooms import (
     prepare_rooms,
     table_path,
 )
+from tests.file_trees import inside, put
 
 KEY = "0f" + "a" * 30
-
-
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def inside(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 def test_a_key_lies_below_its_first_two_digits(tmp_path: Path) -> None:

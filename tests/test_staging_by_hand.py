@@ -21,19 +21,10 @@ from cantaor.workspace.staging import (
     staged_table,
     write_pruning,
 )
+from tests.file_trees import inside, put
 
 NOTE, OTHER = f"{'a1' * 16}.json", f"{'b2' * 16}.json"
 TABLES = ("recordings", "clusters", "motifs", "failures", "instances", "shard", "histogram")
-
-
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def inside(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 def put_clips(folder: Path, name: str, clips: Sequence[str], text: str = "") -> None:

@@ -29,17 +29,12 @@ from cantaor.workspace.workspace import (
     open_workspace,
     settle,
 )
+from tests.file_trees import put
 from tests.test_workspace_by_hand import assert_same, contour
 
 KEY = "0f" + "a" * 30
 TABLES = ("recordings", "clusters", "motifs", "failures", "instances")
 MAKER = MadeBy("1.0", {"pitch": 3}, deciding_settings(Settings(k=7)), "a" * 32)
-
-
-def put(path: Path, text: str = "") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def mined(folder: Path, **makers: MadeBy | None) -> Workspace:
